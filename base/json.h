@@ -1,0 +1,41 @@
+/* base/json.h - JSON lines written without a tree, and trees through jansson for everything that is read or nested.
+ *
+ * The writer is for records on a hot path (trace): it appends to a `struct str`. Bytes that are not UTF-8 become U+FFFD
+ * escapes, so a record is valid JSON whatever names contain. Only json.c includes <jansson.h>; a tree is an opaque
+ * `struct json_value`. jansson has no unsigned 64 bit: values above INT64_MAX are written as a JSON number by the writer,
+ * and as a decimal string member through json_object_set_u64() (read back by json_get_u64()). */
+#pragma once
+#include "base/attr.h"
+#include "base/str.h"
+
+/* ---- writer ---- */
+MUST_CHECK int json_write_string(struct str *out, const char *text, size_t length); /* with the quotes, no HTML escaping */
+MUST_CHECK int json_write_u64(struct str *out, uint64_t value);
+MUST_CHECK int json_write_i64(struct str *out, int64_t value);
+
+/* ---- trees ---- */
+struct json_value;
+void json_free(struct json_value *value); /* drops one reference */
+DEFINE_AUTO(struct json_value, json_free)
+struct json_value *json_object_new(void);
+struct json_value *json_array_new(void);
+struct json_value *json_string_new(const char *text); /* any bytes */
+struct json_value *json_int_new(int64_t value);
+struct json_value *json_bool_new(bool value);
+struct json_value *json_null_new(void);
+/* Both take the value, also on failure. -ENOMEM, -EINVAL when value is NULL. */
+MUST_CHECK int json_object_set_take(struct json_value *object, const char *key, struct json_value *value);
+MUST_CHECK int json_array_add_take(struct json_value *array, struct json_value *value);
+MUST_CHECK int json_object_set_u64(struct json_value *object, const char *key, uint64_t value);
+/* Borrowed; NULL when absent or of another type. */
+const struct json_value *json_get(const struct json_value *object, const char *key);
+const char *json_get_string(const struct json_value *object, const char *key);
+MUST_CHECK int json_get_u64(const struct json_value *object, const char *key, uint64_t *ret);
+MUST_CHECK int json_get_i64(const struct json_value *object, const char *key, int64_t *ret);
+MUST_CHECK int json_get_bool(const struct json_value *object, const char *key, bool *ret);
+size_t json_array_count(const struct json_value *array);
+const struct json_value *json_array_get(const struct json_value *array, size_t index);
+/* -EINVAL with a message in *ret_error (caller frees) when the text is not one JSON value. */
+MUST_CHECK int json_parse(const char *text, size_t length, struct json_value **ret, char **ret_error);
+/* Compact when indent is 0; keys sorted. The caller frees the text; NULL when out of memory. */
+char *json_print(const struct json_value *value, unsigned indent);

@@ -1,0 +1,24 @@
+/* unit/load.h - directories of unit files -> a set of units, every problem as a diagnostic.
+ *
+ * Native rules (SEED.md S22-S26, D3, D6, D17, D18): directories in order, a later file of the same name replaces the
+ * earlier one, NAME.d/ directories in any of them add fragments (all fragments of all directories, sorted by file name,
+ * a later directory's fragment replaces an earlier one's of the same name), templates are not started. */
+#pragma once
+#include "base/attr.h"
+struct diag_sink;
+struct unit_set;
+
+struct unit_load_options {
+    const char *const *directories; /* NULL-terminated; a missing or empty one is skipped in silence */
+    char *const *environment;       /* for ${VAR} in native units (D3): normally environ */
+    const char *hostname;           /* %H; NULL: uname(2) */
+};
+struct unit_load_report {
+    uint32_t units;     /* files that became units (without built-ins) */
+    uint32_t warnings, overrides;
+    bool failed; /* at least one file, or the set as a whole, was refused: exit 64 (S07) */
+};
+/* 0 or -errno for lack of resources only. The set holds every unit that loaded, also when report->failed; the caller
+ * owns *ret_set. Cross-unit checks are unit/validate.h's. */
+MUST_CHECK int unit_set_load(const struct unit_load_options *options, struct diag_sink *diags,
+                             struct unit_load_report *ret_report, struct unit_set **ret_set);

@@ -1,0 +1,288 @@
+/* unit/settings.h - the values that directives write: plain data, one struct per group of directives.
+ *
+ * While a unit is read, one scratch `struct unit_settings` holds every group; unit_set_load() then keeps a copy of those
+ * groups that differ from the defaults, and lets all other units share the default ones (struct unit, unit/unit.h). All
+ * pointers lead into the arena of the unit set, or to static strings. Times are microseconds, USEC_INFINITY is "no
+ * bound"; USEC_UNSET occurs only in the scratch copy and is resolved when the unit is complete.
+ * Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5), systemd.socket(5), SEED.md S27-S29. */
+#pragma once
+#include "base/attr.h"
+#include <sys/types.h>
+
+#define USEC_UNSET ((usec_t)UINT64_MAX - 1)
+
+/* Lists grow in the arena by doubling; an empty assignment sets count to 0. */
+struct text_list {
+    const char **items; /* not NULL-terminated */
+    uint32_t count, capacity;
+};
+
+/* Where a setting was written, for messages at run time. */
+struct origin {
+    const char *file; /* path, NULL for a built-in */
+    uint32_t line;    /* 1-based, 0 unknown */
+};
+
+/* ---- [Unit] ---- */
+/* clang-format off */
+#define UNIT_RELATIONS(X) /* enumerator, directive */ \
+    X(REQUIRES, "Requires")     X(REQUISITE, "Requisite")   X(WANTS, "Wants")         X(BINDS_TO, "BindsTo") \
+    X(PART_OF, "PartOf")        X(CONFLICTS, "Conflicts")   X(BEFORE, "Before")       X(AFTER, "After") \
+    X(ON_FAILURE, "OnFailure")  X(ON_SUCCESS, "OnSuccess")
+/* clang-format on */
+enum unit_relation {
+#define X(enumerator, text) UNIT_##enumerator,
+    UNIT_RELATIONS(X)
+#undef X
+        UNIT_RELATION_COUNT
+};
+const char *unit_relation_name(enum unit_relation relation); /* "Requires" */
+
+struct unit_ref {
+    const char *name; /* full unit name, specifiers expanded */
+    struct origin origin;
+};
+struct unit_ref_list {
+    struct unit_ref *items;
+    uint32_t count, capacity;
+};
+
+/* clang-format off */
+#define CONDITIONS(X) /* enumerator, directive without Condition/Assert */ \
+    X(PATH_EXISTS, "PathExists")  X(PATH_EXISTS_GLOB, "PathExistsGlob")  X(ENVIRONMENT, "Environment")  X(USER, "User")
+/* clang-format on */
+enum condition_kind {
+#define X(enumerator, text) CONDITION_##enumerator,
+    CONDITIONS(X)
+#undef X
+        CONDITION_KIND_COUNT
+};
+const char *condition_kind_name(enum condition_kind kind); /* "PathExists" */
+
+struct condition {
+    enum condition_kind kind;
+    bool is_assert, negate, trigger; /* trigger: the "|" form, one of which must hold */
+    const char *parameter;           /* without "|" and "!" */
+    struct origin origin;
+};
+struct condition_list {
+    struct condition *items;
+    uint32_t count, capacity;
+};
+
+struct unit_section {
+    const char *description; /* NULL: the unit's name is used */
+    struct text_list documentation;
+    struct unit_ref_list relations[UNIT_RELATION_COUNT];
+    struct condition_list conditions; /* and asserts, in the order written */
+    bool default_dependencies;
+    usec_t start_limit_interval; /* USEC_UNSET: not written; 0: no limit */
+    uint32_t start_limit_burst;  /* UINT32_MAX: not written; 0: no limit */
+};
+
+/* ---- exec lines ---- */
+enum command_flags {
+    COMMAND_IGNORE_FAILURE = 1 << 0, /* "-" */
+    COMMAND_ARGV0 = 1 << 1,          /* "@": the second word is argv[0]; argv already holds it */
+    COMMAND_NO_EXPAND = 1 << 2,      /* ":": no $VAR expansion */
+    COMMAND_FULL_PRIVILEGE = 1 << 3, /* "+": User=, Group= and the like are not applied */
+    COMMAND_NO_SETUID = 1 << 4,      /* "!": like "+" for the credentials only */
+    COMMAND_AMBIENT = 1 << 5,        /* "!!": "!" where ambient capabilities are missing, else nothing */
+};
+struct command {
+    const char *program; /* first word, prefixes removed: absolute path or a bare name */
+    const char **argv;   /* argc words before $VAR expansion; argv[0] as the program will see it */
+    uint32_t argc;
+    uint32_t flags;
+    struct origin origin;
+};
+struct command_list {
+    struct command *items;
+    uint32_t count, capacity;
+};
+
+/* ---- systemd.exec(5) ---- */
+enum exec_std { /* StandardInput=, StandardOutput=, StandardError= */
+    STD_INHERIT, /* output: as the one before it (stdin for stdout, stdout for stderr) */
+    STD_NULL,
+    STD_LOG, /* output: line-wise to our stdout/stderr; also what journal, syslog, kmsg and ...+console become */
+    STD_FILE,
+    STD_FILE_APPEND,
+    STD_FILE_TRUNCATE,
+    STD_TTY,    /* /dev/console */
+    STD_RAW,    /* output, extension "raw": PID 1's own descriptor, untouched */
+    STD_SOCKET, /* the activation socket: refused until Accept=yes exists */
+};
+struct exec_stream {
+    enum exec_std kind;
+    const char *path; /* STD_FILE* */
+    struct origin origin;
+};
+struct environment_file {
+    const char *path;
+    bool optional; /* leading "-" */
+    struct origin origin;
+};
+struct environment_file_list {
+    struct environment_file *items;
+    uint32_t count, capacity;
+};
+/* clang-format off */
+#define EXEC_DIRECTORIES(X) /* enumerator, directive, below (root), environment variable */ \
+    X(RUNTIME, "RuntimeDirectory", "/run", "RUNTIME_DIRECTORY")          \
+    X(STATE, "StateDirectory", "/var/lib", "STATE_DIRECTORY")            \
+    X(CACHE, "CacheDirectory", "/var/cache", "CACHE_DIRECTORY")          \
+    X(LOGS, "LogsDirectory", "/var/log", "LOGS_DIRECTORY")               \
+    X(CONFIGURATION, "ConfigurationDirectory", "/etc", "CONFIGURATION_DIRECTORY")
+/* clang-format on */
+enum exec_directory_kind {
+#define X(enumerator, text, below, variable) EXEC_DIRECTORY_##enumerator,
+    EXEC_DIRECTORIES(X)
+#undef X
+        EXEC_DIRECTORY_COUNT
+};
+enum directory_preserve { PRESERVE_NO, PRESERVE_YES, PRESERVE_RESTART };
+struct exec_directory {
+    struct text_list paths; /* relative, validated: no "..", no leading "/" */
+    mode_t mode;            /* default 0755 */
+    struct origin origin;
+};
+/* clang-format off */
+#define EXEC_LIMITS(X) X(NOFILE, "LimitNOFILE") X(NPROC, "LimitNPROC") X(CORE, "LimitCORE")
+/* clang-format on */
+enum exec_limit_kind {
+#define X(enumerator, text) EXEC_LIMIT_##enumerator,
+    EXEC_LIMITS(X)
+#undef X
+        EXEC_LIMIT_COUNT
+};
+struct exec_limit {
+    bool set;
+    uint64_t soft, hard; /* UINT64_MAX is infinity */
+};
+struct exec_section {
+    const char *user, *group; /* NULL: PID 1's own; as written, names or numbers */
+    struct text_list supplementary_groups;
+    const char *working_directory; /* absolute, "~", or NULL for "/" */
+    bool working_directory_optional;
+    mode_t umask;                 /* default 0022 */
+    struct text_list environment; /* "NAME=value", in order, later wins */
+    struct environment_file_list environment_files;
+    struct text_list pass_environment;  /* names; PID 1's environment is inherited anyway (K70), so a note only */
+    struct text_list unset_environment; /* "NAME" or "NAME=value", applied last */
+    struct exec_stream streams[3];      /* stdin, stdout, stderr */
+    const char *syslog_identifier;      /* label in the log, NULL: the unit's stem */
+    struct exec_limit limits[EXEC_LIMIT_COUNT];
+    bool nice_set, oom_score_adjust_set;
+    int nice, oom_score_adjust;
+    bool ignore_sigpipe; /* default true */
+    struct exec_directory directories[EXEC_DIRECTORY_COUNT];
+    enum directory_preserve runtime_directory_preserve;
+    struct origin user_origin, working_directory_origin;
+};
+
+/* ---- systemd.kill(5) ---- */
+enum kill_mode { KILL_CONTROL_GROUP, KILL_MIXED, KILL_PROCESS, KILL_NONE };
+struct kill_section {
+    enum kill_mode mode;
+    int signal; /* SIGTERM */
+    bool send_sigkill, send_sighup;
+};
+
+/* ---- [Service] ---- */
+enum service_type { SERVICE_SIMPLE, SERVICE_EXEC, SERVICE_FORKING, SERVICE_ONESHOT, SERVICE_TYPE_COUNT };
+enum service_restart {
+    RESTART_NO,
+    RESTART_ON_SUCCESS,
+    RESTART_ON_FAILURE,
+    RESTART_ON_ABNORMAL,
+    RESTART_ON_ABORT,
+    RESTART_ON_WATCHDOG,
+    RESTART_ALWAYS,
+    RESTART_COUNT
+};
+/* clang-format off */
+#define SERVICE_COMMANDS(X) \
+    X(CONDITION, "ExecCondition")   X(START_PRE, "ExecStartPre") X(START, "ExecStart") X(START_POST, "ExecStartPost") \
+    X(RELOAD, "ExecReload")         X(STOP, "ExecStop")          X(STOP_POST, "ExecStopPost")
+/* clang-format on */
+enum service_command {
+#define X(enumerator, text) SERVICE_EXEC_##enumerator,
+    SERVICE_COMMANDS(X)
+#undef X
+        SERVICE_COMMAND_COUNT
+};
+const char *service_command_name(enum service_command command); /* "ExecStartPre" */
+const char *service_type_name(enum service_type type);          /* "simple" */
+const char *service_restart_name(enum service_restart restart); /* "on-failure" */
+
+/* Exit statuses and signals, as in SuccessExitStatus=. */
+struct exit_set {
+    uint32_t status[8]; /* bit n of word n/32 */
+    uint64_t signals;   /* bit n-1 for signal n */
+};
+static inline bool exit_set_has_status(const struct exit_set *set, int status)
+{
+    return set && (set->status[(status & 255) / 32] >> (status & 31) & 1);
+}
+static inline bool exit_set_has_signal(const struct exit_set *set, int signal)
+{
+    return set && signal >= 1 && signal <= 64 && (set->signals >> (signal - 1) & 1);
+}
+
+struct service_section {
+    enum service_type type;
+    enum service_restart restart;
+    bool type_set, remain_after_exit, exit_container_on_failure;
+    usec_t restart_usec;                  /* default 100 ms */
+    usec_t timeout_start, timeout_stop;   /* resolved by D15: never USEC_UNSET once loaded */
+    struct command_list commands[SERVICE_COMMAND_COUNT];
+    const char *pid_file; /* absolute */
+    struct exit_set *success_exit_status, *restart_prevent_exit_status, *restart_force_exit_status; /* NULL: empty */
+    struct unit_ref_list sockets; /* Sockets= */
+};
+
+/* ---- [Socket] ---- */
+enum listen_kind { LISTEN_STREAM, LISTEN_DATAGRAM };
+struct socket_listen {
+    enum listen_kind kind;
+    const char *text; /* as written after expansion; socketact/address.h gives it a meaning */
+    struct origin origin;
+};
+struct socket_listen_list {
+    struct socket_listen *items;
+    uint32_t count, capacity;
+};
+enum activation_mode { ACTIVATION_NATIVE, ACTIVATION_PROXY };
+struct socket_section {
+    struct socket_listen_list listens;
+    bool accept, remove_on_stop;
+    enum activation_mode activation_mode;
+    const char *proxy_target;                /* as written, NULL with native */
+    const char *service;                     /* unit name, NULL: same stem */
+    const char *socket_user, *socket_group;  /* NULL: PID 1's own */
+    mode_t socket_mode, directory_mode;      /* 0666, 0755 */
+    uint32_t backlog;                        /* 4096 */
+    const char *file_descriptor_name;        /* NULL: the socket unit's name (D9) */
+    usec_t trigger_limit_interval;           /* 2 s */
+    uint32_t trigger_limit_burst;            /* 20; 0 disables */
+    usec_t timeout;
+    struct origin proxy_target_origin, socket_user_origin;
+};
+
+/* ---- [Install] ---- */
+struct install_section {
+    struct text_list wanted_by, required_by, also, alias;
+    const char *default_instance;
+};
+
+struct unit_settings {
+    struct unit_section unit;
+    struct exec_section exec;
+    struct kill_section kill;
+    struct service_section service;
+    struct socket_section socket;
+    struct install_section install;
+};
+/* What an empty unit file means; USEC_UNSET where the value depends on other settings. */
+extern const struct unit_settings unit_settings_default;

@@ -1,0 +1,56 @@
+/* unit/unit.h - loaded units: immutable, owned by their set, freed with it.
+ *
+ * A set owns one arena with every unit and string. Groups of settings that are at their default are shared by all units,
+ * so that an idle unit costs little memory. Runtime state lives in supervisor/, in arrays indexed by unit id. */
+#pragma once
+#include "base/attr.h"
+#include "unit/settings.h"
+
+/* clang-format off */
+#define UNIT_KINDS(X) X(SERVICE, ".service", "Service") X(SOCKET, ".socket", "Socket") X(TARGET, ".target", "Target")
+/* clang-format on */
+enum unit_kind {
+#define X(enumerator, suffix, section) UNIT_KIND_##enumerator,
+    UNIT_KINDS(X)
+#undef X
+        UNIT_KIND_COUNT
+};
+const char *unit_kind_suffix(enum unit_kind kind); /* ".service" */
+/* The kind by suffix; UNIT_KIND_COUNT when it is none of ours. */
+enum unit_kind unit_kind_of_name(const char *name);
+/* systemd.unit(5): 1..255 bytes of [A-Za-z0-9:_.\\@-], a known suffix, a non-empty prefix. */
+bool unit_name_is_valid(const char *name);
+/* The name without its suffix, as the log prefix and %N show it; length in *ret_length. */
+const char *unit_name_stem(const char *name, size_t *ret_length);
+
+struct unit {
+    const char *name; /* "web.service"; unique in the set */
+    const char *path; /* fragment; NULL for a built-in target */
+    uint32_t id;      /* index in the set, names sorted */
+    enum unit_kind kind;
+    bool builtin; /* a target of systemd.special(7) that no file defines */
+    const struct unit_section *unit;
+    const struct exec_section *exec;
+    const struct kill_section *kill;
+    const struct service_section *service; /* of a socket or target: the default */
+    const struct socket_section *socket;
+    const struct install_section *install;
+};
+
+struct unit_override {
+    const char *name, *base_path, *override_path;
+};
+
+struct unit_set;
+void unit_set_free(struct unit_set *set);
+DEFINE_AUTO(struct unit_set, unit_set_free)
+uint32_t unit_set_count(const struct unit_set *set);
+const struct unit *unit_set_get(const struct unit_set *set, uint32_t id);
+/* NULL when there is none of that name. */
+const struct unit *unit_set_find(const struct unit_set *set, const char *name);
+size_t unit_set_override_count(const struct unit_set *set);
+const struct unit_override *unit_set_override(const struct unit_set *set, size_t index);
+/* The name of a socket's service: Service=, or its own stem. Borrowed from the set. NULL when out of memory only. */
+const char *unit_socket_service(const struct unit *socket);
+/* Bytes the set holds, for memory reports. */
+size_t unit_set_bytes(const struct unit_set *set);

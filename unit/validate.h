@@ -1,0 +1,13 @@
+/* unit/validate.h - rules across units and across directives of one unit, reported as diagnostics.
+ *
+ * cycles with their members (K38), sockets that clash on one address, native and proxy on one service (S38, D13),
+ * missing requirements (S30, S43), handlers and services that do not exist, explicit RestartSec=0 without a limit (D8),
+ * Requires= on nothing, programs, users... that only a running container can know are not checked here.
+ * *ret_refused: the set cannot be run (a cycle, S38): exit 64 in run mode and in --validate alike (K32). */
+#pragma once
+#include "base/attr.h"
+struct unit_set;
+struct graph;
+struct diag_sink;
+MUST_CHECK int unit_set_validate(const struct unit_set *set, const struct graph *graph, struct diag_sink *diags,
+                                 bool *ret_refused);

@@ -14,6 +14,7 @@ void log_set_writer(log_writer *writer, void *userdata); /* NULL restores the de
 void log_set_threshold(enum log_level level);
 bool log_enabled(enum log_level level);
 
+/* Adds the prefix and the newline; control bytes other than newline and tab become '?'. errno is kept. */
 PRINTF(2, 3) void log_at(enum log_level level, const char *fmt, ...);
 #define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -35,11 +35,13 @@ DEFINE_AUTO(struct loop, loop_free)
  * files and directories cannot be polled (they are always ready). */
 MUST_CHECK int loop_io_add(struct loop *loop, int fd, uint32_t events, enum loop_priority priority, loop_io_fn *fn,
                            void *userdata, loop_io *ret_io);
+/* `events` 0 pauses: nothing is reported, not even EPOLLHUP, until it is modified again. */
 MUST_CHECK int loop_io_modify(struct loop *loop, loop_io io, uint32_t events);
 /* LOOP_IO_NONE is fine; *io becomes LOOP_IO_NONE. */
 void loop_io_remove(struct loop *loop, loop_io *io);
 
-/* Arms or moves; USEC_INFINITY disarms. -ENOMEM only. */
+/* Arms or moves; USEC_INFINITY disarms. -ENOMEM only, and only when it was not armed. `fn` runs once, after the round's
+ * descriptors, with the deadline disarmed; what a deadline's callback sets runs in a later round. */
 MUST_CHECK int loop_deadline_set(struct loop *loop, struct loop_deadline *deadline, usec_t at, loop_deadline_fn *fn,
                                  void *userdata);
 void loop_deadline_clear(struct loop *loop, struct loop_deadline *deadline);

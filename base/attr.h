@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MUST_CHECK          __attribute__((warn_unused_result))
-#define PRINTF(fmt, first)  __attribute__((format(printf, fmt, first)))
-#define UNUSED              __attribute__((unused))
-#define COUNT_OF(array)     (sizeof(array) / sizeof((array)[0]))
-#define MIN_OF(a, b)        ((a) < (b) ? (a) : (b))
-#define MAX_OF(a, b)        ((a) > (b) ? (a) : (b))
+#define MUST_CHECK         __attribute__((warn_unused_result))
+#define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#define UNUSED             __attribute__((unused))
+#define COUNT_OF(array)    (sizeof(array) / sizeof((array)[0]))
+#define MIN_OF(a, b)       ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b)       ((a) > (b) ? (a) : (b))
 
 /* Characters that the decimal form of an integer of this type needs: sign, digits and the final NUL. */
 #define DECIMAL_MAX(type) (sizeof(type) * 3 + 2)
@@ -18,7 +18,10 @@
 /* DEFINE_AUTO(struct foo, foo_free) makes AUTO(foo_free) usable on a `struct foo *` local: the destructor runs when the
  * local leaves scope; TAKE(local) hands the pointer out and leaves NULL behind. */
 #define DEFINE_AUTO(type, destructor)                                                                                  \
-    static inline UNUSED void destructor##_auto(type **object) { destructor(*object); }
+    static inline UNUSED void destructor##_auto(type **object)                                                         \
+    {                                                                                                                  \
+        destructor(*object);                                                                                           \
+    }
 #define AUTO(destructor) __attribute__((cleanup(destructor##_auto)))
 #define TAKE(local)                                                                                                    \
     __extension__({                                                                                                    \

@@ -31,8 +31,8 @@ struct diag_sink *diag_sink_new(void);
 void diag_sink_free(struct diag_sink *sink);
 DEFINE_AUTO(struct diag_sink, diag_sink_free)
 void diag_sink_set_strict(struct diag_sink *sink, bool strict);
-/* --allow=CODE or CODE:KEY, comma separated ("unsupported:ProtectSystem"): a matching warning becomes a note. -EINVAL on
- * an empty word. */
+/* --allow=CODE or CODE:KEY, comma separated ("unsupported:ProtectSystem"): a matching warning becomes a note. -EINVAL
+ * on an empty word. */
 MUST_CHECK int diag_sink_allow(struct diag_sink *sink, const char *list);
 
 /* What a diagnostic speaks about; section and key are static or outlive the sink, and may be NULL. */
@@ -41,8 +41,9 @@ struct diag_about {
     const char *section, *key;
 };
 /* Copies the message. `hint` may be NULL. When memory runs out the counters still count. */
-PRINTF(6, 7) void diag_report(struct diag_sink *sink, enum severity severity, struct diag_about about,
-                              const char *code, const char *hint, const char *fmt, ...);
+PRINTF(6, 7)
+void diag_report(struct diag_sink *sink, enum severity severity, struct diag_about about, const char *code,
+                 const char *hint, const char *fmt, ...);
 
 size_t diag_count(const struct diag_sink *sink, enum severity severity);
 /* Warnings, counting those that strictness made errors. */

@@ -2,14 +2,15 @@
  *
  * The writer is for records on a hot path (trace): it appends to a `struct str`. Bytes that are not UTF-8 become U+FFFD
  * escapes, so a record is valid JSON whatever names contain. Only json.c includes <jansson.h>; a tree is an opaque
- * `struct json_value`. jansson has no unsigned 64 bit: values above INT64_MAX are written as a JSON number by the writer,
- * and as a decimal string member through json_object_set_u64() (read back by json_get_u64()). */
+ * `struct json_value`. jansson has no unsigned 64 bit: values above INT64_MAX are written as a JSON number by the
+ * writer, and as a decimal string member through json_object_set_u64() (read back by json_get_u64()). */
 #pragma once
 #include "base/attr.h"
 #include "base/str.h"
 
 /* ---- writer ---- */
-MUST_CHECK int json_write_string(struct str *out, const char *text, size_t length); /* with the quotes, no HTML escaping */
+MUST_CHECK int json_write_string(struct str *out, const char *text,
+                                 size_t length); /* with the quotes, no HTML escaping */
 MUST_CHECK int json_write_u64(struct str *out, uint64_t value);
 MUST_CHECK int json_write_i64(struct str *out, int64_t value);
 

@@ -1,18 +1,18 @@
 /* base/sink.h - writing to a descriptor that other processes share, without ever blocking and without O_NONBLOCK.
  *
- * O_NONBLOCK belongs to the open file description, which a shell, a container runtime and our children share: it is never
- * set. Instead: MSG_DONTWAIT on sockets, RWF_NOWAIT where the kernel takes it, else poll(2) and at most PIPE_BUF bytes;
- * regular files are written plainly. Source: sendmsg(2), pwritev2(2), pipe(7) "PIPE_BUF". */
+ * O_NONBLOCK belongs to the open file description, which a shell, a container runtime and our children share: it is
+ * never set. Instead: MSG_DONTWAIT on sockets, RWF_NOWAIT where the kernel takes it, else poll(2) and at most PIPE_BUF
+ * bytes; regular files are written plainly. Source: sendmsg(2), pwritev2(2), pipe(7) "PIPE_BUF". */
 #pragma once
 #include "base/attr.h"
 #include <sys/types.h>
 #include <sys/uio.h>
 
 enum sink_kind {
-    SINK_CLOSED,  /* not open at all: bytes are accepted and counted as dropped by the caller's choice */
-    SINK_FILE,    /* regular file, block device */
+    SINK_CLOSED, /* not open at all: bytes are accepted and counted as dropped by the caller's choice */
+    SINK_FILE,   /* regular file, block device */
     SINK_SOCKET,
-    SINK_STREAM,  /* pipe, FIFO, terminal, other character device */
+    SINK_STREAM, /* pipe, FIFO, terminal, other character device */
 };
 struct sink {
     int fd; /* borrowed */

@@ -1,7 +1,7 @@
 /* unit/directive.h - the directive table: what is known of every directive of systemd.directives(7), and of our own.
  *
- * The rows are unit/directives.def. The parser, the validator, "did you mean", `container-init directives [--json]`, the
- * reference page, the fuzz dictionary and the tests all walk this table. */
+ * The rows are unit/directives.def. The parser, the validator, "did you mean", `container-init directives [--json]`,
+ * the reference page, the fuzz dictionary and the tests all walk this table. */
 #pragma once
 #include "base/attr.h"
 #include "unit/settings.h"

@@ -1,7 +1,7 @@
 /* unit/expand.h - $VAR, ${VAR}, ${VAR:-default}, and word lists for command lines and assignments.
  *
- * Two uses, told apart by SEED.md D3: at load (native units, every directive but Exec*= lines) only the ${...} forms; at
- * exec, on the words of a command: "$VAR" as a word of its own is split into words, "${VAR}" inside a word is not.
+ * Two uses, told apart by SEED.md D3: at load (native units, every directive but Exec*= lines) only the ${...} forms;
+ * at exec, on the words of a command: "$VAR" as a word of its own is split into words, "${VAR}" inside a word is not.
  * Source: systemd.service(5) "COMMAND LINES". */
 #pragma once
 #include "base/attr.h"

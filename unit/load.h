@@ -14,7 +14,7 @@ struct unit_load_options {
     const char *hostname;           /* %H; NULL: uname(2) */
 };
 struct unit_load_report {
-    uint32_t units;     /* files that became units (without built-ins) */
+    uint32_t units; /* files that became units (without built-ins) */
     uint32_t warnings, overrides;
     bool failed; /* at least one file, or the set as a whole, was refused: exit 64 (S07) */
 };

@@ -1,9 +1,9 @@
 /* unit/settings.h - the values that directives write: plain data, one struct per group of directives.
  *
- * While a unit is read, one scratch `struct unit_settings` holds every group; unit_set_load() then keeps a copy of those
- * groups that differ from the defaults, and lets all other units share the default ones (struct unit, unit/unit.h). All
- * pointers lead into the arena of the unit set, or to static strings. Times are microseconds, USEC_INFINITY is "no
- * bound"; USEC_UNSET occurs only in the scratch copy and is resolved when the unit is complete.
+ * While a unit is read, one scratch `struct unit_settings` holds every group; unit_set_load() then keeps a copy of
+ * those groups that differ from the defaults, and lets all other units share the default ones (struct unit,
+ * unit/unit.h). All pointers lead into the arena of the unit set, or to static strings. Times are microseconds,
+ * USEC_INFINITY is "no bound"; USEC_UNSET occurs only in the scratch copy and is resolved when the unit is complete.
  * Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5), systemd.socket(5), SEED.md S27-S29. */
 #pragma once
 #include "base/attr.h"
@@ -102,16 +102,17 @@ struct command_list {
 };
 
 /* ---- systemd.exec(5) ---- */
-enum exec_std { /* StandardInput=, StandardOutput=, StandardError= */
-    STD_INHERIT, /* output: as the one before it (stdin for stdout, stdout for stderr) */
-    STD_NULL,
-    STD_LOG, /* output: line-wise to our stdout/stderr; also what journal, syslog, kmsg and ...+console become */
-    STD_FILE,
-    STD_FILE_APPEND,
-    STD_FILE_TRUNCATE,
-    STD_TTY,    /* /dev/console */
-    STD_RAW,    /* output, extension "raw": PID 1's own descriptor, untouched */
-    STD_SOCKET, /* the activation socket: refused until Accept=yes exists */
+enum exec_std {              /* StandardInput=, StandardOutput=, StandardError= */
+                STD_INHERIT, /* output: as the one before it (stdin for stdout, stdout for stderr) */
+                STD_NULL,
+                STD_LOG, /* output: line-wise to our stdout/stderr; also what journal, syslog, kmsg and ...+console
+                            become */
+                STD_FILE,
+                STD_FILE_APPEND,
+                STD_FILE_TRUNCATE,
+                STD_TTY,    /* /dev/console */
+                STD_RAW,    /* output, extension "raw": PID 1's own descriptor, untouched */
+                STD_SOCKET, /* the activation socket: refused until Accept=yes exists */
 };
 struct exec_stream {
     enum exec_std kind;
@@ -234,12 +235,12 @@ struct service_section {
     enum service_type type;
     enum service_restart restart;
     bool type_set, remain_after_exit, exit_container_on_failure;
-    usec_t restart_usec;                  /* default 100 ms */
-    usec_t timeout_start, timeout_stop;   /* resolved by D15: never USEC_UNSET once loaded */
+    usec_t restart_usec;                /* default 100 ms */
+    usec_t timeout_start, timeout_stop; /* resolved by D15: never USEC_UNSET once loaded */
     struct command_list commands[SERVICE_COMMAND_COUNT];
-    const char *pid_file; /* absolute */
+    const char *pid_file;                                                                           /* absolute */
     struct exit_set *success_exit_status, *restart_prevent_exit_status, *restart_force_exit_status; /* NULL: empty */
-    struct unit_ref_list sockets; /* Sockets= */
+    struct unit_ref_list sockets;                                                                   /* Sockets= */
 };
 
 /* ---- [Socket] ---- */
@@ -258,14 +259,14 @@ struct socket_section {
     struct socket_listen_list listens;
     bool accept, remove_on_stop;
     enum activation_mode activation_mode;
-    const char *proxy_target;                /* as written, NULL with native */
-    const char *service;                     /* unit name, NULL: same stem */
-    const char *socket_user, *socket_group;  /* NULL: PID 1's own */
-    mode_t socket_mode, directory_mode;      /* 0666, 0755 */
-    uint32_t backlog;                        /* 4096 */
-    const char *file_descriptor_name;        /* NULL: the socket unit's name (D9) */
-    usec_t trigger_limit_interval;           /* 2 s */
-    uint32_t trigger_limit_burst;            /* 20; 0 disables */
+    const char *proxy_target;               /* as written, NULL with native */
+    const char *service;                    /* unit name, NULL: same stem */
+    const char *socket_user, *socket_group; /* NULL: PID 1's own */
+    mode_t socket_mode, directory_mode;     /* 0666, 0755 */
+    uint32_t backlog;                       /* 4096 */
+    const char *file_descriptor_name;       /* NULL: the socket unit's name (D9) */
+    usec_t trigger_limit_interval;          /* 2 s */
+    uint32_t trigger_limit_burst;           /* 20; 0 disables */
     usec_t timeout;
     struct origin proxy_target_origin, socket_user_origin;
 };

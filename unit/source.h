@@ -11,7 +11,8 @@
 #define SOURCE_FILE_MAX ((size_t)16 << 20)
 #define SOURCE_LINE_MAX ((size_t)1 << 20)
 
-/* A value as it was written after joining: bytes `text[0..length)`, NUL-terminated, and the physical lines it came from. */
+/* A value as it was written after joining: bytes `text[0..length)`, NUL-terminated, and the physical lines it came
+ * from. */
 struct value {
     const char *text;
     size_t length;
@@ -19,7 +20,7 @@ struct value {
     const struct value_piece {
         uint32_t offset; /* into text, where this piece begins */
         uint32_t line, column;
-    } *pieces;
+    } * pieces;
     uint32_t n_pieces;
     uint32_t key_line, key_column;
 };

@@ -1,7 +1,7 @@
 /* unit/unit.h - loaded units: immutable, owned by their set, freed with it.
  *
- * A set owns one arena with every unit and string. Groups of settings that are at their default are shared by all units,
- * so that an idle unit costs little memory. Runtime state lives in supervisor/, in arrays indexed by unit id. */
+ * A set owns one arena with every unit and string. Groups of settings that are at their default are shared by all
+ * units, so that an idle unit costs little memory. Runtime state lives in supervisor/, in arrays indexed by unit id. */
 #pragma once
 #include "base/attr.h"
 #include "unit/settings.h"

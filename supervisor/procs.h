@@ -1,0 +1,50 @@
+/* supervisor/procs.h - the processes of one unit: a cgroup leaf where there is one, else the mark its run carries.
+ *
+ * The choice is made per process by what happened to it, never by a manager-wide flag: a unit may have a leaf and
+ * besides processes that could not be placed in it (K01, K02). Without leaves a process is found by its RLIMIT_LOCKS
+ * value (inherited, readable in /proc/PID/limits without privilege), by session, process group and descent; each is
+ * opened as a pidfd, its mark read again, then signalled; looked for until a pass finds none (K05-K08).
+ * Source: systemd.kill(5); ARCHITECTURE.md "Processes"; pidfd_send_signal(2), proc(5) /proc/[pid]/limits. */
+#pragma once
+#include "base/attr.h"
+#include <sys/types.h>
+
+struct cg_root;
+struct cg_leaf;
+/* Shared by all units: hands out marks and reads /proc once per round for all who ask. */
+struct procs_table;
+MUST_CHECK int procs_table_new(struct cg_root *root_or_null, struct procs_table **ret_table);
+void procs_table_free(struct procs_table *table);
+DEFINE_AUTO(struct procs_table, procs_table_free)
+/* A new round of the loop: what was read from /proc is stale. */
+void procs_table_new_round(struct procs_table *table);
+
+/* Embedded in a unit's runtime; zeroed means "no run". */
+struct procs {
+    struct cg_leaf *leaf; /* owned, NULL without cgroups */
+    uint64_t mark;        /* RLIMIT_LOCKS value of this run's processes */
+    bool outside;         /* some process of the run is not in the leaf */
+};
+/* Begins a run: makes the leaf where possible (*ret_leaf_error is 0 or the -errno of a leaf that could not be made, for
+ * the S16 line) and takes a fresh mark. */
+MUST_CHECK int procs_begin(struct procs_table *table, struct procs *procs, const char *unit_name, int *ret_leaf_error);
+/* A process was created for this run, inside the leaf or not. */
+void procs_add(struct procs_table *table, struct procs *procs, pid_t pid, bool in_leaf);
+/* Its exit was collected. */
+void procs_remove(struct procs_table *table, struct procs *procs, pid_t pid);
+/* Nothing of the run is left. Exact after each reap of a child or orphan of that run; no waiting. `expected_zombies`
+ * are never counted. */
+bool procs_is_empty(struct procs_table *table, struct procs *procs);
+/* Signals every process of the run but `spare` (0: none), followed by SIGCONT where the signal can be handled and
+ * SIGHUP where asked (systemd.kill(5)). Returns how many were signalled, or -errno. */
+int procs_signal(struct procs_table *table, struct procs *procs, int signal, pid_t spare, bool also_sighup);
+/* SIGKILL to all: cgroup.kill where there is a leaf. Call again after reaps until procs_is_empty(). Returns how many
+ * were found outside a leaf (0: the kernel does it), or -errno. */
+int procs_kill(struct procs_table *table, struct procs *procs);
+/* For each live pid of the run, in no order, until fn returns non-zero. */
+int procs_each(struct procs_table *table, struct procs *procs, int (*fn)(pid_t pid, void *userdata), void *userdata);
+/* Is this pid one of the run's? 1, 0 or -errno. (PIDFile= contents, K78.) */
+int procs_contains(struct procs_table *table, struct procs *procs, pid_t pid);
+/* The run is over: removes the leaf (with sub-cgroups the service made) and forgets the mark. */
+void procs_end(struct procs_table *table, struct procs *procs);
+/* Which run an unregistered process belonged to is not known after its end; ask every stopping unit. */

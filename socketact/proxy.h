@@ -1,0 +1,31 @@
+/* socketact/proxy.h - accepted connections are held until the service is ready, then spliced to ProxyTarget=.
+ *
+ * Each connection dials the target (250 ms per try, pauses of 25 ms doubling to 200 ms, 5 s in all) and is copied both
+ * ways with splice(2) and real half-close (K60): end of file on one side shuts down writing on the other, and the
+ * connection ends when both are done. Nothing blocks, every connection is bounded to two pipes.
+ * Target forms: tcp:HOST:PORT, unix:/path, /path, HOST:PORT, unix:@abstract. Source: SEED.md S57. */
+#pragma once
+#include "base/attr.h"
+#include "base/loop.h"
+
+struct proxy;
+struct proxy_hooks {
+    /* A connection was accepted while the service was not ready: start it. */
+    void (*on_waiting)(void *userdata);
+    /* A connection ended; error is 0 or a positive errno; from and to are printable addresses. */
+    void (*on_done)(const char *from, const char *to, int error, void *userdata);
+};
+/* -EINVAL: not a target. Borrows the loop and the hooks. */
+MUST_CHECK int proxy_new(struct loop *loop, const char *target, const struct proxy_hooks *hooks, void *userdata,
+                         struct proxy **ret_proxy);
+/* Drops every connection. */
+void proxy_free(struct proxy *proxy);
+DEFINE_AUTO(struct proxy, proxy_free)
+/* Accepts what waits, at most 64 at a time. The number accepted, or -errno (-EMFILE, -ENFILE, -ENOMEM: the caller
+ * pauses). */
+MUST_CHECK int proxy_accept(struct proxy *proxy, int listener_fd);
+/* true: connections that wait dial now, later ones at once. false: the service is gone, later ones wait. */
+void proxy_set_ready(struct proxy *proxy, bool ready);
+/* Closes the connections that still wait for the service: it will not come. */
+void proxy_drop_waiting(struct proxy *proxy);
+size_t proxy_count(const struct proxy *proxy);

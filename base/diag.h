@@ -1,10 +1,14 @@
 /* base/diag.h - diagnostics for the author of a unit file: file:line:column, a stable code word, a message.
  *
  * diag_report() is the only producer; --strict-units turns warnings into errors there and nowhere else. The sink keeps
- * every diagnostic in order of report and renders them in the forms of STYLE.md 5 and SEED.md D12. */
+ * the diagnostics in order of report and renders them in the forms of STYLE.md 5 and SEED.md D12. So that a hostile
+ * file cannot fill memory with its faults, at most DIAG_KEPT_PER_FILE in a row of one file and severity are kept; a
+ * note "too-many-diagnostics" says so once, and the counters go on counting. */
 #pragma once
 #include "base/attr.h"
 #include <stdio.h>
+
+#define DIAG_KEPT_PER_FILE 1000
 
 struct pos {
     const char *file;      /* path as it was opened; NULL when no file is to blame. Outlives the sink. */
@@ -31,8 +35,9 @@ struct diag_sink *diag_sink_new(void);
 void diag_sink_free(struct diag_sink *sink);
 DEFINE_AUTO(struct diag_sink, diag_sink_free)
 void diag_sink_set_strict(struct diag_sink *sink, bool strict);
-/* --allow=CODE or CODE:KEY, comma separated ("unsupported:ProtectSystem"): a matching warning becomes a note. -EINVAL
- * on an empty word. */
+/* --allow=CODE or CODE:KEY, comma separated ("unsupported:ProtectSystem"): a matching warning becomes a note, under
+ * --strict-units too. Lists add up; words are compared exactly, blanks around them do not count. -EINVAL on an empty
+ * word, code or key: nothing of the list is taken then. -ENOMEM. */
 MUST_CHECK int diag_sink_allow(struct diag_sink *sink, const char *list);
 
 /* What a diagnostic speaks about; section and key are static or outlive the sink, and may be NULL. */
@@ -51,7 +56,12 @@ size_t diag_warning_count(const struct diag_sink *sink);
 size_t diag_total(const struct diag_sink *sink);
 const struct diag *diag_get(const struct diag_sink *sink, size_t index);
 
-/* One rendered line without the newline; the caller frees it. NULL when out of memory.
- * DIAG_TEXT: "warning: FILE [Section] Key: message (line N, code; hint)" with FILE a base name (SEED S12, D12);
- * DIAG_GCC: "FILE:LINE:COLUMN: warning[code]: [Section] Key=: message, hint"; DIAG_JSON: one object. */
+/* One rendered line without the newline; the caller frees it. NULL when out of memory. Control bytes and what is not
+ * UTF-8 are shown as C escapes (as U+FFFD in JSON).
+ * DIAG_TEXT: "warning: FILE [Section] Key: message (line N, code; hint)" with FILE a base name (SEED S12, D12). What is
+ *   absent falls away: "FILE [Section]: ", "FILE: ", " (code)". A warning that strictness made an error still reads
+ *   "warning" (SEED S14).
+ * DIAG_GCC: "PATH:LINE:COLUMN: warning[code]: [Section] Key=: message, hint"; column 1 stands for the whole line; a
+ * whole file is "PATH: warning...", no file "container-init: warning...". DIAG_JSON: one object with code, column,
+ * file, hint, key, line, message, section, severity, was_warning; members without a value are left out. */
 char *diag_render(const struct diag *d, enum diag_format format);

@@ -8,9 +8,9 @@
 #include "base/attr.h"
 #include "base/str.h"
 
-/* ---- writer ---- */
-MUST_CHECK int json_write_string(struct str *out, const char *text,
-                                 size_t length); /* with the quotes, no HTML escaping */
+/* ---- writer: 0 or -ENOMEM, and then `out` is as it was ---- */
+/* With the quotes, no HTML escaping. */
+MUST_CHECK int json_write_string(struct str *out, const char *text, size_t length);
 MUST_CHECK int json_write_u64(struct str *out, uint64_t value);
 MUST_CHECK int json_write_i64(struct str *out, int64_t value);
 
@@ -28,15 +28,17 @@ struct json_value *json_null_new(void);
 MUST_CHECK int json_object_set_take(struct json_value *object, const char *key, struct json_value *value);
 MUST_CHECK int json_array_add_take(struct json_value *array, struct json_value *value);
 MUST_CHECK int json_object_set_u64(struct json_value *object, const char *key, uint64_t value);
-/* Borrowed; NULL when absent or of another type. */
+/* Borrowed; NULL when absent or of another type. The numbers and booleans: -ENOENT when absent, -EINVAL when of another
+ * type, and *ret is untouched. */
 const struct json_value *json_get(const struct json_value *object, const char *key);
 const char *json_get_string(const struct json_value *object, const char *key);
 MUST_CHECK int json_get_u64(const struct json_value *object, const char *key, uint64_t *ret);
 MUST_CHECK int json_get_i64(const struct json_value *object, const char *key, int64_t *ret);
 MUST_CHECK int json_get_bool(const struct json_value *object, const char *key, bool *ret);
 size_t json_array_count(const struct json_value *array);
-const struct json_value *json_array_get(const struct json_value *array, size_t index);
-/* -EINVAL with a message in *ret_error (caller frees) when the text is not one JSON value. */
+const struct json_value *json_array_at(const struct json_value *array, size_t index); /* jansson has json_array_get */
+/* -EINVAL with a message in *ret_error (caller frees; may be NULL when out of memory) when the text is not one JSON
+ * value, or names a key twice; -ENOMEM. `ret_error` may be NULL. */
 MUST_CHECK int json_parse(const char *text, size_t length, struct json_value **ret, char **ret_error);
 /* Compact when indent is 0; keys sorted. The caller frees the text; NULL when out of memory. */
 char *json_print(const struct json_value *value, unsigned indent);

@@ -156,9 +156,7 @@ const char *str_suffix(const char *text, const char *suffix)
     return memcmp(begin, suffix, tail) == 0 ? begin : NULL;
 }
 
-/* Bytes of the UTF-8 sequence that begins at `text`, its code point in *ret; 0 when there is no valid one (RFC 3629:
- * overlong forms, surrogates and everything above U+10FFFF are not). */
-static size_t utf8_decode(const unsigned char *text, size_t length, uint32_t *ret)
+size_t utf8_decode(const unsigned char *text, size_t length, uint32_t *ret)
 {
     static const uint32_t lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
     unsigned char first = text[0];

@@ -45,6 +45,9 @@ static inline bool str_equal(const char *a, const char *b)
 bool str_starts_with(const char *text, const char *prefix);
 /* NULL when `text` does not end so, else where the suffix begins. */
 const char *str_suffix(const char *text, const char *suffix);
+/* Bytes of the UTF-8 sequence that begins at `text`, its code point in *ret; 0 when there is no valid one (RFC 3629:
+ * overlong forms, surrogates and everything above U+10FFFF are not). `length` is at least 1. */
+size_t utf8_decode(const unsigned char *text, size_t length, uint32_t *ret);
 /* Appends `text` with control bytes, quotes, backslashes and invalid UTF-8 as C escapes: safe on a terminal and in a
  * one-line message, for text that came from files or peers. */
 MUST_CHECK int str_append_escaped(struct str *s, const char *text, size_t length);

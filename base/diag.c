@@ -1,0 +1,266 @@
+#include "base/diag.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+struct diag_sink {
+    VEC(struct diag) diags;
+    struct strlist allowed; /* "code" or "code:Key" */
+    bool strict;
+    size_t counts[DIAG_SEVERITY_COUNT];
+    size_t promoted; /* warnings that strictness made errors */
+    /* How many of the file reported last, by severity: the bound of DIAG_KEPT_PER_FILE. */
+    const char *last_file;
+    size_t last_counts[DIAG_SEVERITY_COUNT];
+    bool last_overflowed;
+};
+
+static const char *const severity_names[DIAG_SEVERITY_COUNT] = {
+    [DIAG_NOTE] = "note",
+    [DIAG_WARNING] = "warning",
+    [DIAG_ERROR] = "error",
+};
+
+struct diag_sink *diag_sink_new(void)
+{
+    return calloc(1, sizeof(struct diag_sink));
+}
+
+static void diag_done(struct diag *d)
+{
+    free(d->message);
+    free(d->hint);
+}
+
+void diag_sink_free(struct diag_sink *sink)
+{
+    if (!sink) return;
+    for (size_t i = 0; i < sink->diags.count; i++) diag_done(&sink->diags.items[i]);
+    vec_done(&sink->diags);
+    strlist_done(&sink->allowed);
+    free(sink);
+}
+
+void diag_sink_set_strict(struct diag_sink *sink, bool strict)
+{
+    sink->strict = strict;
+}
+
+/* ---- --allow ---- */
+
+/* The word at `list` up to the next comma, without blanks around it. */
+static const char *allow_word(const char *list, size_t *ret_length)
+{
+    const char *end = list + strcspn(list, ",");
+    while (list < end && (*list == ' ' || *list == '\t')) list++;
+    while (end > list && (end[-1] == ' ' || end[-1] == '\t')) end--;
+    *ret_length = (size_t)(end - list);
+    return list;
+}
+
+int diag_sink_allow(struct diag_sink *sink, const char *list)
+{
+    size_t length;
+    const char *next = list;
+    for (;;) {
+        const char *word = allow_word(next, &length);
+        if (length == 0 || word[0] == ':' || word[length - 1] == ':') return -EINVAL;
+        next += strcspn(next, ",");
+        if (*next == '\0') break;
+        next++;
+    }
+    for (next = list;;) {
+        const char *word = allow_word(next, &length);
+        int r = strlist_add_bytes(&sink->allowed, word, length);
+        if (r < 0) return r;
+        next += strcspn(next, ",");
+        if (*next == '\0') return 0;
+        next++;
+    }
+}
+
+static bool is_allowed(const struct diag_sink *sink, const char *code, const char *key)
+{
+    size_t length = strlen(code);
+    for (size_t i = 0; i < sink->allowed.count; i++) {
+        const char *word = sink->allowed.items[i];
+        if (strncmp(word, code, length) != 0) continue;
+        if (word[length] == '\0' || (key && word[length] == ':' && strcmp(word + length + 1, key) == 0)) return true;
+    }
+    return false;
+}
+
+/* ---- reporting ---- */
+
+/* Counts one of `file`; false when it has used up what is kept of one file. */
+static bool file_may_keep(struct diag_sink *sink, const char *file, enum severity severity)
+{
+    if (!str_equal(sink->last_file, file)) {
+        sink->last_file = file;
+        sink->last_overflowed = false;
+        memset(sink->last_counts, 0, sizeof sink->last_counts);
+    }
+    return !file || ++sink->last_counts[severity] <= DIAG_KEPT_PER_FILE;
+}
+
+/* Takes message and hint. Without memory the diagnostic is lost; it was counted. */
+static void sink_keep(struct diag_sink *sink, struct diag d)
+{
+    if (!d.message || vec_push(&sink->diags, d) < 0) diag_done(&d);
+}
+
+static void sink_note_overflow(struct diag_sink *sink, const char *file)
+{
+    if (sink->last_overflowed) return;
+    sink->last_overflowed = true;
+    sink->counts[DIAG_NOTE]++;
+    sink_keep(sink, (struct diag){ .severity = DIAG_NOTE,
+                                   .at = { .file = file },
+                                   .code = "too-many-diagnostics",
+                                   .message = strdup("further diagnostics of this file are counted, not shown") });
+}
+
+void diag_report(struct diag_sink *sink, enum severity severity, struct diag_about about, const char *code,
+                 const char *hint, const char *fmt, ...)
+{
+    struct diag d = { .severity = severity, .at = about.at, .code = code, .section = about.section, .key = about.key };
+    if (severity == DIAG_WARNING) {
+        if (is_allowed(sink, code, about.key))
+            d.severity = DIAG_NOTE;
+        else if (sink->strict)
+            d.severity = DIAG_ERROR, d.was_warning = true;
+    }
+    sink->counts[d.severity]++;
+    if (d.was_warning) sink->promoted++;
+    if (!file_may_keep(sink, about.at.file, d.severity)) {
+        sink_note_overflow(sink, about.at.file);
+        return;
+    }
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&d.message, fmt, ap) < 0) d.message = NULL;
+    va_end(ap);
+    if (hint) d.hint = strdup(hint); /* a lost hint does not lose the message */
+    sink_keep(sink, d);
+}
+
+size_t diag_count(const struct diag_sink *sink, enum severity severity)
+{
+    return sink->counts[severity];
+}
+
+size_t diag_warning_count(const struct diag_sink *sink)
+{
+    return sink->counts[DIAG_WARNING] + sink->promoted;
+}
+
+size_t diag_total(const struct diag_sink *sink)
+{
+    return sink->diags.count;
+}
+
+const struct diag *diag_get(const struct diag_sink *sink, size_t index)
+{
+    return index < sink->diags.count ? &sink->diags.items[index] : NULL;
+}
+
+/* ---- rendering ---- */
+
+/* Quotes and backslashes stay: the message has its own, and values in it were escaped by who quoted them. */
+static int append_visible(struct str *s, const char *text)
+{
+    int r = 0;
+    for (size_t left = strlen(text), n; r == 0 && left > 0; text += n, left -= n) {
+        uint32_t point;
+        n = MAX_OF(utf8_decode((const unsigned char *)text, left, &point), (size_t)1);
+        r = strchr("\"'\\", *text) ? str_append_char(s, *text) : str_append_escaped(s, text, n);
+    }
+    return r;
+}
+
+static int append_location(struct str *s, const struct diag *d, const char *key_suffix)
+{
+    int r = 0;
+    if (d->section && ((r = str_append(s, "[")) < 0 || (r = append_visible(s, d->section)) < 0)) return r;
+    if (d->section && (r = str_append(s, d->key ? "] " : "]")) < 0) return r;
+    if (d->key && ((r = append_visible(s, d->key)) < 0 || (r = str_append(s, key_suffix)) < 0)) return r;
+    return r;
+}
+
+static int render_text(const struct diag *d, struct str *s)
+{
+    int r = str_appendf(s, "%s: ", d->was_warning ? severity_names[DIAG_WARNING] : severity_names[d->severity]);
+    if (r < 0) return r;
+    if (d->at.file) {
+        const char *slash = strrchr(d->at.file, '/');
+        if ((r = append_visible(s, slash && slash[1] ? slash + 1 : d->at.file)) < 0) return r;
+        if ((d->section || d->key) && (r = str_append(s, " ")) < 0) return r;
+    }
+    if ((r = append_location(s, d, "")) < 0) return r;
+    if ((d->at.file || d->section || d->key) && (r = str_append(s, ": ")) < 0) return r;
+    if ((r = append_visible(s, d->message)) < 0 || (r = str_append(s, " (")) < 0) return r;
+    if (d->at.file && d->at.line > 0 && (r = str_appendf(s, "line %u, ", d->at.line)) < 0) return r;
+    if ((r = str_append(s, d->code)) < 0) return r;
+    if (d->hint && ((r = str_append(s, "; ")) < 0 || (r = append_visible(s, d->hint)) < 0)) return r;
+    return str_append(s, ")");
+}
+
+static int render_gcc(const struct diag *d, struct str *s)
+{
+    int r = append_visible(s, d->at.file ? d->at.file : "container-init");
+    if (r < 0) return r;
+    if (d->at.file && d->at.line > 0) r = str_appendf(s, ":%u:%u", d->at.line, MAX_OF(d->at.column, 1U));
+    if (r < 0) return r;
+    if ((r = str_appendf(s, ": %s[%s]: ", severity_names[d->severity], d->code)) < 0) return r;
+    if ((r = append_location(s, d, "=")) < 0) return r;
+    if ((d->section || d->key) && (r = str_append(s, ": ")) < 0) return r;
+    if ((r = append_visible(s, d->message)) < 0) return r;
+    if (d->hint && ((r = str_append(s, ", ")) < 0 || (r = append_visible(s, d->hint)) < 0)) return r;
+    return 0;
+}
+
+/* `before` is "{" for the first member, else ",". Nothing is written for NULL. */
+static int member_text(struct str *s, const char *before, const char *name, const char *text)
+{
+    int r;
+    if (!text) return 0;
+    if ((r = str_appendf(s, "%s\"%s\":", before, name)) < 0) return r;
+    return json_write_string(s, text, strlen(text));
+}
+
+static int member_number(struct str *s, const char *name, uint32_t number)
+{
+    return number == 0 ? 0 : str_appendf(s, ",\"%s\":%u", name, number);
+}
+
+static int render_json(const struct diag *d, struct str *s)
+{
+    int r;
+    if ((r = member_text(s, "{", "code", d->code)) < 0) return r;
+    if ((r = member_number(s, "column", d->at.column)) < 0) return r;
+    if ((r = member_text(s, ",", "file", d->at.file)) < 0) return r;
+    if ((r = member_text(s, ",", "hint", d->hint)) < 0) return r;
+    if ((r = member_text(s, ",", "key", d->key)) < 0) return r;
+    if ((r = member_number(s, "line", d->at.line)) < 0) return r;
+    if ((r = member_text(s, ",", "message", d->message)) < 0) return r;
+    if ((r = member_text(s, ",", "section", d->section)) < 0) return r;
+    if ((r = member_text(s, ",", "severity", severity_names[d->severity])) < 0) return r;
+    return str_append(s, d->was_warning ? ",\"was_warning\":true}" : "}");
+}
+
+char *diag_render(const struct diag *d, enum diag_format format)
+{
+    typedef int render_fn(const struct diag *d, struct str *s);
+    static render_fn *const renderers[] = {
+        [DIAG_TEXT] = render_text, [DIAG_JSON] = render_json, [DIAG_GCC] = render_gcc
+    };
+    AUTO_STR struct str s = STR_EMPTY;
+    if (renderers[format](d, &s) < 0) return NULL;
+    return str_take(&s);
+}

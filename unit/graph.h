@@ -50,6 +50,6 @@ size_t graph_cycle_count(const struct graph *graph);
 struct id_span graph_cycle(const struct graph *graph, size_t index);
 
 /* D16, D6: held back is a unit that only its socket or an OnFailure=/OnSuccess= names, while nothing that starts
- * requires or wants it. */
-enum start_reason { START_AT_BOOT, HELD_FOR_SOCKET, HELD_FOR_HANDLER, HELD_BUILTIN };
+ * requires or wants it; a built-in target and an instance made from a template (struct unit) likewise. */
+enum start_reason { START_AT_BOOT, HELD_FOR_SOCKET, HELD_FOR_HANDLER, HELD_BUILTIN, HELD_INSTANCE };
 enum start_reason graph_start_reason(const struct graph *graph, uint32_t unit);

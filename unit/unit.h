@@ -28,7 +28,8 @@ struct unit {
     const char *path; /* fragment; NULL for a built-in target */
     uint32_t id;      /* index in the set, names sorted */
     enum unit_kind kind;
-    bool builtin; /* a target of systemd.special(7) that no file defines */
+    bool builtin;  /* a target of systemd.special(7) that no file defines */
+    bool instance; /* made from a template because another unit names it; started only when wanted or required */
     const struct unit_section *unit;
     const struct exec_section *exec;
     const struct kill_section *kill;
@@ -46,8 +47,16 @@ void unit_set_free(struct unit_set *set);
 DEFINE_AUTO(struct unit_set, unit_set_free)
 uint32_t unit_set_count(const struct unit_set *set);
 const struct unit *unit_set_get(const struct unit_set *set, uint32_t id);
-/* NULL when there is none of that name. */
+/* By name or alias; NULL when there is none of that name. */
 const struct unit *unit_set_find(const struct unit_set *set, const char *name);
+/* Why unit_set_find() says NULL, where the loader knows more than "no file has this name". */
+enum unit_absence {
+    UNIT_NOT_FOUND,
+    UNIT_MASKED,       /* an empty file or a link to /dev/null holds the name */
+    UNIT_REFUSED,      /* its file did not load, and an error says why */
+    UNIT_KIND_UNBUILT, /* a file of a kind that this version does not start: .timer, .path, .slice */
+};
+enum unit_absence unit_set_absence(const struct unit_set *set, const char *name);
 size_t unit_set_override_count(const struct unit_set *set);
 const struct unit_override *unit_set_override(const struct unit_set *set, size_t index);
 /* The name of a socket's service: Service=, or its own stem. Borrowed from the set. NULL when out of memory only. */

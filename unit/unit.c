@@ -1,0 +1,298 @@
+#include "unit/unit.h"
+#include "unit/set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* When memory runs out, HASH_ADD leaves the element out and clears its table pointer instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+#define UNIT_NAME_MAX 255
+
+static const struct {
+    const char *suffix, *section;
+} kinds[UNIT_KIND_COUNT] = {
+#define X(enumerator, suffix_text, section_text) [UNIT_KIND_##enumerator] = { suffix_text, section_text },
+    UNIT_KINDS(X)
+#undef X
+};
+
+/* Every name the set knows: of a unit, of an alias, or of nothing that can be started. */
+struct set_name {
+    UT_hash_handle hh;
+    const char *name;
+    struct unit *unit; /* NULL: absent */
+    enum unit_absence absence;
+};
+
+/* The groups of settings that are stored apart, and where struct unit points to them. */
+enum group { GROUP_UNIT, GROUP_EXEC, GROUP_KILL, GROUP_SERVICE, GROUP_SOCKET, GROUP_INSTALL, GROUP_COUNT };
+static const struct {
+    size_t offset, size; /* in struct unit_settings */
+} groups[GROUP_COUNT] = {
+    [GROUP_UNIT] = { offsetof(struct unit_settings, unit), sizeof(struct unit_section) },
+    [GROUP_EXEC] = { offsetof(struct unit_settings, exec), sizeof(struct exec_section) },
+    [GROUP_KILL] = { offsetof(struct unit_settings, kill), sizeof(struct kill_section) },
+    [GROUP_SERVICE] = { offsetof(struct unit_settings, service), sizeof(struct service_section) },
+    [GROUP_SOCKET] = { offsetof(struct unit_settings, socket), sizeof(struct socket_section) },
+    [GROUP_INSTALL] = { offsetof(struct unit_settings, install), sizeof(struct install_section) },
+};
+
+/* Groups that were stored before and are compared with the next one. Few, because what repeats is what a kind of unit
+ * looks like when the author wrote nothing (D15 resolves times by kind), not what authors happen to write twice. */
+#define SHARED_MAX 4
+struct shared_groups {
+    const void *items[SHARED_MAX];
+    uint32_t count;
+};
+
+struct unit_set {
+    struct arena *arena;
+    struct unit **units; /* as added; sorted by name once sealed */
+    size_t count, capacity;
+    struct set_name *names;
+    struct unit_override *overrides;
+    size_t n_overrides, overrides_capacity;
+    struct shared_groups shared[GROUP_COUNT];
+};
+
+const char *unit_kind_suffix(enum unit_kind kind)
+{
+    return kinds[kind].suffix;
+}
+
+enum unit_kind unit_kind_of_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (!dot) return UNIT_KIND_COUNT;
+    for (enum unit_kind kind = 0; kind < UNIT_KIND_COUNT; kind++)
+        if (strcmp(dot, kinds[kind].suffix) == 0) return kind;
+    return UNIT_KIND_COUNT;
+}
+
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr(":_.\\@-", c));
+}
+
+bool unit_name_is_valid(const char *name)
+{
+    size_t length = strnlen(name, UNIT_NAME_MAX + 1);
+    if (length > UNIT_NAME_MAX || unit_kind_of_name(name) == UNIT_KIND_COUNT) return false;
+    for (const char *p = name; *p; p++)
+        if (!is_name_byte(*p)) return false;
+    return name != strrchr(name, '.') && name[0] != '@';
+}
+
+const char *unit_name_stem(const char *name, size_t *ret_length)
+{
+    const char *dot = strrchr(name, '.');
+    *ret_length = dot ? (size_t)(dot - name) : strlen(name);
+    return name;
+}
+
+int unit_set_new(struct unit_set **ret_set)
+{
+    AUTO(unit_set_free) struct unit_set *set = calloc(1, sizeof *set);
+    if (!set) return -ENOMEM;
+    set->arena = arena_new();
+    if (!set->arena) return -ENOMEM;
+    for (enum group group = 0; group < GROUP_COUNT; group++) {
+        set->shared[group].items[0] = (const char *)&unit_settings_default + groups[group].offset;
+        set->shared[group].count = 1;
+    }
+    *ret_set = TAKE(set);
+    return 0;
+}
+
+void unit_set_free(struct unit_set *set)
+{
+    if (!set) return;
+    HASH_CLEAR(hh, set->names);
+    free(set->units);
+    free(set->overrides);
+    arena_free(set->arena);
+    free(set);
+}
+
+struct arena *unit_set_arena(struct unit_set *set)
+{
+    return set->arena;
+}
+
+static struct set_name *set_find_name(const struct unit_set *set, const char *name)
+{
+    struct set_name *found = NULL;
+    HASH_FIND(hh, set->names, name, strlen(name), found);
+    return found;
+}
+
+static int set_add_name(struct unit_set *set, const char *name, struct unit *unit, enum unit_absence absence)
+{
+    if (set_find_name(set, name)) return -EEXIST;
+    struct set_name *entry = arena_alloc(set->arena, sizeof *entry);
+    if (!entry) return -ENOMEM;
+    entry->name = name;
+    entry->unit = unit;
+    entry->absence = absence;
+    HASH_ADD_KEYPTR(hh, set->names, name, strlen(name), entry);
+    return entry->hh.tbl ? 0 : -ENOMEM;
+}
+
+int unit_set_add(struct unit_set *set, const char *name, const char *path, struct unit **ret_unit)
+{
+    struct unit *unit = arena_alloc(set->arena, sizeof *unit);
+    if (!unit) return -ENOMEM;
+    *unit = (struct unit){
+        .name = name,
+        .path = path,
+        .kind = unit_kind_of_name(name),
+        .unit = &unit_settings_default.unit,
+        .exec = &unit_settings_default.exec,
+        .kill = &unit_settings_default.kill,
+        .service = &unit_settings_default.service,
+        .socket = &unit_settings_default.socket,
+        .install = &unit_settings_default.install,
+    };
+    int r = vec_reserve_raw((void **)&set->units, &set->capacity, set->count + 1, sizeof *set->units);
+    if (r < 0) return r;
+    r = set_add_name(set, name, unit, UNIT_NOT_FOUND);
+    if (r < 0) return r;
+    set->units[set->count++] = unit;
+    *ret_unit = unit;
+    return 0;
+}
+
+/* The stored group that equals the given one; it is stored now when there is none. NULL when out of memory. Padding is
+ * compared too: it is copied from the default, and where it should differ after all, only sharing is lost. */
+static const void *set_share_group(struct unit_set *set, enum group group, const struct unit_settings *settings)
+{
+    struct shared_groups *shared = &set->shared[group];
+    const void *wanted = (const char *)settings + groups[group].offset;
+    for (uint32_t i = 0; i < shared->count; i++)
+        if (memcmp(shared->items[i], wanted, groups[group].size) == 0) return shared->items[i];
+    void *copy = arena_memdup(set->arena, wanted, groups[group].size);
+    if (copy && shared->count < SHARED_MAX) shared->items[shared->count++] = copy;
+    return copy;
+}
+
+int unit_set_store(struct unit_set *set, struct unit *unit, const struct unit_settings *settings)
+{
+    unit->unit = set_share_group(set, GROUP_UNIT, settings);
+    unit->exec = set_share_group(set, GROUP_EXEC, settings);
+    unit->kill = set_share_group(set, GROUP_KILL, settings);
+    unit->service = set_share_group(set, GROUP_SERVICE, settings);
+    unit->socket = set_share_group(set, GROUP_SOCKET, settings);
+    unit->install = set_share_group(set, GROUP_INSTALL, settings);
+    bool complete = unit->unit && unit->exec && unit->kill && unit->service && unit->socket && unit->install;
+    return complete ? 0 : -ENOMEM;
+}
+
+int unit_set_add_alias(struct unit_set *set, const char *alias, struct unit *unit)
+{
+    return set_add_name(set, alias, unit, UNIT_NOT_FOUND);
+}
+
+int unit_set_add_absent(struct unit_set *set, const char *name, enum unit_absence why)
+{
+    return set_add_name(set, name, NULL, why);
+}
+
+int unit_set_add_override(struct unit_set *set, const char *name, const char *base, const char *override)
+{
+    int r = vec_reserve_raw((void **)&set->overrides, &set->overrides_capacity, set->n_overrides + 1,
+                            sizeof *set->overrides);
+    if (r < 0) return r;
+    set->overrides[set->n_overrides++] = (struct unit_override){ name, base, override };
+    return 0;
+}
+
+bool unit_set_has_name(const struct unit_set *set, const char *name)
+{
+    return set_find_name(set, name) != NULL;
+}
+
+struct unit *unit_set_added(struct unit_set *set, uint32_t index)
+{
+    return index < set->count ? set->units[index] : NULL;
+}
+
+static int compare_units(const void *a, const void *b)
+{
+    return strcmp((*(struct unit *const *)a)->name, (*(struct unit *const *)b)->name);
+}
+
+static int set_default_service(struct unit_set *set, struct unit *socket)
+{
+    size_t length;
+    const char *stem = unit_name_stem(socket->name, &length);
+    struct socket_section *copy = arena_memdup(set->arena, socket->socket, sizeof *copy);
+    if (!copy) return -ENOMEM;
+    copy->service = arena_printf(set->arena, "%.*s%s", (int)length, stem, kinds[UNIT_KIND_SERVICE].suffix);
+    socket->socket = copy;
+    return copy->service ? 0 : -ENOMEM;
+}
+
+int unit_set_seal(struct unit_set *set)
+{
+    if (set->count > 0) qsort(set->units, set->count, sizeof *set->units, compare_units);
+    for (uint32_t id = 0; id < set->count; id++) {
+        struct unit *unit = set->units[id];
+        unit->id = id;
+        if (unit->kind != UNIT_KIND_SOCKET || unit->socket->service) continue;
+        int r = set_default_service(set, unit);
+        if (r < 0) return r;
+    }
+    return 0;
+}
+
+uint32_t unit_set_count(const struct unit_set *set)
+{
+    return (uint32_t)set->count;
+}
+
+const struct unit *unit_set_get(const struct unit_set *set, uint32_t id)
+{
+    return id < set->count ? set->units[id] : NULL;
+}
+
+const struct unit *unit_set_find(const struct unit_set *set, const char *name)
+{
+    const struct set_name *found = set_find_name(set, name);
+    return found ? found->unit : NULL;
+}
+
+enum unit_absence unit_set_absence(const struct unit_set *set, const char *name)
+{
+    const struct set_name *found = set_find_name(set, name);
+    return found ? found->absence : UNIT_NOT_FOUND;
+}
+
+size_t unit_set_override_count(const struct unit_set *set)
+{
+    return set->n_overrides;
+}
+
+const struct unit_override *unit_set_override(const struct unit_set *set, size_t index)
+{
+    return index < set->n_overrides ? &set->overrides[index] : NULL;
+}
+
+const char *unit_socket_service(const struct unit *socket)
+{
+    return socket->socket->service;
+}
+
+size_t unit_set_bytes(const struct unit_set *set)
+{
+    size_t bytes = sizeof *set + arena_used(set->arena) + set->capacity * sizeof *set->units +
+                   set->overrides_capacity * sizeof *set->overrides;
+    return bytes + (set->names ? HASH_OVERHEAD(hh, set->names) - HASH_COUNT(set->names) * sizeof(UT_hash_handle) : 0);
+}

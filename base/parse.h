@@ -20,7 +20,7 @@ MUST_CHECK int parse_size(const char *text, uint64_t *ret);
 MUST_CHECK int parse_mode(const char *text, mode_t *ret);
 /* "TERM", "SIGTERM", "RTMIN+3", "SIGRTMAX-1", "15": 1..SIGRTMAX. */
 MUST_CHECK int parse_signal(const char *text, int *ret);
-/* "SIGTERM", "SIGRTMIN+3"; never NULL ("SIG?" for a number that is none). Not thread-safe for real-time signals. */
+/* "SIGTERM", "SIGRTMIN+3"; never NULL ("SIG?" for a number that is none). */
 const char *signal_name(int signal);
 /* systemd.exec(5) "PROCESS EXIT CODES": "TEMPFAIL", "CHDIR", "203": 0..255. */
 MUST_CHECK int parse_exit_status(const char *text, int *ret);

@@ -6,8 +6,8 @@
 #include "base/attr.h"
 
 /* "5min 20s", "1m30s", "1.5h", "infinity"; a bare number counts in `unit` (USEC_PER_SEC in unit files). -EINVAL: not a
- * span; -ERANGE: too long for usec_t. *ret_bad (may be NULL) is the byte offset of the first character that could not
- * be used, 0 on success. */
+ * span; -ERANGE: too long for usec_t, or negative. *ret_bad (may be NULL) is the byte offset of the first character
+ * that could not be used, 0 on success. */
 MUST_CHECK int timespan_parse(const char *text, usec_t unit, usec_t *ret, size_t *ret_bad);
 
 #define TIMESPAN_TEXT_MAX 64

@@ -1,0 +1,261 @@
+#include "base/parse.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DIGITS "0123456789"
+#define BLANKS " \t\n\r"
+
+struct name_value {
+    const char *name;
+    int value;
+};
+
+/* signal(7). Only one name per number, as in systemd: IOT, CLD and POLL are not known. */
+static const char *const signal_names[] = {
+    [SIGHUP] = "SIGHUP",   [SIGINT] = "SIGINT",       [SIGQUIT] = "SIGQUIT", [SIGILL] = "SIGILL",
+    [SIGTRAP] = "SIGTRAP", [SIGABRT] = "SIGABRT",     [SIGBUS] = "SIGBUS",   [SIGFPE] = "SIGFPE",
+    [SIGKILL] = "SIGKILL", [SIGUSR1] = "SIGUSR1",     [SIGSEGV] = "SIGSEGV", [SIGUSR2] = "SIGUSR2",
+    [SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM",     [SIGTERM] = "SIGTERM", [SIGSTKFLT] = "SIGSTKFLT",
+    [SIGCHLD] = "SIGCHLD", [SIGCONT] = "SIGCONT",     [SIGSTOP] = "SIGSTOP", [SIGTSTP] = "SIGTSTP",
+    [SIGTTIN] = "SIGTTIN", [SIGTTOU] = "SIGTTOU",     [SIGURG] = "SIGURG",   [SIGXCPU] = "SIGXCPU",
+    [SIGXFSZ] = "SIGXFSZ", [SIGVTALRM] = "SIGVTALRM", [SIGPROF] = "SIGPROF", [SIGWINCH] = "SIGWINCH",
+    [SIGIO] = "SIGIO",     [SIGPWR] = "SIGPWR",       [SIGSYS] = "SIGSYS",
+};
+
+/* By distance from SIGRTMIN, whose number is the C library's choice. */
+static const char *const realtime_names[] = {
+    "SIGRTMIN",    "SIGRTMIN+1",  "SIGRTMIN+2",  "SIGRTMIN+3",  "SIGRTMIN+4",  "SIGRTMIN+5",  "SIGRTMIN+6",
+    "SIGRTMIN+7",  "SIGRTMIN+8",  "SIGRTMIN+9",  "SIGRTMIN+10", "SIGRTMIN+11", "SIGRTMIN+12", "SIGRTMIN+13",
+    "SIGRTMIN+14", "SIGRTMIN+15", "SIGRTMIN+16", "SIGRTMIN+17", "SIGRTMIN+18", "SIGRTMIN+19", "SIGRTMIN+20",
+    "SIGRTMIN+21", "SIGRTMIN+22", "SIGRTMIN+23", "SIGRTMIN+24", "SIGRTMIN+25", "SIGRTMIN+26", "SIGRTMIN+27",
+    "SIGRTMIN+28", "SIGRTMIN+29", "SIGRTMIN+30", "SIGRTMIN+31", "SIGRTMIN+32",
+};
+
+/* systemd.exec(5), "PROCESS EXIT CODES": tables 7 to 10 without EXIT_ and EX_. systemd says APPARMOR for what the
+ * manual calls EXIT_APPARMOR_PROFILE, and knows EXCEPTION, which the manual leaves out. */
+static const struct name_value exit_names[] = {
+    /* clang-format off */
+    { "SUCCESS",            0 }, { "FAILURE",           1 },
+    { "INVALIDARGUMENT",    2 }, { "NOTIMPLEMENTED",    3 }, { "NOPERMISSION",            4 }, { "NOTINSTALLED",      5 },
+    { "NOTCONFIGURED",      6 }, { "NOTRUNNING",        7 },
+    { "USAGE",             64 }, { "DATAERR",          65 }, { "NOINPUT",                66 }, { "NOUSER",           67 },
+    { "NOHOST",            68 }, { "UNAVAILABLE",      69 }, { "SOFTWARE",               70 }, { "OSERR",            71 },
+    { "OSFILE",            72 }, { "CANTCREAT",        73 }, { "IOERR",                  74 }, { "TEMPFAIL",         75 },
+    { "PROTOCOL",          76 }, { "NOPERM",           77 }, { "CONFIG",                 78 },
+    { "CHDIR",            200 }, { "NICE",            201 }, { "FDS",                   202 }, { "EXEC",            203 },
+    { "MEMORY",           204 }, { "LIMITS",          205 }, { "OOM_ADJUST",            206 }, { "SIGNAL_MASK",     207 },
+    { "STDIN",            208 }, { "STDOUT",          209 }, { "CHROOT",                210 }, { "IOPRIO",          211 },
+    { "TIMERSLACK",       212 }, { "SECUREBITS",      213 }, { "SETSCHEDULER",          214 }, { "CPUAFFINITY",     215 },
+    { "GROUP",            216 }, { "USER",            217 }, { "CAPABILITIES",          218 }, { "CGROUP",          219 },
+    { "SETSID",           220 }, { "CONFIRM",         221 }, { "STDERR",                222 }, { "PAM",             224 },
+    { "NETWORK",          225 }, { "NAMESPACE",       226 }, { "NO_NEW_PRIVILEGES",     227 }, { "SECCOMP",         228 },
+    { "SELINUX_CONTEXT",  229 }, { "PERSONALITY",     230 }, { "APPARMOR",              231 }, { "ADDRESS_FAMILIES", 232 },
+    { "RUNTIME_DIRECTORY", 233 }, { "CHOWN",          235 }, { "SMACK_PROCESS_LABEL",   236 }, { "KEYRING",         237 },
+    { "STATE_DIRECTORY",  238 }, { "CACHE_DIRECTORY", 239 }, { "LOGS_DIRECTORY",        240 },
+    { "CONFIGURATION_DIRECTORY", 241 }, { "NUMA_POLICY", 242 }, { "CREDENTIALS",        243 }, { "BPF",             245 },
+    { "EXCEPTION",        255 },
+    /* clang-format on */
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The digits at `text`, which the caller has checked to be there; *ret_end is what follows them. */
+static int read_digits(const char *text, int base, const char **ret_end, uint64_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, base);
+    *ret_end = end;
+    if (errno != 0) return -ERANGE;
+    *ret = value;
+    return 0;
+}
+
+int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    if (text[0] == '\0' || text[strspn(text, DIGITS)] != '\0') return -EINVAL;
+    uint64_t value = 0;
+    const char *end;
+    int r = read_digits(text, 10, &end, &value);
+    if (r < 0) return r;
+    if (value < min || value > max) return -ERANGE;
+    *ret = value;
+    return 0;
+}
+
+int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
+{
+    uint64_t value = 0;
+    int r = parse_u64(text, min, max, &value);
+    if (r < 0) return r;
+    *ret = (uint32_t)value;
+    return 0;
+}
+
+int parse_i32(const char *text, int32_t min, int32_t max, int32_t *ret)
+{
+    bool negative = text[0] == '-';
+    uint64_t magnitude = 0;
+    int r = parse_u64(negative || text[0] == '+' ? text + 1 : text, 0, (uint64_t)INT32_MAX + 1, &magnitude);
+    if (r < 0) return r;
+    int64_t value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    if (value < min || value > max) return -ERANGE;
+    *ret = (int32_t)value;
+    return 0;
+}
+
+int parse_bool(const char *text, bool *ret)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {
+        { "yes", true }, { "no", false },  { "true", true }, { "false", false }, { "1", true }, { "0", false },
+        { "on", true },  { "off", false }, { "y", true },    { "n", false },     { "t", true }, { "f", false },
+    };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (strcasecmp(text, words[i].word) != 0) continue;
+        *ret = words[i].value;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+/* Skips the decimals at *next and gives what they are of `factor`, rounded down. Digits after the 18th are worth less
+ * than a byte even of an exbibyte. */
+static uint64_t read_fraction(const char **next, uint64_t factor)
+{
+    unsigned __int128 numerator = 0, denominator = 1;
+    for (size_t i = 0; is_digit(**next); i++, (*next)++) {
+        if (i >= 18) continue;
+        numerator = numerator * 10 + (unsigned)(**next - '0');
+        denominator *= 10;
+    }
+    return (uint64_t)(numerator * factor / denominator);
+}
+
+/* One "1.5G" of a size. *rank is the position of the last suffix seen: every further one must be smaller. */
+static int parse_size_part(const char **next, size_t *rank, uint64_t *total)
+{
+    static const char suffixes[] = "EPTGMKB";
+    const char *p = *next, *decimals = NULL;
+    if (!is_digit(*p)) return -EINVAL;
+    uint64_t whole = 0;
+    int range = read_digits(p, 10, &p, &whole);
+    if (*p == '.') {
+        decimals = ++p;
+        p += strspn(p, DIGITS);
+    }
+    p += strspn(p, BLANKS);
+
+    const char *suffix = *p != '\0' ? strchr(suffixes, *p) : NULL;
+    size_t index = suffix ? (size_t)(suffix - suffixes) : sizeof suffixes - 1;
+    if (index < *rank) return -EINVAL;
+    *rank = index + 1;
+    *next = suffix ? p + 1 : p;
+    if (range < 0) return range;
+
+    uint64_t factor = index < 6 ? UINT64_C(1) << (10 * (6 - index)) : 1, part;
+    if (ckd_mul(&part, whole, factor) || ckd_add(total, *total, part)) return -ERANGE;
+    if (decimals && ckd_add(total, *total, read_fraction(&decimals, factor))) return -ERANGE;
+    return 0;
+}
+
+int parse_size(const char *text, uint64_t *ret)
+{
+    uint64_t total = 0;
+    size_t rank = 0;
+    do {
+        int r = parse_size_part(&text, &rank, &total);
+        if (r < 0) return r;
+        text += strspn(text, BLANKS);
+    } while (*text != '\0');
+    *ret = total;
+    return 0;
+}
+
+int parse_mode(const char *text, mode_t *ret)
+{
+    if (text[0] == '0' && text[1] == 'o') text += 2;
+    if (text[0] == '\0' || text[strspn(text, "01234567")] != '\0') return -EINVAL;
+    uint64_t value = 0;
+    const char *end;
+    int r = read_digits(text, 8, &end, &value);
+    if (r < 0) return r;
+    if (value > 07777) return -ERANGE;
+    *ret = (mode_t)value;
+    return 0;
+}
+
+/* "RTMIN", "RTMIN+3", "RTMAX-1": *ret counts from SIGRTMIN. `anchor` is the name, `sign` what may follow it. */
+static int parse_realtime(const char *text, const char *anchor, char sign, uint32_t *ret)
+{
+    size_t length = strlen(anchor);
+    if (strncmp(text, anchor, length) != 0) return -EINVAL;
+    uint32_t distance = 0, span = (uint32_t)(SIGRTMAX - SIGRTMIN);
+    if (text[length] != '\0') {
+        if (text[length] != sign) return -EINVAL;
+        int r = parse_u32(text + length + 1, 0, span, &distance);
+        if (r < 0) return r;
+    }
+    *ret = sign == '-' ? span - distance : distance;
+    return 0;
+}
+
+int parse_signal(const char *text, int *ret)
+{
+    uint32_t number = 0;
+    if (is_digit(text[0])) {
+        int r = parse_u32(text, 1, (uint32_t)SIGRTMAX, &number);
+        if (r < 0) return r;
+        *ret = (int)number;
+        return 0;
+    }
+    if (strncmp(text, "SIG", 3) == 0) text += 3;
+    for (size_t i = 0; i < COUNT_OF(signal_names); i++) {
+        if (!signal_names[i] || strcmp(text, signal_names[i] + 3) != 0) continue;
+        *ret = (int)i;
+        return 0;
+    }
+    int r = parse_realtime(text, "RTMIN", '+', &number);
+    if (r == -EINVAL) r = parse_realtime(text, "RTMAX", '-', &number);
+    if (r < 0) return r;
+    *ret = SIGRTMIN + (int)number;
+    return 0;
+}
+
+const char *signal_name(int signal)
+{
+    if (signal > 0 && (size_t)signal < COUNT_OF(signal_names) && signal_names[signal]) return signal_names[signal];
+    if (signal >= SIGRTMIN && signal <= SIGRTMAX && (size_t)(signal - SIGRTMIN) < COUNT_OF(realtime_names))
+        return realtime_names[signal - SIGRTMIN];
+    return "SIG?";
+}
+
+int parse_exit_status(const char *text, int *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(exit_names); i++) {
+        if (strcmp(text, exit_names[i].name) != 0) continue;
+        *ret = exit_names[i].value;
+        return 0;
+    }
+    uint32_t number = 0;
+    int r = parse_u32(text, 0, 255, &number);
+    if (r < 0) return r;
+    *ret = (int)number;
+    return 0;
+}
+
+const char *exit_status_name(int status)
+{
+    for (size_t i = 0; i < COUNT_OF(exit_names); i++)
+        if (exit_names[i].value == status) return exit_names[i].name;
+    return NULL;
+}

@@ -1,0 +1,94 @@
+/* tests/e2e/actor.c - one small static program that plays every part a service can play in the tests.
+ *
+ *     actor VERB [ARGUMENT]... [-- VERB [ARGUMENT]...]...
+ *
+ * Verbs run one after the other; one that waits for ever or leaves ends the chain. `actor` alone lists them. Times are
+ * CLOCK_MONOTONIC nanoseconds, which all processes of a machine share. FILE "-" is standard output. */
+#include "tests/e2e/actor_verbs.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANY (-1)
+
+struct verb {
+    const char *name;
+    int min, max;                       /* how many arguments; max ANY: the rest of the line */
+    int (*run)(char **args, int count); /* 0: go on with the next verb; anything else is the exit status */
+    const char *help;
+};
+
+/* clang-format off */
+static const struct verb verbs[] = {
+    { "sleep",        0, 0,   verb_sleep,        "                     wait for ever" },
+    { "exit",         1, 1,   verb_exit,         "STATUS               leave" },
+    { "kill-self",    1, 1,   verb_kill_self,    "SIGNAL               die of a signal, without core" },
+    { "ignore",       1, ANY, verb_ignore,       "SIGNAL...            ignore signals from here on" },
+    { "signals",      1, 2,   verb_signals,      "FILE [LAST]          log every signal to FILE until LAST comes" },
+    { "on-term",      2, 3,   verb_on_term,      "FILE WORD [MS]       print `WORD ready`, wait; on TERM take MS, mark FILE\n"
+                                                 "                                    with WORD, exit 0" },
+    { "pause",        1, 1,   verb_pause,        "MS                   wait that long" },
+    { "mark",         2, 2,   verb_mark,         "FILE WORD            append `TIME WORD`" },
+    { "write",        2, 2,   verb_write,        "FD TEXT              a line" },
+    { "write-raw",    2, 2,   verb_write_raw,    "FD TEXT              without newline; C escapes \\n \\t \\\\ \\xHH work" },
+    { "long-line",    2, 2,   verb_long_line,    "FD N                 one line of N bytes" },
+    { "flood",        2, 3,   verb_flood,        "FD N [TEXT]          N numbered lines; 0: without end" },
+    { "close",        1, 1,   verb_close,        "FD                   close a descriptor" },
+    { "escape",       1, 2,   verb_escape,       "FILE [stubborn]      leave a double-forked process in a session of its own, with\n"
+                                                 "                                    an empty environment; its pid goes to FILE; go on" },
+    { "child",        1, 2,   verb_child,        "FILE [stubborn]      fork a child that waits for ever; its pid goes to FILE; go on" },
+    { "daemon",       1, 2,   verb_daemon,       "PIDFILE [stubborn]   classic daemon: the parent leaves with 0 when PIDFILE is\n"
+                                                 "                                    written (- for none); the daemon goes on" },
+    { "hold-output",  0, 0,   verb_hold_output,  "                     leave a grandchild that keeps all descriptors open; go on" },
+    { "orphans",      1, 1,   verb_orphans,      "N                    N grandchildren whose parents leave at once; go on" },
+    { "crash",        2, 2,   verb_crash,        "FILE N               mark FILE; exit 1 unless it has N marks" },
+    { "report",       1, 1,   verb_report,       "FILE                 key=value lines about this process; go on" },
+    { "listen",       0, 1,   verb_listen,       "[FILE]               serve LISTEN_FDS: greet with pid and names, echo lines" },
+    { "listen-once",  0, 1,   verb_listen_once,  "[FILE]               the same for one connection, then go on" },
+    { "listen-idle",  0, 0,   verb_listen_idle,  "                     wait for a connection, never accept it; go on" },
+    { "tcp-echo",     2, 2,   verb_tcp_echo,     "HOST PORT            echo server" },
+    { "tcp-half",     2, 2,   verb_tcp_half,     "HOST PORT            server that reads to the end, then answers `N bytes`" },
+    { "exec",         1, ANY, verb_exec,         "PROGRAM [ARGUMENT].. become another program (takes the rest of the line)" },
+};
+/* clang-format on */
+
+int actor_fail(const char *what)
+{
+    (void)fprintf(stderr, "actor: %s: %s\n", what, strerror(errno));
+    return 99;
+}
+
+static int usage(void)
+{
+    (void)puts("usage: actor VERB [ARGUMENT]... [-- VERB [ARGUMENT]...]...");
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) (void)printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
+    return 2;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0) return &verbs[i];
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) return usage();
+    for (char **at = argv + 1; *at;) {
+        const struct verb *verb = find_verb(*at++);
+        if (!verb) return usage();
+        char **args = at;
+        int count = 0;
+        bool whole_line = verb->run == verb_exec;
+        while (*at && (whole_line || strcmp(*at, "--") != 0)) at++, count++;
+        if (count < verb->min || (verb->max != ANY && count > verb->max)) return usage();
+        int status = verb->run(args, count);
+        if (status != 0) return status < 0 ? 0 : status;
+        if (*at) at++; /* over the "--" */
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* tests/e2e/actor_verbs.h - the parts the actor plays. A verb gets its arguments and their number and returns 0 to go
+ * on with the next verb, a positive exit status to leave with it, or ACTOR_DONE to leave with 0. */
+#pragma once
+#include "base/attr.h"
+#include <sys/types.h>
+
+#define ACTOR_DONE (-1)
+
+int actor_fail(const char *what); /* complains with errno, returns the exit status for it */
+
+/* actor.c's table says what each does. */
+int verb_sleep(char **args, int count);
+int verb_exit(char **args, int count);
+int verb_kill_self(char **args, int count);
+int verb_ignore(char **args, int count);
+int verb_signals(char **args, int count);
+int verb_on_term(char **args, int count);
+int verb_pause(char **args, int count);
+int verb_mark(char **args, int count);
+int verb_write(char **args, int count);
+int verb_write_raw(char **args, int count);
+int verb_long_line(char **args, int count);
+int verb_flood(char **args, int count);
+int verb_close(char **args, int count);
+int verb_escape(char **args, int count);
+int verb_child(char **args, int count);
+int verb_daemon(char **args, int count);
+int verb_hold_output(char **args, int count);
+int verb_orphans(char **args, int count);
+int verb_crash(char **args, int count);
+int verb_report(char **args, int count);
+int verb_listen(char **args, int count);
+int verb_listen_once(char **args, int count);
+int verb_listen_idle(char **args, int count);
+int verb_tcp_echo(char **args, int count);
+int verb_tcp_half(char **args, int count);
+int verb_exec(char **args, int count);
+
+/* Shared by the files of the actor. */
+int signal_number(const char *name);                    /* "TERM", "SIGTERM", "RTMIN+3" or a number; -1 */
+int append_line(const char *file, const char *line);    /* one write(2) of line and newline; 0 or -1 with errno */
+int write_all(int fd, const void *data, size_t length); /* 0 or -1 with errno */

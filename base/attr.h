@@ -8,9 +8,15 @@
 #define MUST_CHECK         __attribute__((warn_unused_result))
 #define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #define UNUSED             __attribute__((unused))
-#define COUNT_OF(array)    (sizeof(array) / sizeof((array)[0]))
-#define MIN_OF(a, b)       ((a) < (b) ? (a) : (b))
-#define MAX_OF(a, b)       ((a) > (b) ? (a) : (b))
+/* Drops the result of a MUST_CHECK function, which gcc does not let a cast do; the reason stands beside it. */
+#define IGNORE_RESULT(call)                                                                                            \
+    do {                                                                                                               \
+        __auto_type ignored_ = (call);                                                                                 \
+        (void)ignored_;                                                                                                \
+    } while (0)
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define MIN_OF(a, b)    ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b)    ((a) > (b) ? (a) : (b))
 
 /* Characters that the decimal form of an integer of this type needs: sign, digits and the final NUL. */
 #define DECIMAL_MAX(type) (sizeof(type) * 3 + 2)

@@ -103,7 +103,9 @@ static int parse_part(const char **next, usec_t unit, usec_t *total)
         *next = word;
         return -EINVAL;
     }
-    if (too_long || whole > INT64_MAX || !add_scaled(total, whole, unit)) return -ERANGE;
+    /* systemd's bound: one unit short of what would fit. */
+    if (too_long || whole > INT64_MAX || whole >= USEC_INFINITY / unit) return -ERANGE;
+    if (!add_scaled(total, whole, unit)) return -ERANGE;
     for (usec_t place = unit / 10; decimals && is_digit(*decimals); decimals++, place /= 10)
         if (!add_scaled(total, (uint64_t)(*decimals - '0'), place)) return -ERANGE;
     *next = end;

@@ -224,8 +224,11 @@ const struct json_value *json_array_at(const struct json_value *array, size_t in
 
 int json_parse(const char *text, size_t length, struct json_value **ret, char **ret_error)
 {
-    json_error_t error;
-    json_t *value = json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    json_error_t error = { .line = 1, .text = "NUL byte" };
+    json_t *value = NULL;
+    /* jansson takes a NUL for the end of the text and would not look at what follows. */
+    if (length == 0 || !memchr(text, 0, length))
+        value = json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
     if (value) {
         *ret = wrap(value);
         return 0;

@@ -17,8 +17,8 @@ MUST_CHECK int unit_set_add(struct unit_set *set, const char *name, const char *
 /* Gives the unit those groups of `settings` that differ from the default and from the groups other units have: equal
  * groups are stored once. */
 MUST_CHECK int unit_set_store(struct unit_set *set, struct unit *unit, const struct unit_settings *settings);
-/* Makes `alias` another name of `unit`. -EEXIST when the name is taken. */
-MUST_CHECK int unit_set_add_alias(struct unit_set *set, const char *alias, struct unit *unit);
+/* Makes `alias` another name of the unit `name`, or as absent as that name is. -EEXIST when the alias is taken. */
+MUST_CHECK int unit_set_add_alias(struct unit_set *set, const char *alias, const char *name);
 /* Takes a name without a unit. -EEXIST when it is taken already. */
 MUST_CHECK int unit_set_add_absent(struct unit_set *set, const char *name, enum unit_absence why);
 MUST_CHECK int unit_set_add_override(struct unit_set *set, const char *name, const char *base, const char *override);

@@ -195,9 +195,10 @@ int unit_set_store(struct unit_set *set, struct unit *unit, const struct unit_se
     return complete ? 0 : -ENOMEM;
 }
 
-int unit_set_add_alias(struct unit_set *set, const char *alias, struct unit *unit)
+int unit_set_add_alias(struct unit_set *set, const char *alias, const char *name)
 {
-    return set_add_name(set, alias, unit, UNIT_NOT_FOUND);
+    const struct set_name *found = set_find_name(set, name);
+    return set_add_name(set, alias, found ? found->unit : NULL, found ? found->absence : UNIT_NOT_FOUND);
 }
 
 int unit_set_add_absent(struct unit_set *set, const char *name, enum unit_absence why)

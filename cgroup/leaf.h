@@ -49,8 +49,9 @@ MUST_CHECK int cg_leaf_kill(struct cg_leaf *leaf);
  * the leaf, looks again until a pass finds nobody new, thaws. -EAGAIN: there were still new ones after the last pass.
  */
 MUST_CHECK int cg_leaf_kill_by_pids(struct cg_leaf *leaf);
-/* The same proof and walk for any signal, without freezing: each process of the subtree gets it once. */
-MUST_CHECK int cg_leaf_signal(struct cg_leaf *leaf, int signal);
+/* The same proof and walk for any signal, without freezing: each process of the subtree but `spare` (0: none) gets it
+ * once, also those forked meanwhile. Returns how many were signalled, or -errno. */
+MUST_CHECK int cg_leaf_signal(struct cg_leaf *leaf, int signal, pid_t spare);
 MUST_CHECK int cg_leaf_freeze(struct cg_leaf *leaf, bool frozen);
 
 /* Calls `fn` for each process of the subtree, nested cgroups included; a non-zero result of fn ends the walk and is

@@ -17,12 +17,13 @@ enum cg_limit {
     CG_PIDS_MAX,        /* processes and threads */
     CG_CPU_WEIGHT,      /* 1..10000 */
     CG_IO_WEIGHT,       /* 1..10000 */
+    CG_HUGETLB_2M_MAX,  /* bytes */
     CG_LIMIT_COUNT
 };
 #define CG_LIMIT_INFINITY UINT64_MAX
 
-/* 0; -ENOENT: the controller is off (cg_root_has_controller()) or this kernel has no such file; -ERANGE: not a value
- * for this limit; or what the write failed with. */
+/* Enables the controller when it is offered and still off. 0; -ENOENT: it is off (cg_root_controllers_reason()) or this
+ * kernel has no such file; -ERANGE: not a value for this limit; or what the write failed with. */
 MUST_CHECK int cg_limit_set(struct cg_leaf *leaf, enum cg_limit limit, uint64_t value);
 /* cpu.max: `quota` microseconds of processor time per `period` (1 ms..1 s); USEC_INFINITY lifts the bound. */
 MUST_CHECK int cg_limit_set_cpu_max(struct cg_leaf *leaf, usec_t quota, usec_t period);

@@ -12,11 +12,15 @@
 
 struct cg_root;
 
-enum cg_controller { CG_CPU, CG_CPUSET, CG_IO, CG_MEMORY, CG_PIDS, CG_CONTROLLER_COUNT };
+enum cg_controller { CG_CPU, CG_CPUSET, CG_IO, CG_MEMORY, CG_PIDS, CG_HUGETLB, CG_CONTROLLER_COUNT };
 /* "cpu", "memory", ... */
 const char *cg_controller_name(enum cg_controller controller);
 
+#define CG_ON_DEMAND (1u << CG_CONTROLLER_COUNT)
 struct cg_root_options {
+    /* Bit 1 << CG_x: controllers to enable for leaves at once. 0 is all; CG_ON_DEMAND none. Each controller makes the
+     * creation of a leaf dearer, so that one nobody asks for is better enabled by the first cg_limit_set(). */
+    unsigned controllers;
     const char *proc;  /* where to read self/cgroup and self/mountinfo; NULL is "/proc" */
     bool leave_others; /* move only the calling process to init.scope (the default for a process that is not PID 1) */
     bool move_others;  /* move every process of `own`, also when the caller is not PID 1 */
@@ -43,6 +47,11 @@ const char *cg_root_own_path(const struct cg_root *root);
 int cg_root_dirfd(const struct cg_root *root);
 /* Enabled in base, so that leaves have the interface files of this controller. */
 bool cg_root_has_controller(const struct cg_root *root, enum cg_controller controller);
+/* Enables a controller for leaves, those that exist included. -ENOENT: the kernel does not offer it here (a v1
+ * hierarchy may hold it); -EBUSY: processes are left in `own`. */
+MUST_CHECK int cg_root_enable(struct cg_root *root, enum cg_controller controller);
+/* The kernel offers it in `own`, enabled or not. */
+bool cg_root_offers_controller(const struct cg_root *root, enum cg_controller controller);
 /* NULL when everything that the kernel offers here is enabled; else why not, such as "controllers off: Device or
  * resource busy". Borrowed. */
 const char *cg_root_controllers_reason(const struct cg_root *root);

@@ -91,9 +91,10 @@ static int copy_directory(int from, int to)
 
 static int copy_open(int from, const struct stat *st, int to_dir, const char *to_name)
 {
-    bool is_directory = S_ISDIR(st->st_mode);
+    bool is_directory = S_ISDIR(st->st_mode), was_there = false;
     if (is_directory) {
-        if (mkdirat(to_dir, to_name, 0700) < 0 && errno != EEXIST) return -errno;
+        was_there = mkdirat(to_dir, to_name, 0700) < 0;
+        if (was_there && errno != EEXIST) return -errno;
     } else {
         (void)unlinkat(to_dir, to_name, 0);
     }
@@ -101,7 +102,7 @@ static int copy_open(int from, const struct stat *st, int to_dir, const char *to
                           : openat(to_dir, to_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0) return -errno;
     int r = is_directory ? copy_directory(from, to) : copy_bytes(from, to);
-    if (r == 0 && fchmod(to, st->st_mode & 07777) < 0) r = -errno;
+    if (r == 0 && !was_there && fchmod(to, st->st_mode & 07777) < 0) r = -errno;
     close(to);
     return r;
 }

@@ -35,13 +35,16 @@ struct trace_field {
 
 struct trace;
 /* Creates or truncates `path` (0644) without ever blocking: a FIFO without a reader is -ENXIO. Borrows the loop, to
- * wait for a full destination. 0 or -errno. */
+ * wait for a full destination. The file is opened for appending, so one that is truncated or renamed by a log rotation
+ * goes on (K87). SIGPIPE must be ignored. 0 or -errno. */
 MUST_CHECK int trace_open(const char *path, struct loop *loop, struct trace **ret_trace);
 /* Writes what goes without waiting, then closes. */
 void trace_free(struct trace *trace);
 DEFINE_AUTO(struct trace, trace_free)
 
-/* `started` is the CLOCK_MONOTONIC time the phase began, 0 for "now, a point". */
+/* `started` is the CLOCK_MONOTONIC time the phase began, 0 for "now, a point". At most TRACE_FIELDS_MAX fields; none of
+ * them repeats a key. */
+#define TRACE_FIELDS_MAX 28
 void trace_emit(struct trace *trace, const char *phase, enum trace_status status, usec_t started,
                 const struct trace_field *fields, size_t n_fields);
 #define TRACE(trace, phase, status, started, ...)                                                                      \
@@ -51,7 +54,15 @@ void trace_emit(struct trace *trace, const char *phase, enum trace_status status
                        sizeof((const struct trace_field[]){ __VA_ARGS__ }) / sizeof(struct trace_field));              \
     } while (0)
 
+/* The first write that fails (disk full, reader gone) is told once, with a positive errno: the caller owns the log
+ * (K88). The record is counted as dropped and later ones are tried again. `fn` runs inside trace_emit(). */
+typedef void trace_error_fn(int error, void *userdata);
+void trace_set_error_fn(struct trace *trace, trace_error_fn *fn, void *userdata);
+
 /* Nothing is queued. */
 bool trace_is_flushed(const struct trace *trace);
+/* Records made, trace_dropped records included; those of them that were given up; those that wait. What was written
+ * whole is the first minus the other two. */
 uint64_t trace_emitted(const struct trace *trace);
 uint64_t trace_dropped(const struct trace *trace);
+uint64_t trace_queued(const struct trace *trace);

@@ -1,11 +1,13 @@
 /* supervisor/logs.h - what services print, and our own log lines, on the way to PID 1's stdout and stderr.
  *
  * Each run of a command gets a pipe for stdout and one for stderr. Complete lines are passed on at once, each in one
- * write, with "[LABEL] " in front (S15); a last line without newline is written when the stream closes (K83); a line
- * longer than the buffer is passed on in bounded pieces, marked, never mixed with others (K84). When the destination
- * cannot take more, reading stops (back-pressure) and supervision goes on (K15); nothing is lost until the stop bound,
- * and what then remains is counted. Streams belong to `struct logs` and vanish at end of file, however long a
- * grandchild keeps them open (K89, K90). */
+ * write, with "[LABEL] " in front (S15), their bytes as they are; a last line without newline is written when the
+ * stream closes (K83). A line of more than 16 KiB is passed on in pieces of 16 KiB, each a line of its own: the first
+ * begins with "[LABEL] ", all others with "[LABEL+] ", so that joining what follows the prefixes gives the line (K84).
+ * When the destination cannot take more, reading stops (back-pressure) and supervision goes on (K15); nothing is lost
+ * until the stop bound, and what then remains is counted. A destination that is closed or fails takes nothing: what is
+ * printed is counted as lost. Where stdout and stderr are one file they are written as one, in order. Streams belong to
+ * `struct logs` and vanish at end of file, however long a grandchild keeps them open (K89, K90). */
 #pragma once
 #include "base/attr.h"
 #include "base/fd.h"
@@ -13,8 +15,12 @@
 
 struct logs;
 /* Borrows the loop. Opens sinks on descriptors 1 and 2; never fails for what they are (K85). Installs itself as the
- * writer of base/log until logs_free(). */
+ * writer of base/log until logs_free(): up to 1 MiB of our own lines wait for a blocked stderr, more are counted and
+ * told of. SIGPIPE must be ignored. */
 MUST_CHECK int logs_new(struct loop *loop, struct logs **ret_logs);
+/* The same with other descriptors, which are borrowed. */
+MUST_CHECK int logs_new_on(struct loop *loop, int stdout_fd, int stderr_fd, struct logs **ret_logs);
+/* Writes what goes without waiting, lines without their newline included. */
 void logs_free(struct logs *logs);
 DEFINE_AUTO(struct logs, logs_free)
 
@@ -22,9 +28,12 @@ DEFINE_AUTO(struct logs, logs_free)
  * ends. The caller owns *ret_write, gives it to a child and closes it. -EMFILE, -ENFILE, -ENOMEM. */
 MUST_CHECK int logs_open_stream(struct logs *logs, const char *label, size_t label_length, int which,
                                 struct fd *ret_write);
-/* Streams that are open, and bytes read but not yet written. */
+/* Streams that are open; bytes read but not yet written (beginnings of lines included; walks the streams); bytes that
+ * were given up since logs_new(). */
 size_t logs_stream_count(const struct logs *logs);
 size_t logs_pending_bytes(const struct logs *logs);
-/* Reads and writes what can be moved now without waiting; true when every stream is at its end and nothing is pending.
- */
+uint64_t logs_lost_bytes(const struct logs *logs);
+/* Reads and writes what can be moved now without waiting, at most 1 MiB of each stream; true when every stream is at
+ * its end and nothing is pending. For the stop: false again and again with nothing pending means that a process outside
+ * every unit holds a pipe, which is not waited for (K23, K90). */
 bool logs_flush(struct logs *logs);

@@ -1,0 +1,704 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "supervisor/logs.h"
+
+#define PIECE 16384 /* what the header says */
+
+/* Two destinations that the test reads, unless it replaces them before begin(). */
+struct fixture {
+    struct loop *loop;
+    struct logs *logs;
+    struct fd out, err, out_reader, err_reader;
+    struct str out_text, err_text;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    (void)signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(loop_new(&f->loop), 0);
+    assert_int_equal(fd_pipe(0, &f->out_reader, &f->out), 0);
+    assert_int_equal(fd_pipe(0, &f->err_reader, &f->err), 0);
+    assert_int_equal(fcntl(f->out_reader.n, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(fcntl(f->err_reader.n, F_SETFL, O_NONBLOCK), 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    logs_free(f->logs);
+    loop_free(f->loop);
+    fd_close(&f->out);
+    fd_close(&f->err);
+    fd_close(&f->out_reader);
+    fd_close(&f->err_reader);
+    str_done(&f->out_text);
+    str_done(&f->err_text);
+    free(f);
+    return 0;
+}
+
+static void begin(struct fixture *f)
+{
+    assert_int_equal(logs_new_on(f->loop, f->out.n, f->err.n, &f->logs), 0);
+}
+
+static struct fd stream(struct fixture *f, const char *label, int which)
+{
+    struct fd writer = FD_NONE;
+    assert_int_equal(logs_open_stream(f->logs, label, strlen(label), which, &writer), 0);
+    return writer;
+}
+
+static void rounds(struct fixture *f, unsigned count)
+{
+    while (count-- > 0) assert_int_equal(loop_wait(f->loop, false), 0);
+}
+
+static size_t collect(int fd, struct str *text)
+{
+    char buffer[65536];
+    size_t total = 0;
+    for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0; total += (size_t)n)
+        assert_int_equal(str_append_bytes(text, buffer, (size_t)n), 0);
+    return total;
+}
+
+/* Until neither the loop nor the readers find anything. */
+static void settle(struct fixture *f)
+{
+    do rounds(f, 3);
+    while (collect(f->out_reader.n, &f->out_text) + collect(f->err_reader.n, &f->err_text) > 0);
+}
+
+static void put(int fd, const void *bytes, size_t size)
+{
+    assert_int_equal(fd_write_all(fd, bytes, size), 0);
+}
+
+/* ---- lines ---- */
+
+/* A row: what is printed, each part in a round of its own, and what arrives after end of file. */
+static void test_lines(void **state)
+{
+    static const struct {
+        const char *label;
+        const char *parts[4];
+        const char *want;
+    } cases[] = {
+        { "a line", { "hello\n" }, "[web] hello\n" },
+        { "several lines", { "a\nb\n\nc\n" }, "[web] a\n[web] b\n[web] \n[web] c\n" },
+        { "a line in parts", { "he", "ll", "o\n" }, "[web] hello\n" },
+        { "the end of one and the beginning of the next", { "a\nb", "c\nd", "\n" }, "[web] a\n[web] bc\n[web] d\n" },
+        { "K83: a last line without newline", { "a\nlast" }, "[web] a\n[web] last\n" },
+        { "K83: nothing but that", { "la", "st" }, "[web] last\n" },
+        { "bytes as they are", { "\033[1m\xff\r\t\n" }, "[web] \033[1m\xff\r\t\n" },
+        { "nothing", { NULL }, "" },
+    };
+    struct fixture *f = *state;
+    begin(f);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        print_message("  %s\n", cases[i].label);
+        AUTO_FD struct fd writer = stream(f, "web", 1);
+        for (size_t j = 0; j < COUNT_OF(cases[i].parts) && cases[i].parts[j]; j++) {
+            put(writer.n, cases[i].parts[j], strlen(cases[i].parts[j]));
+            rounds(f, 1);
+        }
+        fd_close(&writer);
+        str_clear(&f->out_text);
+        settle(f);
+        assert_string_equal(str_text(&f->out_text), cases[i].want);
+        assert_int_equal(logs_stream_count(f->logs), 0);
+        assert_int_equal(logs_pending_bytes(f->logs), 0);
+    }
+    assert_int_equal(f->err_text.length, 0);
+    assert_int_equal(logs_lost_bytes(f->logs), 0);
+}
+
+static void test_nul_bytes(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    AUTO_FD struct fd writer = stream(f, "a", 1);
+    put(writer.n, "x\0y\n\0\n", 6);
+    settle(f);
+    assert_int_equal(f->out_text.length, 14);
+    assert_memory_equal(f->out_text.data, "[a] x\0y\n[a] \0\n", 14);
+}
+
+/* S15: stdout to stdout, stderr to stderr. */
+static void test_two_destinations(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    AUTO_FD struct fd out = stream(f, "web", 1), err = stream(f, "web", 2);
+    put(err.n, "oops\n", 5);
+    put(out.n, "fine\n", 5);
+    settle(f);
+    assert_string_equal(str_text(&f->out_text), "[web] fine\n");
+    assert_string_equal(str_text(&f->err_text), "[web] oops\n");
+    log_warning("a line of our own");
+    settle(f);
+    assert_string_equal(str_text(&f->err_text), "[web] oops\ncontainer-init: a line of our own\n");
+}
+
+/* K86: one round is enough. */
+static void test_at_once(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    AUTO_FD struct fd writer = stream(f, "web", 1);
+    put(writer.n, "x\n", 2);
+    rounds(f, 1);
+    char text[32] = "";
+    assert_int_equal(read(f->out_reader.n, text, sizeof text), 8);
+    assert_string_equal(text, "[web] x\n");
+}
+
+/* K84: joining what follows the prefixes gives the line; all pieces but the last are PIECE bytes long. */
+static void check_pieces(const struct str *got, const char *line, size_t length)
+{
+    size_t done = 0, at = 0;
+    for (size_t piece = 0; at < got->length; piece++) {
+        const char *prefix = piece == 0 ? "[web] " : "[web+] ";
+        assert_memory_equal(got->data + at, prefix, strlen(prefix));
+        at += strlen(prefix);
+        const char *end = memchr(got->data + at, '\n', got->length - at);
+        assert_non_null(end);
+        size_t n = (size_t)(end - (got->data + at));
+        assert_true(done + n <= length);
+        assert_true(n == PIECE || done + n == length);
+        assert_memory_equal(got->data + at, line + done, n);
+        done += n;
+        at += n + 1;
+    }
+    assert_int_equal(done, length);
+}
+
+static void test_long_lines(void **state)
+{
+    static const struct {
+        const char *label;
+        size_t length, step, pieces;
+    } cases[] = {
+        { "as long as a piece", PIECE, PIECE, 1 }, { "one more", PIECE + 1, PIECE + 1, 2 },
+        { "three pieces", 3 * PIECE, 4096, 3 },    { "in odd parts", 3 * PIECE + 77, 1013, 4 },
+        { "one megabyte", 1 << 20, 60000, 64 },
+    };
+    struct fixture *f = *state;
+    begin(f);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        for (int terminated = 0; terminated < 2; terminated++) {
+            print_message("  %s%s\n", cases[i].label, terminated ? "" : ", no newline");
+            size_t length = cases[i].length, total = length + (terminated ? 1 : 0);
+            char *line = malloc(total);
+            assert_non_null(line);
+            for (size_t j = 0; j < length; j++) line[j] = (char)('a' + j % 23);
+            if (terminated) line[length] = '\n';
+            AUTO_FD struct fd writer = stream(f, "web", 1);
+            str_clear(&f->out_text);
+            for (size_t done = 0; done < total;) {
+                size_t n = MIN_OF(cases[i].step, total - done);
+                put(writer.n, line + done, n);
+                done += n;
+                settle(f);
+            }
+            fd_close(&writer);
+            settle(f);
+            check_pieces(&f->out_text, line, length);
+            size_t lines = 0;
+            for (size_t j = 0; j < f->out_text.length; j++) lines += f->out_text.data[j] == '\n';
+            assert_int_equal(lines, cases[i].pieces);
+            free(line);
+        }
+    }
+    AUTO_FD struct fd writer = stream(f, "web", 1);
+    str_clear(&f->out_text);
+    put(writer.n, "short\n", 6);
+    settle(f);
+    assert_string_equal(f->out_text.data, "[web] short\n"); /* the mark does not stick */
+}
+
+/* ---- many writers, a slow reader ---- */
+
+#define UNITS 20
+#define LINES 400
+
+struct writer {
+    struct fd fd;
+    char label[8];
+    struct str text; /* everything it will print */
+    size_t done;
+    unsigned seen; /* lines found at the other side */
+};
+
+static void writer_make(struct fixture *f, struct writer *w, unsigned index)
+{
+    (void)snprintf(w->label, sizeof w->label, "u%02u", index);
+    w->fd = stream(f, w->label, 1);
+    assert_int_equal(fcntl(w->fd.n, F_SETFL, O_NONBLOCK), 0);
+    for (unsigned i = 0; i < LINES; i++) {
+        assert_int_equal(str_appendf(&w->text, "%u:%u:", index, i), 0);
+        for (unsigned j = 0; j < (i * 37 + index * 11) % 300; j++)
+            assert_int_equal(str_append_char(&w->text, (char)('a' + index)), 0);
+        assert_int_equal(str_append_char(&w->text, '\n'), 0);
+    }
+}
+
+static bool writer_go_on(struct writer *w, size_t step)
+{
+    if (w->done == w->text.length) {
+        fd_close(&w->fd);
+        return false;
+    }
+    ssize_t n = write(w->fd.n, w->text.data + w->done, MIN_OF(step, w->text.length - w->done));
+    if (n > 0) w->done += (size_t)n;
+    return true;
+}
+
+static void check_line(struct writer *writers, const char *line, size_t length)
+{
+    assert_true(length > 6);
+    assert_memory_equal(line, "[u", 2);
+    unsigned index = (unsigned)(line[2] - '0') * 10 + (unsigned)(line[3] - '0');
+    assert_true(index < UNITS);
+    struct writer *w = &writers[index];
+    const char *want = w->text.data;
+    for (unsigned i = 0; i < w->seen; i++) want = strchr(want, '\n') + 1;
+    size_t want_length = (size_t)(strchr(want, '\n') - want);
+    assert_int_equal(length - 6, want_length);
+    assert_memory_equal(line + 6, want, want_length);
+    w->seen++;
+}
+
+/* S15: lines of different units never mix, each arrives once and in order, whatever the reader's pace. */
+static void test_never_mixed(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    struct writer writers[UNITS] = { 0 };
+    for (unsigned i = 0; i < UNITS; i++) writer_make(f, &writers[i], i);
+    size_t step = 1;
+    for (bool busy = true; busy;) {
+        busy = false;
+        for (unsigned i = 0; i < UNITS; i++) busy |= writer_go_on(&writers[i], step = step * 31 % 4099);
+        rounds(f, 1);
+        char buffer[3000];
+        ssize_t n = read(f->out_reader.n, buffer, sizeof buffer);
+        if (n > 0) assert_int_equal(str_append_bytes(&f->out_text, buffer, (size_t)n), 0);
+    }
+    settle(f);
+    assert_int_equal(logs_stream_count(f->logs), 0);
+    for (char *line = f->out_text.data, *end; *line; line = end + 1) {
+        end = strchr(line, '\n');
+        assert_non_null(end);
+        check_line(writers, line, (size_t)(end - line));
+    }
+    for (unsigned i = 0; i < UNITS; i++) {
+        assert_int_equal(writers[i].seen, LINES);
+        str_done(&writers[i].text);
+    }
+    assert_int_equal(logs_lost_bytes(f->logs), 0);
+}
+
+/* A service that floods does not keep others from being heard. */
+static void test_flood(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    AUTO_FD struct fd loud = stream(f, "loud", 1), quiet = stream(f, "quiet", 1);
+    assert_int_equal(fcntl(loud.n, F_SETFL, O_NONBLOCK), 0);
+    char lines[4096];
+    for (size_t i = 0; i < sizeof lines; i++) lines[i] = i % 64 == 63 ? '\n' : 'x';
+    bool heard = false;
+    put(quiet.n, "hello\n", 6);
+    for (int round = 0; round < 4 && !heard; round++) {
+        while (write(loud.n, lines, sizeof lines) > 0) {
+        }
+        rounds(f, 1);
+        (void)collect(f->out_reader.n, &f->out_text);
+        heard = strstr(str_text(&f->out_text), "[quiet] hello\n") != NULL;
+    }
+    assert_true(heard);
+}
+
+/* ---- back-pressure ---- */
+
+static void fill(int fd)
+{
+    char byte = '.';
+    int flags = fcntl(fd, F_GETFL);
+    assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+    char page[4096];
+    memset(page, '.', sizeof page);
+    while (write(fd, page, sizeof page) > 0) {
+    }
+    while (write(fd, &byte, 1) > 0) {
+    }
+    assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
+}
+
+/* K15: stdout is stuck; stderr, our own lines and the loop go on; nothing is lost. */
+static void test_blocked_stdout(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    fill(f->out.n);
+    AUTO_FD struct fd out = stream(f, "web", 1), err = stream(f, "web", 2), other = stream(f, "other", 1);
+    put(out.n, "one\n", 4);
+    put(other.n, "first\n", 6);
+    rounds(f, 3);
+    put(out.n, "two\n", 4);
+    put(err.n, "alive\n", 6);
+    log_info("so are we");
+    rounds(f, 3);
+    (void)collect(f->err_reader.n, &f->err_text);
+    assert_non_null(strstr(str_text(&f->err_text), "[web] alive\n"));
+    assert_non_null(strstr(str_text(&f->err_text), "container-init: so are we\n"));
+    assert_true(logs_pending_bytes(f->logs) > 0);
+    assert_true(logs_pending_bytes(f->logs) < 100); /* reading has stopped: the rest waits in the pipes */
+    assert_false(logs_flush(f->logs));
+    settle(f);
+    const char *text = str_text(&f->out_text) + strspn(str_text(&f->out_text), ".");
+    assert_non_null(strstr(text, "[web] one\n"));
+    assert_non_null(strstr(text, "[web] two\n"));
+    assert_non_null(strstr(text, "[other] first\n"));
+    assert_int_equal(strlen(text), 10 + 10 + 14);
+    assert_int_equal(logs_lost_bytes(f->logs), 0);
+}
+
+/* The writer feels it: it is the service that waits in the end, not our memory that grows. */
+static void test_pressure_reaches_the_writer(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    fill(f->out.n);
+    AUTO_FD struct fd out = stream(f, "web", 1);
+    assert_int_equal(fcntl(out.n, F_SETFL, O_NONBLOCK), 0);
+    char lines[4096];
+    for (size_t i = 0; i < sizeof lines; i++) lines[i] = i % 64 == 63 ? '\n' : 'x';
+    unsigned refused = 0;
+    size_t written = 0;
+    for (int i = 0; i < 10000 && refused < 10; i++) {
+        ssize_t n = write(out.n, lines, sizeof lines);
+        if (n > 0) written += (size_t)n;
+        refused += n < 0;
+        rounds(f, 1);
+    }
+    assert_int_equal(refused, 10);
+    assert_true(logs_pending_bytes(f->logs) < 256 * 1024);
+    fd_close(&out);
+    settle(f);
+    assert_int_equal(logs_stream_count(f->logs), 0);
+    size_t x = 0;
+    for (size_t i = 0; i < f->out_text.length; i++) x += f->out_text.data[i] == 'x';
+    assert_int_equal(x, written / 64 * 63);
+}
+
+/* Our own lines wait for a blocked stderr up to a bound, and are counted and told of beyond it. */
+static void test_own_lines(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    fill(f->err.n);
+    char text[1000];
+    memset(text, 'y', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 2000; i++) log_info("%04d %s", i, text);
+    assert_true(logs_pending_bytes(f->logs) <= 1 << 20);
+    settle(f);
+    unsigned next = 0;
+    const char *line = str_text(&f->err_text) + strspn(str_text(&f->err_text), ".");
+    for (char want[32];
+         (void)snprintf(want, sizeof want, "container-init: %04u y", next), strncmp(line, want, strlen(want)) == 0;
+         next++)
+        line = strchr(line, '\n') + 1;
+    assert_true(next >= 1000 && next < 2000); /* the first ones, in order */
+    char want[128];
+    (void)snprintf(want, sizeof want, "container-init: warning: %u own log lines were lost: output was blocked\n",
+                   2000 - next);
+    assert_string_equal(line, want);
+    log_info("and on");
+    settle(f);
+    assert_string_equal(strchr(line, '\n') + 1, "container-init: and on\n");
+}
+
+/* One pipe behind both: half a line that waits is not overtaken. */
+static void test_one_file_behind_both(void **state)
+{
+    struct fixture *f = *state;
+    fd_close(&f->err);
+    assert_int_equal(fd_dup(f->out.n, 0, &f->err), 0);
+    begin(f);
+    AUTO_FD struct fd out = stream(f, "web", 1), err = stream(f, "web", 2);
+    fill(f->out.n);
+    char page[4096];
+    assert_int_equal(read(f->out_reader.n, page, sizeof page), sizeof page); /* room for a part of the line */
+    char line[12000];
+    memset(line, 'z', sizeof line);
+    line[sizeof line - 1] = '\n';
+    put(out.n, line, sizeof line);
+    rounds(f, 2);
+    log_info("ours");
+    put(err.n, "theirs\n", 7);
+    settle(f);
+    const char *text = str_text(&f->out_text) + strspn(str_text(&f->out_text), ".");
+    assert_memory_equal(text, "[web] zzz", 9);
+    assert_int_equal(strspn(text + 6, "z"), sizeof line - 1);
+    assert_string_equal(text + 6 + sizeof line - 1, "\ncontainer-init: ours\n[web] theirs\n");
+}
+
+/* ---- what stdout may be ---- */
+
+static void test_kinds(void **state) /* K85 */
+{
+    static const char *const kinds[] = { "pipe", "socket", "datagram socket", "terminal", "file", "/dev/null" };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        print_message("  %s\n", kinds[i]);
+        struct fixture *f = *state;
+        char path[] = "/tmp/ci-logs-XXXXXX";
+        int pair[2] = { -1, -1 };
+        switch (i) {
+        case 0:
+            assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+            break;
+        case 1:
+        case 2:
+            assert_int_equal(socketpair(AF_UNIX, (i == 1 ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0, pair), 0);
+            break;
+        case 3:
+            pair[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+            assert_true(pair[0] >= 0 && grantpt(pair[0]) == 0 && unlockpt(pair[0]) == 0);
+            pair[1] = open(ptsname(pair[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+            break;
+        case 4:
+            pair[1] = mkstemp(path);
+            pair[0] = open(path, O_RDONLY | O_CLOEXEC);
+            assert_int_equal(unlink(path), 0); /* K87 */
+            break;
+        default:
+            pair[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
+            pair[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+            break;
+        }
+        assert_true(pair[0] >= 0 && pair[1] >= 0);
+        int before = fcntl(pair[1], F_GETFL);
+        struct logs *logs = NULL;
+        assert_int_equal(logs_new_on(f->loop, pair[1], pair[1], &logs), 0);
+        AUTO_FD struct fd writer = FD_NONE;
+        assert_int_equal(logs_open_stream(logs, "web", 3, 1, &writer), 0);
+        put(writer.n, "hello\n", 6);
+        rounds(f, 2);
+        log_info("here");
+        assert_true(logs_pending_bytes(logs) == 0);
+        assert_int_equal(fcntl(pair[1], F_GETFL), before); /* the description is shared: its flags stay */
+        char text[128] = "";
+        size_t got = 0;
+        for (ssize_t n; i != 5 && got < 33 && (n = read(pair[0], text + got, sizeof text - 1 - got)) > 0;)
+            got += (size_t)n;
+        char plain[128], *end = plain;
+        for (const char *c = text; *c; c++)
+            if (*c != '\r') *end++ = *c;
+        *end = '\0';
+        assert_string_equal(plain, i == 5 ? "" : "[web] hello\ncontainer-init: here\n");
+        assert_int_equal(logs_lost_bytes(logs), 0);
+        logs_free(logs);
+        (void)close(pair[0]);
+        (void)close(pair[1]);
+    }
+}
+
+/* Closed, broken or full: services are read on, bytes are counted, the loop rests. */
+static void test_gone(void **state)
+{
+    static const char *const kinds[] = { "not open", "open for reading", "no reader", "device full" };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        print_message("  %s\n", kinds[i]);
+        struct fixture *f = *state;
+        AUTO_FD struct fd reader = FD_NONE, gone = FD_NONE;
+        if (i == 1) assert_int_equal(fd_openat(AT_FDCWD, "/dev/null", O_RDONLY, 0, &gone), 0);
+        if (i == 2) {
+            assert_int_equal(fd_pipe(0, &reader, &gone), 0);
+            fd_close(&reader);
+        }
+        if (i == 3) assert_int_equal(fd_openat(AT_FDCWD, "/dev/full", O_WRONLY, 0, &gone), 0);
+        struct logs *logs = NULL;
+        assert_int_equal(logs_new_on(f->loop, gone.n, f->err.n, &logs), 0);
+        AUTO_FD struct fd writer = FD_NONE;
+        assert_int_equal(logs_open_stream(logs, "web", 3, 1, &writer), 0);
+        for (int j = 0; j < 100; j++) {
+            put(writer.n, "0123456789\n", 11);
+            rounds(f, 1);
+        }
+        assert_int_equal(logs_lost_bytes(logs), 100 * 17);
+        assert_int_equal(logs_pending_bytes(logs), 0);
+        fd_close(&writer);
+        rounds(f, 1);
+        assert_int_equal(logs_stream_count(logs), 0);
+        logs_free(logs);
+    }
+}
+
+/* A line that was cut by a full disk is ended before the next one begins. */
+static void test_disk_with_room_again(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit old, small = { .rlim_cur = 25 };
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small.rlim_max = old.rlim_max;
+    char path[] = "/tmp/ci-logs-XXXXXX";
+    fd_close(&f->out);
+    f->out = fd_own(mkstemp(path));
+    assert_int_equal(unlink(path), 0);
+    begin(f);
+    AUTO_FD struct fd writer = stream(f, "web", 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (int i = 0; i < 3; i++) {
+        put(writer.n, "0123456789\n", 11);
+        rounds(f, 1);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    put(writer.n, "again\n", 6);
+    rounds(f, 1);
+    char text[128] = "";
+    assert_true(pread(f->out.n, text, sizeof text - 1, 0) > 0);
+    assert_string_equal(text, "[web] 0123456789\n[web] 01\n[web] again\n");
+    assert_int_equal(logs_lost_bytes(f->logs), 9 + 17);
+}
+
+/* ---- streams ---- */
+
+static unsigned open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    assert_non_null(directory);
+    unsigned count = 0;
+    while (readdir(directory)) count++;
+    (void)closedir(directory);
+    return count;
+}
+
+/* K89: descriptors are stable over thousands of restarts, also while stdout takes nothing. */
+static void test_restarts(void **state)
+{
+    for (int blocked = 0; blocked < 2; blocked++) {
+        print_message("  %s\n", blocked ? "stdout blocked" : "stdout read");
+        struct fixture *f = *state;
+        if (!f->logs) begin(f);
+        if (blocked) fill(f->out.n);
+        unsigned before = open_descriptors();
+        for (int i = 0; i < 3000; i++) {
+            AUTO_FD struct fd writer = stream(f, "web", 1);
+            put(writer.n, "up\n", 3);
+            rounds(f, 1); /* read or paused while it runs */
+            put(writer.n, "down", 4);
+            fd_close(&writer);
+            rounds(f, 1);
+            if (!blocked) (void)collect(f->out_reader.n, &f->out_text);
+        }
+        assert_true(open_descriptors() <= before + 32);
+        settle(f);
+        assert_int_equal(logs_stream_count(f->logs), 0);
+        assert_int_equal(open_descriptors(), before);
+    }
+    struct fixture *f = *state;
+    size_t lines = 0;
+    for (size_t i = 0; i < f->out_text.length; i++) lines += f->out_text.data[i] == '\n';
+    assert_int_equal(lines, 2 * 3000 * 2);
+}
+
+/* K90, K23: somebody keeps the pipe open; flushing says what it has and returns. */
+static void test_held_pipe(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    AUTO_FD struct fd held = stream(f, "web", 1);
+    put(held.n, "line\nhalf", 9);
+    assert_false(logs_flush(f->logs));
+    (void)collect(f->out_reader.n, &f->out_text);
+    assert_string_equal(str_text(&f->out_text), "[web] line\n");
+    assert_int_equal(logs_stream_count(f->logs), 1);
+    logs_free(TAKE(f->logs));
+    (void)collect(f->out_reader.n, &f->out_text);
+    assert_string_equal(str_text(&f->out_text), "[web] line\n[web] half\n"); /* K83 */
+}
+
+/* The flush at the stop: everything that dead processes left, in one call; a writer that goes on is not followed. */
+static void test_flush(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    for (int i = 0; i < 50; i++) {
+        AUTO_FD struct fd writer = stream(f, "web", 1 + i % 2);
+        put(writer.n, "bye\n", 4);
+    }
+    assert_true(logs_flush(f->logs));
+    (void)collect(f->out_reader.n, &f->out_text);
+    (void)collect(f->err_reader.n, &f->err_text);
+    assert_int_equal(f->out_text.length, 25 * 10);
+    assert_int_equal(f->err_text.length, 25 * 10);
+}
+
+static void test_no_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    struct rlimit old, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = old;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct fd writer = FD_NONE;
+    int r = logs_open_stream(f->logs, "web", 3, 1, &writer);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(r, -EMFILE);
+    assert_false(fd_is_open(&writer));
+    assert_int_equal(logs_stream_count(f->logs), 0);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_lines),
+        TEST(test_nul_bytes),
+        TEST(test_two_destinations),
+        TEST(test_at_once),
+        TEST(test_long_lines),
+        TEST(test_never_mixed),
+        TEST(test_flood),
+        TEST(test_blocked_stdout),
+        TEST(test_pressure_reaches_the_writer),
+        TEST(test_own_lines),
+        TEST(test_one_file_behind_both),
+        TEST(test_kinds),
+        TEST(test_gone),
+        TEST(test_disk_with_room_again),
+        TEST(test_restarts),
+        TEST(test_held_pipe),
+        TEST(test_flush),
+        TEST(test_no_descriptors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -32,16 +32,13 @@ struct diag_sink *diag_sink_new(void)
     return calloc(1, sizeof(struct diag_sink));
 }
 
-static void diag_done(struct diag *d)
-{
-    free(d->message);
-    free(d->hint);
-}
-
 void diag_sink_free(struct diag_sink *sink)
 {
     if (!sink) return;
-    for (size_t i = 0; i < sink->diags.count; i++) diag_done(&sink->diags.items[i]);
+    for (size_t i = 0; i < sink->diags.count; i++) {
+        free(sink->diags.items[i].message);
+        free(sink->diags.items[i].hint);
+    }
     vec_done(&sink->diags);
     strlist_done(&sink->allowed);
     free(sink);
@@ -109,10 +106,17 @@ static bool file_may_keep(struct diag_sink *sink, const char *file, enum severit
     return !file || ++sink->last_counts[severity] <= DIAG_KEPT_PER_FILE;
 }
 
-/* Takes message and hint. Without memory the diagnostic is lost; it was counted. */
-static void sink_keep(struct diag_sink *sink, struct diag d)
+/* Takes both texts. When memory runs out (no message, or no room) the diagnostic is lost; it was counted. */
+static void sink_keep_take(struct diag_sink *sink, struct diag d, char *message, char *hint)
 {
-    if (!d.message || vec_push(&sink->diags, d) < 0) diag_done(&d);
+    if (!message || vec_reserve(&sink->diags, sink->diags.count + 1) < 0) {
+        free(message);
+        free(hint);
+        return;
+    }
+    d.message = message;
+    d.hint = hint;
+    sink->diags.items[sink->diags.count++] = d;
 }
 
 static void sink_note_overflow(struct diag_sink *sink, const char *file)
@@ -120,10 +124,8 @@ static void sink_note_overflow(struct diag_sink *sink, const char *file)
     if (sink->last_overflowed) return;
     sink->last_overflowed = true;
     sink->counts[DIAG_NOTE]++;
-    sink_keep(sink, (struct diag){ .severity = DIAG_NOTE,
-                                   .at = { .file = file },
-                                   .code = "too-many-diagnostics",
-                                   .message = strdup("further diagnostics of this file are counted, not shown") });
+    struct diag d = { .severity = DIAG_NOTE, .at = { .file = file }, .code = "too-many-diagnostics" };
+    sink_keep_take(sink, d, strdup("further diagnostics of this file are counted, not shown"), NULL);
 }
 
 void diag_report(struct diag_sink *sink, enum severity severity, struct diag_about about, const char *code,
@@ -142,12 +144,12 @@ void diag_report(struct diag_sink *sink, enum severity severity, struct diag_abo
         sink_note_overflow(sink, about.at.file);
         return;
     }
+    char *message;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&d.message, fmt, ap) < 0) d.message = NULL;
+    if (vasprintf(&message, fmt, ap) < 0) message = NULL;
     va_end(ap);
-    if (hint) d.hint = strdup(hint); /* a lost hint does not lose the message */
-    sink_keep(sink, d);
+    sink_keep_take(sink, d, message, hint ? strdup(hint) : NULL); /* a lost hint does not lose the message */
 }
 
 size_t diag_count(const struct diag_sink *sink, enum severity severity)

@@ -31,14 +31,8 @@ struct sink sink_open(int fd)
     struct stat st;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &st) < 0) return sink;
-    if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
-        sink.kind = SINK_FILE;
-    else if (S_ISSOCK(st.st_mode))
-        sink.kind = SINK_SOCKET;
-    else if (S_ISCHR(st.st_mode) && is_always_ready(fd))
-        sink.kind = SINK_FILE;
-    else
-        sink.kind = SINK_STREAM;
+    bool plain = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || (S_ISCHR(st.st_mode) && is_always_ready(fd));
+    sink.kind = plain ? SINK_FILE : S_ISSOCK(st.st_mode) ? SINK_SOCKET : SINK_STREAM;
     sink.terminal = S_ISCHR(st.st_mode) && isatty(fd);
     return sink;
 }

@@ -23,7 +23,9 @@
 /* Makes room for at least `needed` items of `size` bytes. 0 or -ENOMEM. */
 MUST_CHECK int vec_reserve_raw(void **items, size_t *capacity, size_t needed, size_t size);
 
-#define vec_reserve(v, needed) vec_reserve_raw((void **)&(v)->items, &(v)->capacity, (needed), sizeof(*(v)->items))
+#define vec_reserve(v, needed)                                                                                         \
+    vec_reserve_raw((void **)&(v)->items, &(v)->capacity, (needed),                                                    \
+                    sizeof(*(v)->items) /* NOLINT(bugprone-sizeof-expression): an array of pointers is meant */)
 #define vec_push(v, item)                                                                                              \
     __extension__({                                                                                                    \
         int vec_r_ = vec_reserve((v), (v)->count + 1);                                                                 \

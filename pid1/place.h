@@ -29,6 +29,7 @@ struct pid1_place {
     bool clone3, pidfd_open, pidfd_send_signal;
     bool close_range, close_range_cloexec;
     uint64_t cap_effective, cap_bounding; /* bit n: capability n */
+    uint64_t cap_known;                   /* those this kernel has */
     char kernel[65];                      /* uname -r */
 };
 

@@ -37,5 +37,5 @@ void pid1_signals_close(struct pid1_signals *signals);
 MUST_CHECK int pid1_signals_read(struct pid1_signals *signals, struct pid1_signal *ret_signal);
 enum pid1_intent pid1_signal_intent(int signal);
 /* Go's words, which scripts look for in `received SIGNAME, beginning reverse shutdown`: "terminated", "interrupt",
- * "hangup", "user defined signal 1", ...; "signal 37" for those Go has no word for. Not thread-safe for the latter. */
+ * "hangup", "user defined signal 1", ...; "signal 37" for those Go has no word for. */
 const char *pid1_signal_word(int signal);

@@ -1,25 +1,29 @@
 /* unit/directive.h - the directive table: what is known of every directive of systemd.directives(7), and of our own.
  *
- * The rows are unit/directives.def. The parser, the validator, "did you mean", `container-init directives [--json]`,
- * the reference page, the fuzz dictionary and the tests all walk this table. */
+ * The rows are unit/directives_*.def, one file per group of sections, sorted by name. The parser, the validator, "did
+ * you mean", `container-init directives [--json]`, the reference page, the fuzz dictionary and the tests all walk this
+ * table. A row is shared by the sections of its group: User= is known in [Service], [Socket], [Mount] and [Swap]. */
 #pragma once
 #include "base/attr.h"
 #include "unit/settings.h"
 
+/* clang-format off */
+#define SECTIONS(X) /* enumerator, name, why its directives do nothing here (NULL: they do) */ \
+    X(UNIT, "Unit", NULL)               X(SERVICE, "Service", NULL)             X(SOCKET, "Socket", NULL) \
+    X(TARGET, "Target", NULL)           X(INSTALL, "Install", NULL) \
+    X(TIMER, "Timer", "timer units are not run yet") \
+    X(PATH, "Path", "path units are not run yet") \
+    X(SLICE, "Slice", "slice units are not read yet: every unit's cgroup lies directly below the container's") \
+    X(SCOPE, "Scope", "scopes are made by systemd's bus interface, which does not exist here") \
+    X(MOUNT, "Mount", "the container runtime mounts what the container needs") \
+    X(AUTOMOUNT, "Automount", "the container runtime mounts what the container needs") \
+    X(SWAP, "Swap", "swap belongs to the host")
+/* clang-format on */
 enum section {
-    SECTION_UNIT,
-    SECTION_SERVICE,
-    SECTION_SOCKET,
-    SECTION_TARGET,
-    SECTION_INSTALL,
-    SECTION_TIMER,
-    SECTION_PATH,
-    SECTION_SLICE,
-    SECTION_SCOPE,
-    SECTION_MOUNT,
-    SECTION_AUTOMOUNT,
-    SECTION_SWAP,
-    SECTION_COUNT
+#define X(enumerator, name, reason) SECTION_##enumerator,
+    SECTIONS(X)
+#undef X
+        SECTION_COUNT
 };
 const char *section_name(enum section section); /* "Service" */
 /* SECTION_COUNT when unknown. */
@@ -32,22 +36,26 @@ struct parse;
 struct value;
 struct directive;
 /* Writes `slot` (offset of the row into the scratch unit_settings). 0 or -ENOMEM; a bad value is a diagnostic. */
-typedef int value_parser(struct parse *parse, const struct directive *directive, struct value value, void *slot);
+typedef int value_parser(struct parse *parse, const struct directive *directive, const struct value *value, void *slot);
 
 struct directive {
-    enum section section;
     const char *name;
     value_parser *parse; /* NULL: accepted or unsupported */
-    size_t offset;       /* into struct unit_settings */
-    enum support support;
-    const char *man;  /* "systemd.service(5)" */
-    const char *text; /* one sentence: what it does, or why it is not done */
+    const char *man;     /* "systemd.service(5)" */
+    const char *text;    /* one sentence: what it does, or why it is not done */
+    uint16_t offset;     /* into struct unit_settings */
+    uint8_t support;     /* enum support, where the section itself is read; see directive_support() */
 };
 /* NULL when the section does not know it. */
 const struct directive *directive_find(enum section section, const char *name, size_t length);
+/* What the row is worth in that section, and the sentence that says so. In a section that is not read nothing is
+ * supported; in [Socket] the directives of systemd.exec(5) and systemd.kill(5) have nothing to act on. */
+enum support directive_support(const struct directive *directive, enum section section);
+const char *directive_text(const struct directive *directive, enum section section);
 /* The nearest name of that section within a small edit distance, or NULL. Also NULL for names of under 3 bytes. */
 const char *directive_suggest(enum section section, const char *name, size_t length);
-/* Any other section that knows the name ("belongs in [Service]"), SECTION_COUNT when none does. */
+/* Any section that knows the name ("belongs in [Service]"), SECTION_COUNT when none does. */
 enum section directive_section_of(const char *name, size_t length);
-size_t directive_count(void);
-const struct directive *directive_get(size_t index);
+/* The rows of a section, group by group, sorted by name within a group. */
+size_t directive_count(enum section section);
+const struct directive *directive_get(enum section section, size_t index);

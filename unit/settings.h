@@ -82,12 +82,13 @@ struct unit_section {
 
 /* ---- exec lines ---- */
 enum command_flags {
-    COMMAND_IGNORE_FAILURE = 1 << 0, /* "-" */
-    COMMAND_ARGV0 = 1 << 1,          /* "@": the second word is argv[0]; argv already holds it */
-    COMMAND_NO_EXPAND = 1 << 2,      /* ":": no $VAR expansion */
-    COMMAND_FULL_PRIVILEGE = 1 << 3, /* "+": User=, Group= and the like are not applied */
-    COMMAND_NO_SETUID = 1 << 4,      /* "!": like "+" for the credentials only */
-    COMMAND_AMBIENT = 1 << 5,        /* "!!": "!" where ambient capabilities are missing, else nothing */
+    COMMAND_IGNORE_FAILURE = 1 << 0,   /* "-" */
+    COMMAND_ARGV0 = 1 << 1,            /* "@": the second word is argv[0]; argv already holds it */
+    COMMAND_NO_EXPAND = 1 << 2,        /* ":": no $VAR expansion */
+    COMMAND_FULL_PRIVILEGE = 1 << 3,   /* "+": User=, Group= and the like are not applied */
+    COMMAND_NO_SETUID = 1 << 4,        /* "!": like "+" for the credentials only */
+    COMMAND_AMBIENT = 1 << 5,          /* "!!": "!" where ambient capabilities are missing, else nothing */
+    COMMAND_PROGRAM_VARIABLE = 1 << 6, /* `program` holds ${VAR}, to be expanded before the command is run */
 };
 struct command {
     const char *program; /* first word, prefixes removed: absolute path or a bare name */

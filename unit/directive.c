@@ -1,0 +1,293 @@
+#include "unit/directive.h"
+
+#include "unit/values.h"
+
+#include <string.h>
+
+/* ---- the rows ---- */
+
+#define D(name, parser, member, text) { name, parser, MAN, text, offsetof(struct unit_settings, member), SUPPORT_FULL },
+#define X(name, parser, member, text)                                                                                  \
+    { name, parser, "container-init(8)", text, offsetof(struct unit_settings, member), SUPPORT_EXTENSION },
+#define L(name, parser, member, why)                                                                                   \
+    { name, parser, MAN, why, offsetof(struct unit_settings, member), SUPPORT_UNSUPPORTED },
+#define A(name, why) { name, NULL, MAN, why, 0, SUPPORT_ACCEPTED },
+#define U(name, why) { name, NULL, MAN, why, 0, SUPPORT_UNSUPPORTED },
+
+#define MAN "systemd.unit(5)"
+static const struct directive unit_rows[] = {
+#include "unit/directives_unit.def"
+};
+static const struct directive install_rows[] = {
+#include "unit/directives_install.def"
+};
+#undef MAN
+#define MAN "systemd.service(5)"
+static const struct directive service_rows[] = {
+#include "unit/directives_service.def"
+};
+#undef MAN
+#define MAN "systemd.socket(5)"
+static const struct directive socket_rows[] = {
+#include "unit/directives_socket.def"
+};
+#undef MAN
+#define MAN "systemd.exec(5)"
+static const struct directive exec_rows[] = {
+#include "unit/directives_exec.def"
+};
+#undef MAN
+#define MAN "systemd.kill(5)"
+static const struct directive kill_rows[] = {
+#include "unit/directives_kill.def"
+};
+#undef MAN
+#define MAN "systemd.resource-control(5)"
+static const struct directive resource_rows[] = {
+#include "unit/directives_resource.def"
+};
+#undef MAN
+#define MAN "systemd.timer(5)"
+#define DIRECTIVES_TIMER
+static const struct directive timer_rows[] = {
+#include "unit/directives_other.def"
+};
+#undef DIRECTIVES_TIMER
+#undef MAN
+#define MAN "systemd.path(5)"
+#define DIRECTIVES_PATH
+static const struct directive path_rows[] = {
+#include "unit/directives_other.def"
+};
+#undef DIRECTIVES_PATH
+#undef MAN
+#define MAN "systemd.scope(5)"
+#define DIRECTIVES_SCOPE
+static const struct directive scope_rows[] = {
+#include "unit/directives_other.def"
+};
+#undef DIRECTIVES_SCOPE
+#undef MAN
+#define MAN "systemd.slice(5)"
+#define DIRECTIVES_SLICE
+static const struct directive slice_rows[] = {
+#include "unit/directives_other.def"
+};
+#undef DIRECTIVES_SLICE
+#undef MAN
+#define MAN "systemd.mount(5)"
+#define DIRECTIVES_MOUNT
+static const struct directive mount_rows[] = {
+#include "unit/directives_other.def"
+};
+#undef DIRECTIVES_MOUNT
+#undef MAN
+#define MAN "systemd.automount(5)"
+#define DIRECTIVES_AUTOMOUNT
+static const struct directive automount_rows[] = {
+#include "unit/directives_other.def"
+};
+#undef DIRECTIVES_AUTOMOUNT
+#undef MAN
+#define MAN "systemd.swap(5)"
+#define DIRECTIVES_SWAP
+static const struct directive swap_rows[] = {
+#include "unit/directives_other.def"
+};
+#undef DIRECTIVES_SWAP
+#undef MAN
+#undef D
+#undef X
+#undef L
+#undef A
+#undef U
+
+#define IN(section) (1U << SECTION_##section)
+#define EXEC_KINDS  (IN(SERVICE) | IN(SOCKET) | IN(MOUNT) | IN(SWAP))
+
+static const struct group {
+    const struct directive *rows;
+    size_t count;
+    uint32_t sections;
+} groups[] = {
+#define ROWS(name) name##_rows, COUNT_OF(name##_rows)
+    { ROWS(unit), IN(UNIT) },
+    { ROWS(service), IN(SERVICE) },
+    { ROWS(socket), IN(SOCKET) },
+    { ROWS(exec), EXEC_KINDS },
+    { ROWS(kill), EXEC_KINDS | IN(SCOPE) },
+    { ROWS(resource), EXEC_KINDS | IN(SLICE) | IN(SCOPE) },
+    { ROWS(install), IN(INSTALL) },
+    { ROWS(timer), IN(TIMER) },
+    { ROWS(path), IN(PATH) },
+    { ROWS(scope), IN(SCOPE) },
+    { ROWS(slice), IN(SLICE) },
+    { ROWS(mount), IN(MOUNT) },
+    { ROWS(automount), IN(AUTOMOUNT) },
+    { ROWS(swap), IN(SWAP) },
+#undef ROWS
+};
+
+static const struct {
+    const char *name, *reason;
+} sections[SECTION_COUNT] = {
+#define X(enumerator, name_text, reason_text) [SECTION_##enumerator] = { name_text, reason_text },
+    SECTIONS(X)
+#undef X
+};
+
+/* ---- names ---- */
+
+const char *section_name(enum section section)
+{
+    return sections[section].name;
+}
+
+enum section section_by_name(const char *name, size_t length)
+{
+    for (enum section section = 0; section < SECTION_COUNT; section++)
+        if (strncmp(sections[section].name, name, length) == 0 && sections[section].name[length] == '\0')
+            return section;
+    return SECTION_COUNT;
+}
+
+const char *support_name(enum support support)
+{
+    static const char *const names[] = {
+        [SUPPORT_FULL] = "supported",
+        [SUPPORT_EXTENSION] = "extension",
+        [SUPPORT_ACCEPTED] = "accepted",
+        [SUPPORT_UNSUPPORTED] = "unsupported",
+    };
+    return names[support];
+}
+
+/* ---- lookup ---- */
+
+static int compare_name(const char *row, const char *name, size_t length)
+{
+    int order = strncmp(row, name, length);
+    return order != 0 ? order : row[length] != '\0';
+}
+
+static const struct directive *find_in_group(const struct group *group, const char *name, size_t length)
+{
+    size_t low = 0, high = group->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_name(group->rows[middle].name, name, length);
+        if (order == 0) return &group->rows[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const struct directive *directive_find(enum section section, const char *name, size_t length)
+{
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        if (!(groups[i].sections & 1U << section)) continue;
+        const struct directive *found = find_in_group(&groups[i], name, length);
+        if (found) return found;
+    }
+    return NULL;
+}
+
+static bool is_in(const struct directive *directive, const struct directive *rows, size_t count)
+{
+    return directive >= rows && directive < rows + count;
+}
+
+/* A socket has no processes: what shapes processes has nothing to act on. */
+static bool acts_on_nothing(const struct directive *directive, enum section section)
+{
+    return section == SECTION_SOCKET && directive->support != SUPPORT_UNSUPPORTED &&
+           (is_in(directive, exec_rows, COUNT_OF(exec_rows)) || is_in(directive, kill_rows, COUNT_OF(kill_rows)));
+}
+
+enum support directive_support(const struct directive *directive, enum section section)
+{
+    if (sections[section].reason) return SUPPORT_UNSUPPORTED;
+    return acts_on_nothing(directive, section) ? SUPPORT_ACCEPTED : (enum support)directive->support;
+}
+
+const char *directive_text(const struct directive *directive, enum section section)
+{
+    if (sections[section].reason) return sections[section].reason;
+    return acts_on_nothing(directive, section) ? "it is for the commands of a socket, and none are run"
+                                               : directive->text;
+}
+
+size_t directive_count(enum section section)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(groups); i++)
+        if (groups[i].sections & 1U << section) count += groups[i].count;
+    return count;
+}
+
+const struct directive *directive_get(enum section section, size_t index)
+{
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        if (!(groups[i].sections & 1U << section)) continue;
+        if (index < groups[i].count) return &groups[i].rows[index];
+        index -= groups[i].count;
+    }
+    return NULL;
+}
+
+enum section directive_section_of(const char *name, size_t length)
+{
+    for (enum section section = 0; section < SECTION_COUNT; section++)
+        if (directive_find(section, name, length)) return section;
+    return SECTION_COUNT;
+}
+
+/* ---- suggestions ---- */
+
+#define SUGGEST_MAX 64 /* no directive is longer */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Edit distance with neighbours swapped counting once, whatever the case of letters; `limit` + 1 when it is more. */
+static unsigned distance(const char *a, size_t n, const char *b, size_t m, unsigned limit)
+{
+    unsigned rows[3][SUGGEST_MAX + 1];
+    unsigned *before = rows[0], *last = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= m; j++) last[j] = (unsigned)j;
+    for (size_t i = 1; i <= n; i++) {
+        unsigned best = row[0] = (unsigned)i;
+        for (size_t j = 1; j <= m; j++) {
+            unsigned differ = lower(a[i - 1]) != lower(b[j - 1]);
+            unsigned cost = MIN_OF(MIN_OF(last[j], row[j - 1]) + 1, last[j - 1] + differ);
+            if (i > 1 && j > 1 && differ && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+                cost = MIN_OF(cost, before[j - 2] + 1);
+            row[j] = cost;
+            best = MIN_OF(best, cost);
+        }
+        if (best > limit) return limit + 1;
+        unsigned *spare = before;
+        before = last, last = row, row = spare;
+    }
+    return last[m];
+}
+
+const char *directive_suggest(enum section section, const char *name, size_t length)
+{
+    if (length < 3 || length > SUGGEST_MAX) return NULL;
+    unsigned best = (unsigned)MIN_OF(MAX_OF(length / 3, 1), 3) + 1; /* one more than is still alike */
+    const char *nearest = NULL;
+    for (size_t i = 0, count = directive_count(section); i < count && best > 0; i++) {
+        const char *candidate = directive_get(section, i)->name;
+        size_t other = strlen(candidate), gap = other > length ? other - length : length - other;
+        if (other > SUGGEST_MAX || gap >= best) continue;
+        unsigned d = distance(name, length, candidate, other, best - 1);
+        if (d < best) best = d, nearest = candidate;
+    }
+    return nearest;
+}

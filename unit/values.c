@@ -1,0 +1,292 @@
+#include "unit/values.h"
+
+#include "base/arena.h"
+#include "base/parse.h"
+#include "base/timespan.h"
+#include "unit/words.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QUOTED_MAX  160
+#define MESSAGE_MAX 512
+/* After so many diagnostics on one file the rest is not worth reading. */
+#define PROBLEMS_MAX 1000
+
+/* ---- reports ---- */
+
+void parse_report(struct parse *p, enum severity severity, const struct value *value, size_t offset, const char *code,
+                  const char *hint, const char *fmt, ...)
+{
+    struct pos at = offset == 0 && value->length == 0 ? value_key_pos(value) : value_pos(value, offset);
+    struct diag_about about = { at, p->section_name, p->key };
+    char message[MESSAGE_MAX];
+    if (severity == DIAG_ERROR) p->refused = true;
+    if (++p->problems > PROBLEMS_MAX) return;
+    if (p->problems == PROBLEMS_MAX) {
+        p->refused = true;
+        diag_report(p->diags, DIAG_ERROR, about, "too-many-problems", NULL,
+                    "too many problems, further ones are not shown");
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(message, sizeof message, fmt, args); /* cut when long: the texts it quotes are bounded */
+    va_end(args);
+    diag_report(p->diags, severity, about, code, hint, "%s", message);
+}
+
+void parse_bad(struct parse *p, const struct value *value, size_t offset, const char *code, const char *what)
+{
+    enum severity severity = p->context->native ? DIAG_ERROR : DIAG_WARNING;
+    char quoted[QUOTED_MAX];
+    if (value->length == 0)
+        parse_report(p, severity, value, 0, code, NULL, "empty value, wanted %s", what);
+    else
+        parse_report(p, severity, value, offset, code, NULL, "'%s' is not %s",
+                     str_escape(value->text, value->length, quoted, sizeof quoted), what);
+}
+
+void parse_unsupported(struct parse *p, const struct value *value, const char *what)
+{
+    parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", NULL, "%s", what);
+}
+
+struct origin parse_origin(const struct value *value)
+{
+    return (struct origin){ value->file, value->key_line };
+}
+
+/* ---- text ---- */
+
+int parse_specifiers(struct parse *p, const struct value *value, size_t offset, const char *word, struct str *out)
+{
+    const char *unknown;
+    str_clear(out);
+    int r = specifier_expand(&p->specifiers, word, strlen(word), out, &unknown);
+    if (r < 0 || !unknown) return r < 0 ? r : 1;
+    char quoted[QUOTED_MAX];
+    (void)str_escape(unknown, strnlen(unknown, 2), quoted, sizeof quoted);
+    if (p->context->native) {
+        parse_report(p, DIAG_NOTE, value, offset, "unknown-specifier", "%% is a percent sign",
+                     "'%s' is not a specifier known here, it stays as written", quoted);
+        return 1;
+    }
+    parse_report(p, DIAG_WARNING, value, offset, "bad-specifier", NULL, "specifier '%s' cannot be resolved (ignored)",
+                 quoted);
+    return 0;
+}
+
+int parse_text(struct parse *p, const struct value *value, const char **ret_text)
+{
+    *ret_text = value->text;
+    if (!memchr(value->text, '%', value->length)) return 1;
+    int r = parse_specifiers(p, value, 0, value->text, &p->text);
+    *ret_text = str_text(&p->text);
+    return r;
+}
+
+int parse_word(struct parse *p, const struct value *value, const char **cursor, unsigned flags, size_t *ret_offset)
+{
+    for (;;) {
+        const char *bad = NULL;
+        *ret_offset = (size_t)(*cursor - value->text);
+        int r = word_next(cursor, flags, &p->word, &bad);
+        if (r == -EINVAL || r == -EBADMSG) {
+            enum severity severity = p->context->native ? DIAG_ERROR : DIAG_WARNING;
+            parse_report(p, severity, value, (size_t)(bad - value->text), r == -EINVAL ? "bad-quoting" : "bad-escape",
+                         NULL, r == -EINVAL ? "quote without its end" : "unknown escape sequence");
+            return -EBADMSG;
+        }
+        if (r <= 0) return r;
+        r = parse_specifiers(p, value, *ret_offset, str_text(&p->word), &p->scratch);
+        if (r != 0) return r;
+    }
+}
+
+int word_lookup(const struct word_value *table, size_t count, const char *word, int *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(table[i].word, word) == 0) {
+            *ret = table[i].value;
+            return 1;
+        }
+    return 0;
+}
+
+/* ---- memory ---- */
+
+int list_reserve(struct arena *arena, void **items, uint32_t count, uint32_t *capacity, size_t size)
+{
+    if (count < *capacity) return 0;
+    if (count > UINT32_MAX / 4) return -ENOMEM;
+    uint32_t wanted = count == 0 ? 1 : count * 2;
+    void *grown = arena_alloc_array(arena, wanted, size);
+    if (!grown) return -ENOMEM;
+    if (count > 0) memcpy(grown, *items, (size_t)count * size);
+    *items = grown;
+    *capacity = wanted;
+    return 0;
+}
+
+int parse_keep(struct parse *p, const char *text, const char **ret)
+{
+    const char *copy = arena_strdup(p->arena, text);
+    if (!copy) return -ENOMEM;
+    *ret = copy;
+    return 0;
+}
+
+int list_push_text(struct parse *p, struct text_list *list, const char *text)
+{
+    const char *copy;
+    int r = parse_keep(p, text, &copy);
+    return r < 0 ? r : list_push(p, list, copy);
+}
+
+/* ---- paths ---- */
+
+bool path_is_usable(const char *path)
+{
+    if (path[0] != '/' || strlen(path) >= PATH_MAX) return false;
+    for (const char *p = path; *p != '\0';) {
+        p += strspn(p, "/");
+        size_t n = strcspn(p, "/");
+        if (n > NAME_MAX) return false;
+        p += n;
+    }
+    return true;
+}
+
+bool path_is_normalized(const char *path)
+{
+    for (const char *p = path; *p != '\0';) {
+        p += strspn(p, "/");
+        size_t n = strcspn(p, "/");
+        if ((n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.')) return false;
+        p += n;
+    }
+    return true;
+}
+
+/* ---- plain values ---- */
+
+int value_boolean(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *text;
+    int r = parse_text(p, value, &text);
+    if (r > 0 && parse_bool(text, slot) < 0) parse_bad(p, value, 0, "bad-boolean", "a boolean (yes or no)");
+    return MIN_OF(r, 0);
+}
+
+/* 1 when *ret was set. */
+static int read_timespan(struct parse *p, const struct value *value, usec_t *ret)
+{
+    const char *text;
+    size_t bad = 0;
+    usec_t span;
+    int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
+    r = timespan_parse(text, USEC_PER_SEC, &span, &bad);
+    if (r < 0) {
+        bool range = r == -ERANGE && !strchr(text, '-');
+        parse_bad(p, value, text == value->text ? bad : 0, "bad-timespan",
+                  range ? "a time span that can be represented" : "a time span");
+        return 0;
+    }
+    *ret = span == USEC_UNSET ? USEC_INFINITY : span;
+    return 1;
+}
+
+int value_timespan(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    return MIN_OF(read_timespan(p, value, slot), 0);
+}
+
+/* D15: 0 is "no bound". */
+int value_timeout(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    usec_t span;
+    int r = read_timespan(p, value, &span);
+    if (r > 0) *(usec_t *)slot = span == 0 ? USEC_INFINITY : span;
+    return MIN_OF(r, 0);
+}
+
+/* TimeoutSec= of a service stands for both. */
+int value_timeout_both(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
+                       void *slot UNUSED)
+{
+    usec_t span;
+    int r = read_timespan(p, value, &span);
+    if (r > 0)
+        p->settings->service.timeout_start = p->settings->service.timeout_stop = span == 0 ? USEC_INFINITY : span;
+    return MIN_OF(r, 0);
+}
+
+int value_u32(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *text;
+    int r = parse_text(p, value, &text);
+    /* UINT32_MAX means "not written" where that matters. */
+    if (r > 0 && parse_u32(text, 0, UINT32_MAX - 1, slot) < 0) parse_bad(p, value, 0, "bad-integer", "a number");
+    return MIN_OF(r, 0);
+}
+
+int value_mode(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *text;
+    int r = parse_text(p, value, &text);
+    if (r > 0 && parse_mode(text, slot) < 0) parse_bad(p, value, 0, "bad-mode", "an octal file mode");
+    return MIN_OF(r, 0);
+}
+
+/* S33: only the permission bits mean anything for a socket node. */
+int value_socket_mode(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    int r = value_mode(p, directive, value, slot);
+    *(mode_t *)slot &= 0777;
+    return r;
+}
+
+int value_signal(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *text;
+    int r = parse_text(p, value, &text);
+    if (r > 0 && parse_signal(text, slot) < 0) parse_bad(p, value, 0, "bad-signal", "a signal");
+    return MIN_OF(r, 0);
+}
+
+int value_kill_mode(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    static const struct word_value modes[] = {
+        { "control-group", KILL_CONTROL_GROUP },
+        { "mixed", KILL_MIXED },
+        { "process", KILL_PROCESS },
+        { "none", KILL_NONE },
+        { "", KILL_CONTROL_GROUP },
+    };
+    const char *text;
+    int mode, r = parse_text(p, value, &text);
+    if (r <= 0) return r;
+    if (word_lookup(modes, COUNT_OF(modes), text, &mode))
+        *(enum kill_mode *)slot = (enum kill_mode)mode;
+    else
+        parse_bad(p, value, 0, "bad-value", "one of control-group, mixed, process, none");
+    return 0;
+}
+
+/* Any text; an empty one resets. */
+int value_text(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *text, **target = slot;
+    int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
+    if (*text == '\0') {
+        *target = NULL;
+        return 0;
+    }
+    return parse_keep(p, text, target);
+}

@@ -1,0 +1,98 @@
+/* unit/values.h - the value parsers that the directive table names, and what they share.
+ *
+ * A parser gets the value after ${VAR} expansion and writes its slot. What cannot be used is reported and leaves the
+ * slot alone; the result is 0, or -ENOMEM. Source: systemd.unit(5), systemd.service(5), systemd.exec(5),
+ * systemd.kill(5), systemd.socket(5) and the observed behaviour of systemd 252. */
+#pragma once
+#include "base/attr.h"
+#include "base/diag.h"
+#include "base/str.h"
+#include "unit/directive.h"
+#include "unit/fragment.h"
+#include "unit/settings.h"
+#include "unit/source.h"
+#include "unit/specifier.h"
+
+struct arena;
+
+/* What one fragment is read with. */
+struct parse {
+    struct arena *arena; /* strings and lists of the settings */
+    struct diag_sink *diags;
+    const struct fragment_context *context;
+    const char *path;
+    struct unit_settings *settings;
+    struct specifier_context specifiers;
+    enum section section;
+    const char *section_name; /* as written, outlives the diagnostics */
+    const char *key;          /* of the directive being read, outlives the diagnostics; NULL: the section as a whole */
+    bool refused;             /* an error was reported */
+    uint32_t problems;        /* reported so far */
+    struct str variables, text, word, scratch; /* buffers: ${VAR} expansion, parse_text(), words, free for a parser */
+};
+
+/* Reports on the current directive, at a byte of the value. DIAG_ERROR refuses the unit. */
+PRINTF(7, 8)
+void parse_report(struct parse *p, enum severity severity, const struct value *value, size_t offset, const char *code,
+                  const char *hint, const char *fmt, ...);
+/* A value that cannot be used: an error in the native directories (S31, D17), else a warning as in systemd. The message
+ * is "'VALUE' is not WHAT", or "WHAT is missing" when it is empty. */
+void parse_bad(struct parse *p, const struct value *value, size_t offset, const char *code, const char *what);
+/* A known value whose feature does not exist (D17): an error in any mode. */
+void parse_unsupported(struct parse *p, const struct value *value, const char *what);
+
+struct origin parse_origin(const struct value *value);
+
+/* The value with its specifiers expanded, valid until the next call. 1, 0 when it is to be dropped (reported), -ENOMEM.
+ */
+MUST_CHECK int parse_text(struct parse *p, const struct value *value, const char **ret_text);
+/* The same for one word of the value, into `out` (replaced). `offset`: where it lies in the value. */
+MUST_CHECK int parse_specifiers(struct parse *p, const struct value *value, size_t offset, const char *word,
+                                struct str *out);
+/* The next word of the value, flags of unit/words.h, specifiers expanded, in p->scratch. *cursor begins at value->text.
+ * 1, 0 at the end, -EBADMSG when the rest or (flags without WORD_LENIENT) the value is unusable (reported), -ENOMEM.
+ * A word whose specifiers do not resolve is reported and skipped. *ret_offset: where the word begins. */
+MUST_CHECK int parse_word(struct parse *p, const struct value *value, const char **cursor, unsigned flags,
+                          size_t *ret_offset);
+
+/* One of a table of words. 1 found, 0 not. */
+struct word_value {
+    const char *word;
+    int value;
+};
+int word_lookup(const struct word_value *table, size_t count, const char *word, int *ret);
+
+/* Room for one more item of `size` bytes in a list of the settings. 0 or -ENOMEM. */
+MUST_CHECK int list_reserve(struct arena *arena, void **items, uint32_t count, uint32_t *capacity, size_t size);
+#define list_push(parse_, list_, item_)                                                                                \
+    __extension__({                                                                                                    \
+        int list_r_ = list_reserve((parse_)->arena, (void **)&(list_)->items, (list_)->count, &(list_)->capacity,      \
+                                   sizeof *(list_)->items);                                                            \
+        if (list_r_ == 0) (list_)->items[(list_)->count++] = (item_);                                                  \
+        list_r_;                                                                                                       \
+    })
+/* Copies into the arena. 0 or -ENOMEM. */
+MUST_CHECK int parse_keep(struct parse *p, const char *text, const char **ret);
+MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const char *text);
+
+/* Is it an absolute path without NAME_MAX or PATH_MAX being exceeded? */
+bool path_is_usable(const char *path);
+/* "." and ".." do not occur as components. */
+bool path_is_normalized(const char *path);
+
+/* clang-format off */
+#define VALUE_PARSERS(X) \
+    X(value_boolean) X(value_timespan) X(value_timeout) X(value_timeout_both) X(value_u32) X(value_mode) X(value_text) \
+    X(value_socket_mode) X(value_signal) X(value_kill_mode) \
+    X(value_description) X(value_documentation) X(value_units) X(value_condition) X(value_names) \
+    X(value_commands) X(value_service_type) X(value_restart) X(value_exit_set) X(value_pid_file) \
+    X(value_user) X(value_groups) X(value_working_directory) X(value_environment) X(value_environment_file) \
+    X(value_variable_names) X(value_unset_environment) X(value_standard_input) X(value_standard_output) \
+    X(value_syslog_identifier) X(value_limit) X(value_nice) X(value_oom_score_adjust) X(value_directories) \
+    X(value_preserve) \
+    X(value_listen_stream) X(value_listen_later) X(value_accept) X(value_activation_mode) X(value_service) \
+    X(value_file_descriptor_name) X(value_proxy_target)
+/* clang-format on */
+#define X(name) value_parser name;
+VALUE_PARSERS(X)
+#undef X

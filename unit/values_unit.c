@@ -1,0 +1,171 @@
+/* The values of [Unit] and [Install]. */
+#include "unit/values.h"
+
+#include "base/arena.h"
+#include "unit/words.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define UNIT_NAME_MAX 255
+#define QUOTED_MAX    160
+
+int value_description(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    return value_text(p, directive, value, slot);
+}
+
+/* A list of URIs, for people and tools: nothing here depends on it. */
+int value_documentation(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
+                        void *slot)
+{
+    static const char *const schemes[] = { "http://", "https://", "file:/", "info:", "man:" };
+    struct text_list *list = slot;
+    const char *cursor = value->text;
+    size_t offset;
+    if (value->length == 0) list->count = 0;
+    for (;;) {
+        int r = parse_word(p, value, &cursor, WORD_QUOTES | WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset);
+        if (r <= 0) return r == -ENOMEM ? r : 0;
+        const char *word = str_text(&p->scratch);
+        bool known = false;
+        for (size_t i = 0; i < COUNT_OF(schemes); i++) known |= str_starts_with(word, schemes[i]);
+        if (known)
+            r = list_push_text(p, list, word);
+        else
+            parse_report(p, DIAG_NOTE, value, offset, "bad-uri", "http, https, file, info and man are known",
+                         "not a URI (ignored)");
+        if (r < 0) return r;
+    }
+}
+
+/* ---- names of units ---- */
+
+/* systemd.unit(5): any of systemd's suffixes, whether or not such units are run here. */
+static bool unit_reference_is_valid(const char *name)
+{
+    static const char *const suffixes[] = { ".service", ".socket", ".target", ".device", ".mount", ".automount",
+                                            ".swap",    ".timer",  ".path",   ".slice",  ".scope" };
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
+    size_t length = strlen(name);
+    const char *dot = strrchr(name, '.');
+    if (!dot || dot == name || length > UNIT_NAME_MAX || name[0] == '@' || name[strspn(name, bytes)] != '\0')
+        return false;
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++)
+        if (strcmp(dot, suffixes[i]) == 0) return true;
+    return false;
+}
+
+/* "x@.service" means this unit's instance of it, or, without one, the instance that has this unit's name. */
+static int instantiate(struct parse *p, const char *name, const char **ret)
+{
+    const char *at = strchr(name, '@'), *self = p->context->unit_name;
+    if (!at || at[1] != '.' || strchr(at + 1, '.') != strrchr(name, '.')) return parse_keep(p, name, ret);
+    const char *dot = strrchr(self, '.'), *own = strchr(self, '@');
+    const char *end = dot ? dot : self + strlen(self);
+    const char *begin = own && own < end && own + 1 < end ? own + 1 : self;
+    if (begin == self && own && own < end) end = own;
+    *ret = arena_printf(p->arena, "%.*s%.*s%s", (int)(at + 1 - name), name, (int)(end - begin), begin, at + 1);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* Names that no unit can have are left out: in systemd this is never more than a warning. */
+static int push_unit(struct parse *p, const struct value *value, size_t offset, struct unit_ref_list *list)
+{
+    const char *word = str_text(&p->scratch);
+    char quoted[QUOTED_MAX];
+    if (!unit_reference_is_valid(word)) {
+        parse_report(p, DIAG_WARNING, value, offset, "bad-unit-name", NULL, "'%s' is not the name of a unit (ignored)",
+                     str_escape(word, p->scratch.length, quoted, sizeof quoted));
+        return 0;
+    }
+    struct unit_ref ref = { .origin = parse_origin(value) };
+    int r = instantiate(p, word, &ref.name);
+    if (r < 0) return r;
+    if (!unit_reference_is_valid(ref.name)) return 0; /* too long with the instance */
+    return list_push(p, list, ref);
+}
+
+/* A list of unit names. Dependencies cannot be reset: an empty assignment does nothing, as in systemd. */
+int value_units(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *cursor = value->text;
+    size_t offset;
+    for (;;) {
+        int r = parse_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset);
+        if (r > 0)
+            r = push_unit(p, value, offset, slot);
+        else
+            return r == -ENOMEM ? r : 0;
+        if (r < 0) return r;
+    }
+}
+
+/* [Install]: names that nothing acts on here, kept for tools. */
+int value_names(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    struct text_list *list = slot;
+    const char *cursor = value->text;
+    size_t offset;
+    if (value->length == 0) list->count = 0;
+    for (;;) {
+        int r = parse_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset);
+        if (r > 0)
+            r = list_push_text(p, list, str_text(&p->scratch));
+        else
+            return r == -ENOMEM ? r : 0;
+        if (r < 0) return r;
+    }
+}
+
+/* ---- conditions ---- */
+
+static void clear_conditions(struct condition_list *list, bool is_assert)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].is_assert != is_assert) list->items[kept++] = list->items[i];
+    list->count = kept;
+}
+
+static bool parameter_is_valid(struct parse *p, const struct value *value, enum condition_kind kind,
+                               const char *parameter)
+{
+    switch (kind) {
+    case CONDITION_PATH_EXISTS:
+    case CONDITION_PATH_EXISTS_GLOB:
+        if (path_is_usable(parameter) && path_is_normalized(parameter)) return true;
+        parse_bad(p, value, 0, "bad-path", "an absolute path without '.' and '..'");
+        return false;
+    case CONDITION_USER:
+        if (parameter[0] != '@') return true;
+        parse_report(p, DIAG_WARNING, value, 0, "unsupported", NULL,
+                     "'%.80s' is not supported, only a uid or user name (ignored)", parameter);
+        return false;
+    case CONDITION_ENVIRONMENT:
+    case CONDITION_KIND_COUNT:
+        break;
+    }
+    return true;
+}
+
+/* ConditionX=[|][!]PARAMETER and AssertX=. An empty one clears every condition (or assert), whatever its kind. */
+int value_condition(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    struct condition_list *list = slot;
+    struct condition condition = { .origin = parse_origin(value), .is_assert = directive->name[0] == 'A' };
+    const char *kind = directive->name + (condition.is_assert ? strlen("Assert") : strlen("Condition")), *text;
+    while (strcmp(kind, condition_kind_name(condition.kind)) != 0) condition.kind++;
+
+    int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
+    if (*text == '\0') {
+        clear_conditions(list, condition.is_assert);
+        return 0;
+    }
+    if (*text == '|') condition.trigger = true, text++;
+    if (*text == '!') condition.negate = true, text++;
+    if (!parameter_is_valid(p, value, condition.kind, text)) return 0;
+    r = parse_keep(p, text, &condition.parameter);
+    return r < 0 ? r : list_push(p, list, condition);
+}

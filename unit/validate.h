@@ -1,8 +1,9 @@
 /* unit/validate.h - rules across units and across directives of one unit, reported as diagnostics.
  *
  * cycles with their members (K38), sockets that clash on one address, native and proxy on one service (S38, D13),
- * missing requirements (S30, S43), handlers and services that do not exist, explicit RestartSec=0 without a limit (D8),
- * Requires= on nothing, programs, users... that only a running container can know are not checked here.
+ * missing requirements (S30, S43), handlers and services that do not exist, relations of a unit to itself or that
+ * contradict each other, a proxy to its own listener, explicit RestartSec=0 without a limit (D8). Programs, users and
+ * whatever else only a running container can know are not checked here.
  * *ret_refused: the set cannot be run (a cycle, S38): exit 64 in run mode and in --validate alike (K32). */
 #pragma once
 #include "base/attr.h"

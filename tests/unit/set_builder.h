@@ -1,0 +1,129 @@
+/* tests/unit/set_builder.h - small unit sets written as text, without unit files.
+ *
+ * One unit per line: its name, then words of the form Directive=a,b (every relation of [Unit], Service=, Sockets=,
+ * ListenStream=, ProxyTarget=, Restart=always, RestartSec=0, Limit=N) or `builtin`, `instance`, `conditional`. A name
+ * with a "!" before it is masked. Origins are line numbers of the text, in the file "/units/NAME". */
+#pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "unit/graph.h"
+#include "unit/set.h"
+
+static void builder_add_ref(struct unit_set *set, struct unit_ref_list *list, char *names, struct origin origin)
+{
+    for (char *name; (name = strsep(&names, ","));) {
+        struct unit_ref *items = arena_alloc_array(unit_set_arena(set), list->count + 1u, sizeof *items);
+        assert_non_null(items);
+        if (list->count > 0) memcpy(items, list->items, list->count * sizeof *items);
+        items[list->count++] = (struct unit_ref){ arena_strdup(unit_set_arena(set), name), origin };
+        list->items = items;
+    }
+}
+
+static void builder_add_listen(struct unit_set *set, struct socket_listen_list *list, char *texts, struct origin origin)
+{
+    for (char *text; (text = strsep(&texts, ","));) {
+        struct socket_listen *items = arena_alloc_array(unit_set_arena(set), list->count + 1u, sizeof *items);
+        assert_non_null(items);
+        if (list->count > 0) memcpy(items, list->items, list->count * sizeof *items);
+        items[list->count++] = (struct socket_listen){ LISTEN_STREAM, arena_strdup(unit_set_arena(set), text), origin };
+        list->items = items;
+    }
+}
+
+static void builder_add_word(struct unit_set *set, struct unit *unit, struct unit_settings *s, char *word,
+                             struct origin origin)
+{
+    static const struct condition condition = { .kind = CONDITION_PATH_EXISTS, .parameter = "/x" };
+    char *value = strchr(word, '=');
+    if (value) *value++ = '\0';
+    for (enum unit_relation relation = 0; value && relation < UNIT_RELATION_COUNT; relation++) {
+        if (strcmp(word, unit_relation_name(relation)) != 0) continue;
+        builder_add_ref(set, &s->unit.relations[relation], value, origin);
+        return;
+    }
+    if (strcmp(word, "builtin") == 0)
+        unit->builtin = true;
+    else if (strcmp(word, "instance") == 0)
+        unit->instance = true;
+    else if (strcmp(word, "conditional") == 0)
+        s->unit.conditions =
+            (struct condition_list){ arena_memdup(unit_set_arena(set), &condition, sizeof condition), 1, 1 };
+    else if (strcmp(word, "Service") == 0)
+        s->socket.service = arena_strdup(unit_set_arena(set), value);
+    else if (strcmp(word, "Sockets") == 0)
+        builder_add_ref(set, &s->service.sockets, value, origin);
+    else if (strcmp(word, "ListenStream") == 0)
+        builder_add_listen(set, &s->socket.listens, value, origin);
+    else if (strcmp(word, "ProxyTarget") == 0) {
+        s->socket.activation_mode = ACTIVATION_PROXY;
+        s->socket.proxy_target = arena_strdup(unit_set_arena(set), value);
+        s->socket.proxy_target_origin = origin;
+    } else if (strcmp(word, "Restart") == 0)
+        s->service.restart = RESTART_ALWAYS;
+    else if (strcmp(word, "RestartSec") == 0)
+        s->service.restart_usec = (usec_t)atoi(value) * USEC_PER_SEC;
+    else if (strcmp(word, "Limit") == 0) {
+        s->unit.start_limit_burst = (uint32_t)atoi(value);
+        s->unit.start_limit_interval = 10 * USEC_PER_SEC;
+    } else
+        fail_msg("unknown word '%s'", word);
+}
+
+static void builder_add_unit(struct unit_set *set, char *line, uint32_t number)
+{
+    const char *name = strsep(&line, " ");
+    if (*name == '\0') return;
+    if (*name == '!') {
+        assert_int_equal(unit_set_add_absent(set, arena_strdup(unit_set_arena(set), name + 1), UNIT_MASKED), 0);
+        return;
+    }
+    struct unit *unit;
+    struct unit_settings settings = unit_settings_default;
+    const char *path = arena_printf(unit_set_arena(set), "/units/%s", name);
+    assert_int_equal(unit_set_add(set, arena_strdup(unit_set_arena(set), name), path, &unit), 0);
+    settings.unit.start_limit_burst = 0;
+    settings.unit.start_limit_interval = 0;
+    for (char *word; (word = strsep(&line, " "));)
+        builder_add_word(set, unit, &settings, word, (struct origin){ path, number });
+    assert_int_equal(unit_set_store(set, unit, &settings), 0);
+}
+
+static UNUSED struct unit_set *build_set(const char *text)
+{
+    struct unit_set *set;
+    char *copy = strdup(text), *rest = copy;
+    uint32_t number = 0;
+    assert_non_null(copy);
+    assert_int_equal(unit_set_new(&set), 0);
+    for (char *line; (line = strsep(&rest, "\n"));) builder_add_unit(set, line, ++number);
+    free(copy);
+    assert_int_equal(unit_set_seal(set), 0);
+    return set;
+}
+
+static UNUSED uint32_t id_of(const struct unit_set *set, const char *name)
+{
+    const struct unit *unit = unit_set_find(set, name);
+    if (!unit) fail_msg("no unit %s", name);
+    return unit->id;
+}
+
+/* The names of some ids, separated by blanks. */
+static UNUSED const char *names_of(const struct unit_set *set, struct id_span span, char *buffer, size_t size)
+{
+    size_t used = 0;
+    buffer[0] = '\0';
+    for (uint32_t i = 0; i < span.count && used < size; i++)
+        used +=
+            (size_t)snprintf(buffer + used, size - used, "%s%s", i ? " " : "", unit_set_get(set, span.ids[i])->name);
+    return buffer;
+}

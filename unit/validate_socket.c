@@ -1,0 +1,173 @@
+#include "unit/validate_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/vec.h"
+#include "unit/address.h"
+#include "unit/graph.h"
+
+/* A Service= that no file has (S16: "unknown service"). */
+static void validate_service(struct validator *v, const struct unit *socket)
+{
+    const char *name = unit_socket_service(socket);
+    if (!name || unit_set_find(v->set, name)) return;
+    const char *why = absence_text(v, name);
+    if (!why) return;
+    diag_report(v->diags, DIAG_WARNING, about_unit(socket, "Socket", "Service"), "unknown-service", NULL,
+                "service %s %s; %s has nothing to activate", name, why, socket->name);
+}
+
+/* S38, D13: native hands the listener over, proxy keeps it; one service cannot be started both ways. */
+static void validate_activation(struct validator *v, const struct unit *service)
+{
+    struct id_span sockets = graph_edges(v->graph, service->id, GRAPH_TRIGGERED_BY);
+    const struct unit *first[2] = { NULL, NULL }; /* by enum activation_mode */
+    for (uint32_t i = 0; i < sockets.count; i++) {
+        const struct unit *socket = unit_set_get(v->set, sockets.ids[i]);
+        if (!first[socket->socket->activation_mode]) first[socket->socket->activation_mode] = socket;
+    }
+    if (!first[ACTIVATION_NATIVE] || !first[ACTIVATION_PROXY]) return;
+    diag_report(v->diags, DIAG_ERROR, about_unit(first[ACTIVATION_PROXY], "Socket", "ActivationMode"),
+                "mixed-activation", NULL,
+                "%s is activated by %s (native) and by %s (proxy); one service cannot have both", service->name,
+                first[ACTIVATION_NATIVE]->name, first[ACTIVATION_PROXY]->name);
+    v->refused = true;
+}
+
+/* ---- two sockets on one address ---- */
+
+struct claim {
+    struct address address;
+    const struct unit *socket;
+    const struct socket_listen *listen;
+    uint64_t key; /* addresses that clash have the same */
+};
+struct claims {
+    struct claim *items;
+    size_t count, capacity;
+};
+
+static void claims_done(struct claims *claims)
+{
+    vec_done(claims);
+}
+
+/* FNV-1a over the last component: two spellings of one path end alike. */
+static uint64_t hash_name(const struct address *address)
+{
+    const char *end = address->name + address->name_length, *begin = end;
+    while (end > address->name && end[-1] == '/') end--;
+    for (begin = end; begin > address->name && begin[-1] != '/';) begin--;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; begin < end; begin++) hash = (hash ^ (unsigned char)*begin) * 0x100000001b3u;
+    return hash | 1u << 16; /* apart from the ports */
+}
+
+static int compare_claims(const void *a, const void *b)
+{
+    const struct claim *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    if (x->socket->id != y->socket->id) return x->socket->id < y->socket->id ? -1 : 1;
+    return x->listen < y->listen ? -1 : x->listen > y->listen;
+}
+
+static bool is_clash(const struct claim *a, const struct claim *b)
+{
+    bool same_space = a->listen->kind == b->listen->kind || a->address.kind == ADDRESS_PATH;
+    return same_space && address_clashes(&a->address, &b->address);
+}
+
+static const char *listen_key(const struct socket_listen *listen)
+{
+    return listen->kind == LISTEN_STREAM ? "ListenStream" : "ListenDatagram";
+}
+
+/* Two sockets of which at most one will listen, because conditions choose between them, are how one image serves two
+ * places: a note only. */
+static void report_clash(struct validator *v, const struct claim *first, const struct claim *second)
+{
+    char text[ADDRESS_TEXT_MAX];
+    bool conditional = first->socket != second->socket &&
+                       (first->socket->unit->conditions.count > 0 || second->socket->unit->conditions.count > 0);
+    diag_report(v->diags, conditional ? DIAG_NOTE : DIAG_WARNING,
+                about_origin(second->listen->origin, "Socket", listen_key(second->listen)), "address-clash", NULL,
+                "%s is taken by %s (line %u); %s cannot listen there", address_format(&second->address, text),
+                first->socket->name, first->listen->origin.line, second->socket->name);
+}
+
+static void report_clashes(struct validator *v, const struct claims *claims)
+{
+    size_t group = 0; /* where the claims with this key begin */
+    for (size_t i = 1; i < claims->count; i++) {
+        if (claims->items[i].key != claims->items[group].key) group = i;
+        size_t k = group;
+        while (k < i && !is_clash(&claims->items[k], &claims->items[i])) k++;
+        if (k < i) report_clash(v, &claims->items[k], &claims->items[i]);
+    }
+}
+
+static void refuse_address(struct validator *v, struct origin origin, const char *key, const char *text)
+{
+    char quoted[ADDRESS_TEXT_MAX];
+    diag_report(v->diags, DIAG_ERROR, about_origin(origin, "Socket", key), "bad-address", NULL,
+                "'%s' is not an address that a stream socket can have",
+                str_escape(text, strlen(text), quoted, sizeof quoted));
+    v->refused = true;
+}
+
+/* A proxy whose target is its own listener would connect to itself until descriptors run out. */
+static void validate_target(struct validator *v, const struct unit *socket, const struct claim *claims, size_t count)
+{
+    struct address target;
+    const char *text = socket->socket->proxy_target;
+    struct origin origin = socket->socket->proxy_target_origin;
+    if (socket->socket->activation_mode != ACTIVATION_PROXY || !text) return;
+    if (address_parse_target(text, &target) < 0) {
+        refuse_address(v, origin, "ProxyTarget", text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!address_clashes(&claims[i].address, &target)) continue;
+        diag_report(v->diags, DIAG_WARNING, about_origin(origin, "Socket", "ProxyTarget"), "proxy-loop", NULL,
+                    "'%s' is what %s itself listens on", text, socket->name);
+        return;
+    }
+}
+
+static int collect_claims(struct validator *v, const struct unit *socket, struct claims *claims)
+{
+    const struct socket_listen_list *list = &socket->socket->listens;
+    size_t before = claims->count;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct claim claim = { .socket = socket, .listen = &list->items[i] };
+        if (address_parse(list->items[i].text, &claim.address) < 0) {
+            refuse_address(v, list->items[i].origin, listen_key(&list->items[i]), list->items[i].text);
+            continue;
+        }
+        bool is_unix = claim.address.kind == ADDRESS_PATH || claim.address.kind == ADDRESS_ABSTRACT;
+        claim.key = is_unix ? hash_name(&claim.address) : claim.address.port;
+        int r = vec_push(claims, claim);
+        if (r < 0) return r;
+    }
+    validate_target(v, socket, claims->items + before, claims->count - before);
+    return 0;
+}
+
+int validate_sockets(struct validator *v)
+{
+    __attribute__((cleanup(claims_done))) struct claims claims = VEC_EMPTY;
+    for (uint32_t id = 0; id < unit_set_count(v->set); id++) {
+        const struct unit *unit = unit_set_get(v->set, id);
+        if (unit->kind == UNIT_KIND_SERVICE) validate_activation(v, unit);
+        if (unit->kind != UNIT_KIND_SOCKET) continue;
+        validate_service(v, unit);
+        int r = collect_claims(v, unit, &claims);
+        if (r < 0) return r;
+    }
+    if (claims.count > 1) qsort(claims.items, claims.count, sizeof *claims.items, compare_claims);
+    report_clashes(v, &claims);
+    return 0;
+}

@@ -35,9 +35,9 @@ MUST_CHECK int userdb_new_defaults(const char *passwd_path, const char *group_pa
 void userdb_free(struct userdb *db);
 DEFINE_AUTO(struct userdb, userdb_free)
 
-/* Errors of all lookups: -ESRCH: no such user or group; -EINVAL: neither a name nor a number (empty, or a number that
- * is no id: 4294967295 and 65535 are not); -ENOMEM; any other errno: the file in use (userdb_path_in_use()) could not
- * be read. A default file that does not exist is an empty one. */
+/* Errors of all lookups: -ESRCH: no such user or group; -EINVAL: neither a name nor an id (empty, or a number above
+ * 4294967294); -ENOMEM; any other errno: the file userdb_error_path() could not be read. A default file that does not
+ * exist is an empty one; "root" is 0 also where no file says so (an image made from nothing), as in systemd. */
 
 /* `text` is a name or a decimal number, names first. A number without a passwd entry is fine: gid 0, no groups. The
  * supplementary groups are those of userdb_groups_of() for the primary group of the entry. *ret is untouched on error.
@@ -54,6 +54,8 @@ MUST_CHECK int userdb_lookup_uid(struct userdb *db, uid_t uid, struct user_ident
 
 /* The path the last lookup read (or failed on): the preferred one or the default; NULL before the first. Borrowed. */
 const char *userdb_path_in_use(const struct userdb *db, enum userdb_file file);
+/* Which file the last lookup failed on; NULL when it did not fail, or for another reason than a file. Borrowed. */
+const char *userdb_error_path(const struct userdb *db);
 /* True once after each change of the path in use from what was reported before, and when a preferred file was asked for
  * at all: for the lines `userdb: reading PATH (VAR)` and `userdb: VAR=PATH does not exist; reading DEFAULT`. *ret_path
  * is the file in use, *ret_missing the preferred one that does not exist or NULL; both borrowed. */

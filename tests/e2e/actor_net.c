@@ -23,7 +23,7 @@ static const char *env_or(const char *name, const char *otherwise)
 /* How many listeners were handed to this very process; -1 when none were. */
 static int handed_over(void)
 {
-    return atoi(env_or("LISTEN_PID", "0")) == getpid() ? atoi(env_or("LISTEN_FDS", "-1")) : -1;
+    return number(env_or("LISTEN_PID", "0")) == getpid() ? number(env_or("LISTEN_FDS", "-1")) : -1;
 }
 
 static int greet(int client, int listener, const char *file)
@@ -99,7 +99,7 @@ int verb_listen_idle(char **args, int count)
 
 static int listen_tcp(const char *host, const char *port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)number(port)) };
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (inet_pton(AF_INET, host, &address.sin_addr) != 1) return -1;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0) return -1;

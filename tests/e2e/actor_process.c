@@ -24,6 +24,11 @@ int write_all(int fd, const void *data, size_t length)
     return 0;
 }
 
+int number(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 int append_line(const char *file, const char *line)
 {
     char text[8192];
@@ -51,8 +56,8 @@ int signal_number(const char *name)
         [SIGTTIN] = "TTIN", [SIGTTOU] = "TTOU", [SIGWINCH] = "WINCH",
     };
     if (strncmp(name, "SIG", 3) == 0) name += 3;
-    if (strncmp(name, "RTMIN+", 6) == 0) return SIGRTMIN + atoi(name + 6);
-    if (isdigit((unsigned char)name[0])) return atoi(name);
+    if (strncmp(name, "RTMIN+", 6) == 0) return SIGRTMIN + number(name + 6);
+    if (isdigit((unsigned char)name[0])) return number(name);
     for (size_t i = 1; i < COUNT_OF(names); i++)
         if (names[i] && strcmp(names[i], name) == 0) return (int)i;
     return -1;
@@ -79,7 +84,7 @@ int verb_sleep(char **args, int count)
 int verb_exit(char **args, int count)
 {
     (void)count;
-    int status = atoi(args[0]);
+    int status = number(args[0]);
     return status == 0 ? ACTOR_DONE : status;
 }
 
@@ -149,7 +154,7 @@ int verb_on_term(char **args, int count)
     (void)printf("%s ready\n", args[1]); /* from here on TERM is not missed */
     (void)fflush(stdout);
     (void)sigwait(&term, &s);
-    if (count > 2) nap(atol(args[2]));
+    if (count > 2) nap(number(args[2]));
     int r = verb_mark(args, 2);
     return r == 0 ? ACTOR_DONE : r;
 }
@@ -157,7 +162,7 @@ int verb_on_term(char **args, int count)
 int verb_pause(char **args, int count)
 {
     (void)count;
-    nap(atol(args[0]));
+    nap(number(args[0]));
     return 0;
 }
 
@@ -168,7 +173,7 @@ int verb_write(char **args, int count)
     (void)count;
     char line[8192];
     int n = snprintf(line, sizeof line, "%s\n", args[1]);
-    return write_all(atoi(args[0]), line, (size_t)n) < 0 ? actor_fail("write") : 0;
+    return write_all(number(args[0]), line, (size_t)n) < 0 ? actor_fail("write") : 0;
 }
 
 static size_t unescape(char *text)
@@ -206,7 +211,7 @@ int verb_write_raw(char **args, int count)
 {
     (void)count;
     size_t length = unescape(args[1]);
-    return write_all(atoi(args[0]), args[1], length) < 0 ? actor_fail("write") : 0;
+    return write_all(number(args[0]), args[1], length) < 0 ? actor_fail("write") : 0;
 }
 
 int verb_long_line(char **args, int count)
@@ -217,7 +222,7 @@ int verb_long_line(char **args, int count)
     if (!line) return actor_fail("malloc");
     memset(line, 'x', n);
     line[n] = '\n';
-    int r = write_all(atoi(args[0]), line, n + 1);
+    int r = write_all(number(args[0]), line, n + 1);
     free(line);
     return r < 0 ? actor_fail("write") : 0;
 }
@@ -228,7 +233,7 @@ int verb_flood(char **args, int count)
     for (unsigned long i = 0; n == 0 || i < n; i++) {
         char line[512];
         int length = snprintf(line, sizeof line, "%s %lu\n", count > 2 ? args[2] : "flood", i);
-        if (write_all(atoi(args[0]), line, (size_t)length) < 0) return actor_fail("write");
+        if (write_all(number(args[0]), line, (size_t)length) < 0) return actor_fail("write");
     }
     return 0;
 }
@@ -236,7 +241,7 @@ int verb_flood(char **args, int count)
 int verb_close(char **args, int count)
 {
     (void)count;
-    return close(atoi(args[0])) < 0 ? actor_fail("close") : 0;
+    return close(number(args[0])) < 0 ? actor_fail("close") : 0;
 }
 
 /* ---- forks ---- */
@@ -352,7 +357,7 @@ int verb_crash(char **args, int count)
     long marks = 0;
     for (int c; (c = fgetc(f)) != EOF;) marks += c == '\n';
     (void)fclose(f);
-    return marks >= atol(args[1]) ? 0 : 1;
+    return marks >= number(args[1]) ? 0 : 1;
 }
 
 int verb_exec(char **args, int count)

@@ -38,5 +38,6 @@ int verb_exec(char **args, int count);
 
 /* Shared by the files of the actor. */
 int signal_number(const char *name);                    /* "TERM", "SIGTERM", "RTMIN+3" or a number; -1 */
+int number(const char *text);                           /* 0 when it is none */
 int append_line(const char *file, const char *line);    /* one write(2) of line and newline; 0 or -1 with errno */
 int write_all(int fd, const void *data, size_t length); /* 0 or -1 with errno */

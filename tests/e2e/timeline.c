@@ -1,4 +1,5 @@
-/* tests/e2e/timeline.c - `scripts/timeline [TRACE.jsonl]`: draws a run of container-init from its trace, one row per unit.
+/* tests/e2e/timeline.c - `scripts/timeline [TRACE.jsonl]`: draws a run of container-init from its trace, one row per
+ * unit.
  *
  * Reads the records of SEED S66-S68 (docs/TRACE.md). Time runs to the right; a gap in which nothing happened takes room
  * by its logarithm only, so that both the boot's milliseconds and the minutes between are seen. */
@@ -51,8 +52,9 @@ static size_t row_of(struct timeline *t, const char *unit)
     for (size_t i = 0; i < t->rows.count; i++)
         if (strcmp(t->rows.items[i], unit) == 0) return i;
     char *copy = strdup(unit);
-    if (!copy || vec_push(&t->rows, copy) < 0) abort();
-    return t->rows.count - 1;
+    if (copy && vec_push(&t->rows, copy) == 0) return t->rows.count - 1;
+    free(copy);
+    abort();
 }
 
 static void add_record(struct timeline *t, const struct json_value *record)

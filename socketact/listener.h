@@ -18,9 +18,20 @@ struct listener_options {
 };
 struct listener;
 /* 0 with a listening socket the caller owns, or -errno with *ret_step naming the failed step in words ("binding",
- * "setting the owner", static). Never blocks on names: HOST is a literal, "localhost" or in /etc/hosts. */
+ * "setting the owner", static). Never blocks on names: HOST is a literal, "localhost" or in /etc/hosts. The descriptor
+ * is a blocking one, as systemd passes it on. */
 MUST_CHECK int listener_open(const struct socket_listen *listen, const struct listener_options *options,
                              struct listener **ret_listener, const char **ret_step);
+/* Which node a listener made; zeros when none. */
+struct listener_node {
+    dev_t device;
+    ino_t inode;
+};
+struct listener_node listener_node(const struct listener *listener);
+/* The same from a listening socket that a file helper opened with listener_open() and handed over, because its node may
+ * lie on a file system that hangs: the path is not touched. Consumes fd. 0 or -errno. */
+MUST_CHECK int listener_adopt_take(const struct socket_listen *listen, struct fd fd, struct listener_node node,
+                                   struct listener **ret_listener);
 /* Closes; `remove_node` unlinks a Unix node that is still ours (same inode). */
 void listener_free(struct listener *listener, bool remove_node);
 int listener_fd(const struct listener *listener);              /* borrowed */

@@ -29,7 +29,7 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     (void)signal(SIGPIPE, SIG_IGN);
-    strcpy(f->directory, "/tmp/ci-trace-XXXXXX");
+    (void)snprintf(f->directory, sizeof f->directory, "/tmp/ci-trace-XXXXXX");
     assert_non_null(mkdtemp(f->directory));
     (void)snprintf(f->path, sizeof f->path, "%s/trace", f->directory);
     assert_int_equal(loop_new(&f->loop), 0);

@@ -1,0 +1,19 @@
+/* tests/fuzz/dictionary.c - prints the words of the unit language as a libFuzzer dictionary, from the directive table.
+ */
+#include "unit/directive.h"
+
+#include <stdio.h>
+
+int main(void)
+{
+    static const char *const words[] = { "\\\"\\\"", "\\\\\\n",  "${HOME:-", "$$",   "%%",
+                                         "%i",       "infinity", "5min",     "yes",  "oneshot",
+                                         "forking",  "native",   "proxy",    "0600", "SIGTERM" };
+    for (size_t i = 0; i < COUNT_OF(words); i++) (void)printf("\"%s\"\n", words[i]);
+    for (int s = 0; s < SECTION_COUNT; s++) (void)printf("\"[%s]\"\n", section_name((enum section)s));
+    for (size_t i = 0; i < directive_count(); i++) {
+        const struct directive *d = directive_get(i);
+        if (d->support == SUPPORT_FULL || d->support == SUPPORT_EXTENSION) (void)printf("\"%s=\"\n", d->name);
+    }
+    return 0;
+}

@@ -148,7 +148,8 @@ static inline unsigned pass_on_controllers(const char *sign)
         (void)snprintf(word, sizeof word, "%s%s", sign, name);
         if (file_write_small(AT_FDCWD, path, word) < 0) continue;
         n++;
-        if (*sign == '+' && strlen(added) + strlen(name) + 2 < sizeof added) strcat(strcat(added, name), " ");
+        size_t used = strlen(added);
+        if (*sign == '+') (void)snprintf(added + used, sizeof added - used, "%s ", name);
     }
     return n;
 }

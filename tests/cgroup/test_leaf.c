@@ -199,10 +199,10 @@ static void test_many_nested(void **state)
         (void)snprintf(name, sizeof name, "n%u/m", i);
         make_nested("wide.service", name);
     }
-    strcpy(name, "deep");
+    size_t length = (size_t)snprintf(name, sizeof name, "deep");
     make_nested("wide.service", name);
     for (unsigned i = 0; i < 40; i++) {
-        strcat(name, "/d");
+        length += (size_t)snprintf(name + length, sizeof name - length, "/d");
         make_nested("wide.service", name);
     }
     assert_int_equal(cg_leaf_remove(leaf), 0);

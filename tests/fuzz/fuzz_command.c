@@ -21,7 +21,7 @@ static void parse(const uint8_t *data, size_t size, bool native)
 {
     static const char before[] = "[Service]\nType=oneshot\nExecStart=";
     struct fragment_context context = { .unit_name = "fuzz@a.service",
-                                        .kind = UNIT_SERVICE,
+                                        .kind = UNIT_KIND_SERVICE,
                                         .environment = environment,
                                         .hostname = "box",
                                         .native = native };

@@ -29,9 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool is_socket = size > 0 && memmem(data, size, "[Socket]", 8);
     for (int native = 0; native < 2; native++) {
         if (is_socket)
-            parse(data, size, "fuzz@a-b.socket", UNIT_SOCKET, native);
+            parse(data, size, "fuzz@a-b.socket", UNIT_KIND_SOCKET, native);
         else
-            parse(data, size, "fuzz@a-b.service", UNIT_SERVICE, native);
+            parse(data, size, "fuzz@a-b.service", UNIT_KIND_SERVICE, native);
     }
     return 0;
 }

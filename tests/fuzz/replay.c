@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static int replay(const char *path, size_t size)
 {

@@ -111,10 +111,11 @@ static int loader_parse(struct loader *loader, const struct search_file *file, c
     }
     r = loader_add_dropins(loader, &context);
     if (r < 0) return r;
-    refused |= r;
+    /* What is missing from a file that was read only in part says nothing. */
+    if (refused || r > 0) return LOAD_REFUSED;
     r = fragment_finish(arena, path, &context, &loader->scratch, loader->diags);
     if (r < 0) return r;
-    return refused || r > 0 ? LOAD_REFUSED : LOADED;
+    return r > 0 ? LOAD_REFUSED : LOADED;
 }
 
 /* Parses and adds. `name` is the file's own, or an instance of it. */

@@ -9,19 +9,19 @@
 /* clang-format off */
 static const struct limit {
     const char *file;
-    enum cg_controller controller;
     uint64_t min, max;
+    enum cg_controller controller;
     bool infinity;
 } limits[CG_LIMIT_COUNT] = {
-    [CG_MEMORY_MIN]      = { "memory.min",      CG_MEMORY,  0, INT64_MAX, true  },
-    [CG_MEMORY_LOW]      = { "memory.low",      CG_MEMORY,  0, INT64_MAX, true  },
-    [CG_MEMORY_HIGH]     = { "memory.high",     CG_MEMORY,  0, INT64_MAX, true  },
-    [CG_MEMORY_MAX]      = { "memory.max",      CG_MEMORY,  0, INT64_MAX, true  },
-    [CG_MEMORY_SWAP_MAX] = { "memory.swap.max", CG_MEMORY,  0, INT64_MAX, true  },
-    [CG_PIDS_MAX]        = { "pids.max",        CG_PIDS,    0, INT32_MAX, true  },
-    [CG_CPU_WEIGHT]      = { "cpu.weight",      CG_CPU,     1, 10000,     false },
-    [CG_IO_WEIGHT]       = { "io.weight",       CG_IO,      1, 10000,     false },
-    [CG_HUGETLB_2M_MAX]  = { "hugetlb.2MB.max", CG_HUGETLB, 0, INT64_MAX, true  },
+    [CG_MEMORY_MIN]      = { "memory.min",      0, INT64_MAX, CG_MEMORY,  true  },
+    [CG_MEMORY_LOW]      = { "memory.low",      0, INT64_MAX, CG_MEMORY,  true  },
+    [CG_MEMORY_HIGH]     = { "memory.high",     0, INT64_MAX, CG_MEMORY,  true  },
+    [CG_MEMORY_MAX]      = { "memory.max",      0, INT64_MAX, CG_MEMORY,  true  },
+    [CG_MEMORY_SWAP_MAX] = { "memory.swap.max", 0, INT64_MAX, CG_MEMORY,  true  },
+    [CG_PIDS_MAX]        = { "pids.max",        0, INT32_MAX, CG_PIDS,    true  },
+    [CG_CPU_WEIGHT]      = { "cpu.weight",      1, 10000,     CG_CPU,     false },
+    [CG_IO_WEIGHT]       = { "io.weight",       1, 10000,     CG_IO,      false },
+    [CG_HUGETLB_2M_MAX]  = { "hugetlb.2MB.max", 0, INT64_MAX, CG_HUGETLB, true  },
 };
 /* clang-format on */
 

@@ -133,8 +133,9 @@ int pid1_boot_mount(const char *root_dir, struct str *ret_report)
         int r = str_appendf(&path, "%s%s", root_dir, api_mounts[i].where);
         if (r == 0) r = mount_one(&api_mounts[i], str_text(&path));
         if (r > 0) n_mounted++;
-        if (r < 0 && ret_report)
-            r = str_appendf(ret_report, "mount %s on %s: %s\n", api_mounts[i].type, str_text(&path), strerror(-r));
+        if (r >= 0 || !ret_report) continue;
+        r = str_appendf(ret_report, "mount %s on %s: %s\n", api_mounts[i].type, str_text(&path), strerror(-r));
+        if (r < 0) ret_report = NULL; /* no memory for reports: the mounts go on */
     }
     return n_mounted;
 }

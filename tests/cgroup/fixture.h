@@ -137,19 +137,20 @@ static inline unsigned pass_on_controllers(const char *sign)
 {
     static char added[256];
     char path[256], text[256], before[256] = "", word[64];
+    size_t used = 0;
+    unsigned n = 0;
     (void)snprintf(path, sizeof path, "%s/cgroup.controllers", fixture_mount);
     if (file_read_small(AT_FDCWD, path, text, sizeof text) <= 0) return 0;
     (void)snprintf(path, sizeof path, "%s/cgroup.subtree_control", fixture_mount);
     if (file_read_small(AT_FDCWD, path, before, sizeof before) < 0) return 0;
-    unsigned n = 0;
-    for (char *save, *name = strtok_r(*sign == '+' ? text : added, " \n", &save); name;
-         name = strtok_r(NULL, " \n", &save)) {
-        if (*sign == '+' && strstr(before, name)) continue;
-        (void)snprintf(word, sizeof word, "%s%s", sign, name);
+    const char *next = *sign == '+' ? text : added;
+    for (size_t length; next += strspn(next, " \n"), (length = strcspn(next, " \n")) > 0; next += length) {
+        (void)snprintf(word, sizeof word, "%s%.*s", sign, (int)length, next);
+        if (*sign == '+' && strstr(before, word + 1)) continue;
         if (file_write_small(AT_FDCWD, path, word) < 0) continue;
         n++;
-        size_t used = strlen(added);
-        if (*sign == '+') (void)snprintf(added + used, sizeof added - used, "%s ", name);
+        if (*sign == '+' && used + length + 2 < sizeof added)
+            used += (size_t)snprintf(added + used, sizeof added - used, "%s ", word + 1);
     }
     return n;
 }

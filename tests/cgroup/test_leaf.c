@@ -199,11 +199,11 @@ static void test_many_nested(void **state)
         (void)snprintf(name, sizeof name, "n%u/m", i);
         make_nested("wide.service", name);
     }
-    size_t length = (size_t)snprintf(name, sizeof name, "deep");
-    make_nested("wide.service", name);
+    AUTO_STR struct str deep = STR_EMPTY;
+    assert_int_equal(str_append(&deep, "deep"), 0);
     for (unsigned i = 0; i < 40; i++) {
-        length += (size_t)snprintf(name + length, sizeof name - length, "/d");
-        make_nested("wide.service", name);
+        make_nested("wide.service", str_text(&deep));
+        assert_int_equal(str_append(&deep, "/d"), 0);
     }
     assert_int_equal(cg_leaf_remove(leaf), 0);
     cg_leaf_free(leaf);

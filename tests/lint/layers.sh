@@ -26,6 +26,7 @@ tests/socketact: socketact unit base
 tests/supervisor: supervisor socketact unit cgroup pid1 trace userdb base
 tests/control: control supervisor unit trace base
 tests/frontend: frontend unit base
+tests/cmd: *
 tests/fuzz: unit socketact base
 tests/e2e: base
 bench: tests/e2e base

@@ -9,6 +9,7 @@
 #include "unit/settings.h"
 #include <sys/types.h>
 
+struct slot_pool;
 struct unit;
 struct userdb;
 
@@ -41,9 +42,13 @@ const char *exec_stage_words(enum exec_stage stage);
 struct exec_failure {
     enum exec_stage stage;
     int error;
+    int leaf_error;    /* spawn_done_fn: errno with which the child could not enter its leaf; 0: it did */
     char subject[200]; /* "" when the stage says it all; escaped, cut */
 };
+/* "changing directory /srv/app: No such file or directory", into the buffer; returns it. */
+const char *exec_failure_text(const struct exec_failure *failure, char *buffer, size_t size);
 
+/* Borrowed until exec_plan_new() returns, but `environ` until the child has exec'ed: it must not change. */
 struct exec_request {
     const struct unit *unit;
     const struct command *command;
@@ -58,14 +63,17 @@ struct exec_request {
     uint64_t mark;            /* RLIMIT_LOCKS value that marks the unit's processes; 0: none */
     uint64_t inherited_nofile_soft;
     bool is_root;
-    bool make_directories; /* RuntimeDirectory= and the like: before the first command of a start */
+    bool make_directories;   /* RuntimeDirectory= and the like: before the first command of a start */
+    bool no_share_memory;    /* a memory limit is set somewhere in the slice path: an OOM kill must not reach PID 1 */
+    struct slot_pool *slots; /* spawner_slots(); NULL: the plan is malloc'ed */
     uid_t own_uid;
     gid_t own_gid;
 };
 
 struct exec_plan;
-/* 0 with a complete plan the caller owns, or -errno with *ret_failure filled in (missing program, unknown user,
- * identity that we may not take (K67), unreadable environment file, directory that cannot be made...). */
+/* 0 with a complete plan the caller owns, or -errno with *ret_failure filled in (unknown user,
+ * identity that we may not take (K67), unreadable environment file...). Directories are made, files opened and programs
+ * looked up by the child, whose failures arrive through spawn_done_fn. */
 MUST_CHECK int exec_plan_new(const struct exec_request *request, struct exec_plan **ret_plan,
                              struct exec_failure *ret_failure);
 void exec_plan_free(struct exec_plan *plan);

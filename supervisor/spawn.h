@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 struct cg_leaf;
+struct slot_pool;
 struct spawner;
 /* One per manager: capabilities learnt at run time (clone3, CLONE_INTO_CGROUP, close_range), pool of child stacks. */
 MUST_CHECK int spawner_new(struct loop *loop, struct spawner **ret_spawner);
@@ -22,16 +23,27 @@ struct spawner_limits {
     bool no_clone3, no_clone_vm, no_into_cgroup, no_close_range;
 };
 void spawner_set_limits(struct spawner *spawner, struct spawner_limits limits);
+/* For exec_request.slots. Borrowed; plans from it are freed before the spawner. */
+struct slot_pool *spawner_slots(struct spawner *spawner);
+/* What was refused so far, as errno, 0: nothing. The line `cgroup: cannot spawn into a cgroup (E)` is told from it. */
+struct spawner_learnt {
+    int clone3_error, into_cgroup_error;
+    bool no_close_range;
+};
+void spawner_learnt(const struct spawner *spawner, struct spawner_learnt *ret);
+/* Starts under way. */
+size_t spawner_count(const struct spawner *spawner);
 
-/* The outcome of the steps between clone and exec, told once: failure->stage NONE means the program runs. Called from
- * the loop, or from spawn_drain(). After it the handle is gone. */
+/* The outcome of the steps between clone and exec, told once: failure->stage NONE means the program runs (or was killed
+ * before it could: its exit tells). failure->leaf_error, also with stage NONE: the child could not enter the leaf and
+ * runs outside: procs_add(..., false). Called from the loop, or from spawn_drain(). After it the handle is gone. */
 typedef void spawn_done_fn(const struct exec_failure *failure, void *userdata);
 
 struct spawn; /* a start under way */
 struct spawn_result {
     pid_t pid;
     struct fd pidfd;     /* the caller's */
-    bool in_leaf;        /* created inside the leaf, or the child will enter it itself */
+    bool in_leaf;        /* created inside the leaf, or the child will enter it itself (see leaf_error above) */
     struct spawn *spawn; /* valid until the done callback */
 };
 /* Consumes the plan, also on failure. leaf may be NULL. 0 or -errno with *ret_failure filled in. The callback is never

@@ -195,13 +195,23 @@ static int append_location(struct str *s, const struct diag *d, const char *key_
     return r;
 }
 
+const char *diag_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash[1] == '\0') return path;
+    bool dropin = slash >= path + 2 && slash[-1] == 'd' && slash[-2] == '.' && str_suffix(slash, ".conf");
+    if (!dropin) return slash + 1;
+    const char *begin = slash;
+    while (begin > path && begin[-1] != '/') begin--;
+    return begin;
+}
+
 static int render_text(const struct diag *d, struct str *s)
 {
     int r = str_appendf(s, "%s: ", d->was_warning ? severity_names[DIAG_WARNING] : severity_names[d->severity]);
     if (r < 0) return r;
     if (d->at.file) {
-        const char *slash = strrchr(d->at.file, '/');
-        if ((r = append_visible(s, slash && slash[1] ? slash + 1 : d->at.file)) < 0) return r;
+        if ((r = append_visible(s, diag_file_name(d->at.file))) < 0) return r;
         if ((d->section || d->key) && (r = str_append(s, " ")) < 0) return r;
     }
     if ((r = append_location(s, d, "")) < 0) return r;

@@ -56,12 +56,15 @@ size_t diag_warning_count(const struct diag_sink *sink);
 size_t diag_total(const struct diag_sink *sink);
 const struct diag *diag_get(const struct diag_sink *sink, size_t index);
 
+/* How messages name a file: its base name, and for a drop-in its directory too ("web.service.d/10-user.conf"). Points
+ * into `path`. */
+const char *diag_file_name(const char *path);
 /* One rendered line without the newline; the caller frees it. NULL when out of memory. Control bytes and what is not
  * UTF-8 are shown as C escapes (as U+FFFD in JSON).
- * DIAG_TEXT: "warning: FILE [Section] Key: message (line N, code; hint)" with FILE a base name (SEED S12, D12). What is
- *   absent falls away: "FILE [Section]: ", "FILE: ", " (code)". A warning that strictness made an error still reads
- *   "warning" (SEED S14).
- * DIAG_GCC: "PATH:LINE:COLUMN: warning[code]: [Section] Key=: message, hint"; column 1 stands for the whole line; a
- * whole file is "PATH: warning...", no file "container-init: warning...". DIAG_JSON: one object with code, column,
- * file, hint, key, line, message, section, severity, was_warning; members without a value are left out. */
+ * DIAG_TEXT: "warning: FILE [Section] Key: message (line N, code; hint)" with FILE as diag_file_name() says (SEED S12,
+ * D12). What is absent falls away: "FILE [Section]: ", "FILE: ", " (code)". A warning that strictness made an error
+ * still reads "warning" (SEED S14). DIAG_GCC: "PATH:LINE:COLUMN: warning[code]: [Section] Key=: message, hint"; column
+ * 1 stands for the whole line; a whole file is "PATH: warning...", no file "container-init: warning...". DIAG_JSON: one
+ * object with code, column, file, hint, key, line, message, section, severity, was_warning; members without a value are
+ * left out. */
 char *diag_render(const struct diag *d, enum diag_format format);

@@ -239,9 +239,29 @@ static void test_bound_per_file(void **state)
     assert_int_equal(diag_total(sink), DIAG_KEPT_PER_FILE + 3 + MANY);
 }
 
+static void test_file_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *want;
+    } cases[] = {
+        { "/etc/container-init/units/web.service", "web.service" },
+        { "/etc/container-init.d/web.service", "web.service" },
+        { "/etc/container-init.d/web.service.d/10-user.conf", "web.service.d/10-user.conf" },
+        { "web.service.d/10-user.conf", "web.service.d/10-user.conf" },
+        { "/etc/x.conf", "x.conf" },
+        { "d/x.conf", "x.conf" },
+        { "web.service", "web.service" },
+        { "/units/", "/units/" },
+        { "", "" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) assert_string_equal(diag_file_name(cases[i].path), cases[i].want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_file_name),
         cmocka_unit_test(test_render),
         cmocka_unit_test_setup_teardown(test_counts_and_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_message_is_copied, setup, teardown),

@@ -194,6 +194,35 @@ static const struct search_file *find_template(const struct loader *loader, cons
     return file ? resolve_alias(loader, file) : NULL;
 }
 
+static bool is_reported(const struct diag_sink *diags, const struct diag *other)
+{
+    for (size_t i = 0; i < diag_total(diags); i++) {
+        const struct diag *d = diag_get(diags, i);
+        if (d->at.file == other->at.file && d->at.line == other->at.line && strcmp(d->code, other->code) == 0 &&
+            strcmp(d->message, other->message) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Reports of an instance that are also those of another instance of the template are told once. */
+static int loader_add_instance(struct loader *loader, const struct search_file *template, const char *name)
+{
+    struct diag_sink *diags = loader->diags;
+    AUTO(diag_sink_free) struct diag_sink *own = diag_sink_new();
+    if (!own) return -ENOMEM;
+    loader->diags = own;
+    int r = loader_add(loader, template, name, true);
+    loader->diags = diags;
+    for (size_t i = 0; i < diag_total(own); i++) {
+        const struct diag *d = diag_get(own, i);
+        if (!is_reported(diags, d))
+            diag_report(diags, d->severity, (struct diag_about){ d->at, d->section, d->key }, d->code, d->hint, "%s",
+                        d->message);
+    }
+    return r;
+}
+
 /* Somebody names this unit: if it is an instance of a template or a target of systemd.special(7), it now exists. */
 static int loader_reference(struct loader *loader, const char *name)
 {
@@ -204,7 +233,7 @@ static int loader_reference(struct loader *loader, const char *name)
     if (!template) return 0;
     int r = vec_push(&loader->instantiated, template);
     if (r < 0) return r;
-    if (loader->instantiated.count <= INSTANCES_MAX) return loader_add(loader, template, name, true);
+    if (loader->instantiated.count <= INSTANCES_MAX) return loader_add_instance(loader, template, name);
     if (loader->instantiated.count == INSTANCES_MAX + 1)
         diag_report(loader->diags, DIAG_ERROR, about_file(template), "too-many-instances", NULL,
                     "more than %d instances of templates: do they name each other?", INSTANCES_MAX);

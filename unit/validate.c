@@ -46,9 +46,8 @@ static int explain_order(const struct validator *v, const struct unit *unit, con
     *ret_origin = ref ? ref->origin : (struct origin){ unit->path, 0 };
     if (out->length > 0 && str_append(out, ", ") < 0) return -ENOMEM;
     if (!ref) return str_appendf(out, "%s is activated by %s", unit->name, other->name);
-    const char *slash = ref->origin.file ? strrchr(ref->origin.file, '/') : NULL;
-    return str_appendf(out, "%s:%u %s=%s", slash ? slash + 1 : (after ? unit : other)->name, ref->origin.line,
-                       after ? "After" : "Before", ref->name);
+    const char *file = ref->origin.file ? diag_file_name(ref->origin.file) : (after ? unit : other)->name;
+    return str_appendf(out, "%s:%u %s=%s", file, ref->origin.line, after ? "After" : "Before", ref->name);
 }
 
 static int report_cycle(struct validator *v, struct id_span cycle)

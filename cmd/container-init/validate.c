@@ -150,22 +150,16 @@ static int collect_errors(const struct check *check, struct load_errors *errors)
     return 0;
 }
 
-static const char *base_name(const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    return slash && slash[1] != '\0' ? slash + 1 : file;
-}
-
 /* "FILE: reason"; a directory is named in full. */
 static int append_reason(struct str *block, const struct load_error *error)
 {
     const char *file = error->diag->at.file ? error->diag->at.file : "";
-    const char *name = error->is_directory ? file : base_name(file);
+    const char *name = error->is_directory ? file : diag_file_name(file);
     char *text = diag_render(error->diag, DIAG_TEXT);
     if (!text) return -ENOMEM;
     const char *reason = text_without_severity(text);
-    if (str_starts_with(reason, base_name(file))) {
-        reason += strlen(base_name(file));
+    if (str_starts_with(reason, diag_file_name(file))) {
+        reason += strlen(diag_file_name(file));
         reason += strspn(reason, ": ");
     }
     int r = str_appendf(block, "\n  %s: %s", name, reason);
@@ -187,7 +181,7 @@ static int append_file(struct str *block, const struct load_errors *errors, size
     }
     *ret_next = i;
     if (r < 0 || warnings == 0) return r;
-    const char *name = file ? base_name(file) : "units";
+    const char *name = file ? diag_file_name(file) : "units";
     return str_appendf(block, "\n  %s: strict-units: %zu warning(s) on %s", name, warnings, name);
 }
 

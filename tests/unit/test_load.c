@@ -261,6 +261,18 @@ static void test_templates(void **state)
     assert_non_null(find_diag(f, "unknown-directive"));
 }
 
+static void test_instances_report_once(void **state)
+{
+    struct fixture *f = *state;
+    diag_sink_set_strict(f->diags, true);
+    scratch_write(&f->dir, "base/x@.service", SERVICE "ExecStrat=x\nUser=%i\n");
+    scratch_write(&f->dir, "base/a.service", "[Unit]\nWants=x@0.service x@1.service x@2.service\n" SERVICE);
+    load(f);
+    assert_int_equal(unit_set_count(f->set), 4);
+    assert_int_equal(f->report.warnings, 1);
+    assert_true(find_diag(f, "unknown-directive")->was_warning);
+}
+
 /* A template that names an instance of itself, for ever. */
 static void test_endless_instances(void **state)
 {
@@ -363,6 +375,7 @@ int main(void)
         TEST(test_masked),
         TEST(test_aliases),
         TEST(test_templates),
+        TEST(test_instances_report_once),
         TEST(test_endless_instances),
         TEST(test_special_targets),
         TEST(test_unbuilt_kinds),

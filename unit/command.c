@@ -54,6 +54,7 @@ static int raw_word(struct reader *in, size_t *ret_offset, bool *ret_failed)
     }
     if (r == -EINVAL) {
         *ret_failed = true;
+        if (!in->command.program) in->command.flags |= COMMAND_IGNORE_FAILURE; /* systemd drops such a command */
         return refuse(in, (size_t)(bad - in->value->text), "bad-quoting", "quote without its end");
     }
     return r;

@@ -226,6 +226,13 @@ static int read_section(struct source *s, size_t begin, size_t end, bool *ret_fe
     return s->section_fn ? s->section_fn(s->section, at, s->userdata) : 0;
 }
 
+/* A line that cannot be used. When it begins a section, what follows must not be read as the section before it. */
+static void unusable_line(struct source *s, size_t offset, const char *code, const char *what, size_t length)
+{
+    if (s->text[strspn(s->text, SOURCE_BLANKS)] == '[') s->section = "";
+    source_problem(s, DIAG_ERROR, offset, code, what, length);
+}
+
 /* ini_line_fn: the next line that means something. */
 static int source_next(struct ini_line *ret_line, void *userdata)
 {
@@ -233,15 +240,15 @@ static int source_next(struct ini_line *ret_line, void *userdata)
     int r;
     while ((r = logical_line(s)) > 0) {
         if (s->length > SOURCE_LINE_MAX) {
-            source_problem(s, DIAG_ERROR, 0, "line-too-long", "line is longer than 1 MiB", 0);
+            unusable_line(s, 0, "line-too-long", "line is longer than 1 MiB", 0);
             continue;
         }
         if (s->has_nul) {
-            source_problem(s, DIAG_ERROR, strlen(s->text), "nul-byte", "NUL byte in the file", 0);
+            unusable_line(s, strlen(s->text), "nul-byte", "NUL byte in the file", 0);
             continue;
         }
         if (s->has_high && !utf8_is_valid(s->text, s->length)) {
-            source_problem(s, DIAG_ERROR, 0, "bad-utf8", "text is not UTF-8", s->length);
+            unusable_line(s, 0, "bad-utf8", "text is not UTF-8", s->length);
             continue;
         }
         size_t begin = 0, end = s->length;

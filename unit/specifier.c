@@ -2,6 +2,7 @@
 
 #include "unit/environment_file.h"
 #include "unit/expand.h"
+#include "unit/paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,9 +92,13 @@ static int specifier_filename(const struct specifier_context *context, const cha
 {
     struct name_parts parts = name_parts(context);
     const char *text = parts.instance ? parts.instance : parts.name;
-    size_t length = parts.instance ? parts.instance_length : parts.prefix;
-    int r = length > 0 && text[0] == '-' ? 0 : str_append_char(out, '/');
-    return r < 0 ? r : append_part(text, length, true, out);
+    size_t length = parts.instance ? parts.instance_length : parts.prefix, before = out->length;
+    int r = str_append_char(out, '/');
+    if (r < 0 || (length == 1 && text[0] == '-')) return r;
+    if (length == 0 || text[0] == '-' || text[length - 1] == '-') return UNRESOLVED;
+    r = append_part(text, length, true, out);
+    if (r != 0) return r;
+    return path_is_normalized(out->data + before) ? 0 : UNRESOLVED;
 }
 
 static int specifier_fragment(const struct specifier_context *context, const char *argument, struct str *out)

@@ -6,7 +6,6 @@
 #include "unit/words.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,31 +144,6 @@ int list_push_text(struct parse *p, struct text_list *list, const char *text)
     const char *copy;
     int r = parse_keep(p, text, &copy);
     return r < 0 ? r : list_push(p, list, copy);
-}
-
-/* ---- paths ---- */
-
-bool path_is_usable(const char *path)
-{
-    if (path[0] != '/' || strlen(path) >= PATH_MAX) return false;
-    for (const char *p = path; *p != '\0';) {
-        p += strspn(p, "/");
-        size_t n = strcspn(p, "/");
-        if (n > NAME_MAX) return false;
-        p += n;
-    }
-    return true;
-}
-
-bool path_is_normalized(const char *path)
-{
-    for (const char *p = path; *p != '\0';) {
-        p += strspn(p, "/");
-        size_t n = strcspn(p, "/");
-        if ((n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.')) return false;
-        p += n;
-    }
-    return true;
 }
 
 /* ---- plain values ---- */

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "unit/directive.h"
 #include "unit/fragment.h"
+#include "unit/paths.h"
 #include "unit/settings.h"
 #include "unit/source.h"
 #include "unit/specifier.h"
@@ -74,11 +75,6 @@ MUST_CHECK int list_reserve(struct arena *arena, void **items, uint32_t count, u
 /* Copies into the arena. 0 or -ENOMEM. */
 MUST_CHECK int parse_keep(struct parse *p, const char *text, const char **ret);
 MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const char *text);
-
-/* Is it an absolute path without NAME_MAX or PATH_MAX being exceeded? */
-bool path_is_usable(const char *path);
-/* "." and ".." do not occur as components. */
-bool path_is_normalized(const char *path);
 
 /* clang-format off */
 #define VALUE_PARSERS(X) \

@@ -84,6 +84,7 @@ static const struct {
     { "comment behind a header", "[S] # c\nA=1\n", 1, "", "bad-section-header@1:1 " },
     { "empty header", "[]\nA=1\n", 1, "", "bad-section-header@1:1 " },
     { "not UTF-8", "[S]\nA=\xff\nB=1\n", 1, "[S]@1:1\nS.B=1@3:3\n", "bad-utf8@2:1 " },
+    { "not UTF-8 in a header", "[S]\nA=1\n[\xff]\nB=1\n", 1, "[S]@1:1\nS.A=1@2:3\n", "bad-utf8@3:1 " },
     { "not UTF-8 in a comment", "[S]\n# \xff\nB=1\n", 0, "[S]@1:1\nS.B=1@3:3\n", "" },
     { "surrogate", "[S]\nA=\xed\xa0\x80\n", 1, "[S]@1:1\n", "bad-utf8@2:1 " },
 };

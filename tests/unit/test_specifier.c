@@ -29,6 +29,8 @@ static const struct {
     { "tmpl@.service", "<%i> %n", "<> tmpl@.service", 0 },
     { "a-b-c.service", "j=%j J=%J P=%P f=%f", "j=c J=c P=a/b/c f=/a/b/c", 0 },
     { "x@\\xzz.service", "%i %I", "\\xzz %I", 'I' },
+    { "x@..service", "%i %f", ". %f", 'f' },
+    { "x@a-..-b.service", "%f", "%f", 'f' },
     { "web.service", "%t %S %C %L %E %T %V", "/run /var/lib /var/cache /var/log /etc /tmp /var/tmp", 0 },
     { "web.service", "%H %l", "box.example box", 0 },
     { "web.service", "%u %U %g %G %h %s", "root 0 root 0 /root /bin/sh", 0 },

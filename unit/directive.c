@@ -166,8 +166,10 @@ const char *support_name(enum support support)
 
 static int compare_name(const char *row, const char *name, size_t length)
 {
-    int order = strncmp(row, name, length);
-    return order != 0 ? order : row[length] != '\0';
+    size_t i = 0;
+    while (i < length && row[i] == name[i] && row[i] != '\0') i++;
+    if (i == length) return row[i] != '\0';
+    return (unsigned char)row[i] < (unsigned char)name[i] ? -1 : 1;
 }
 
 static const struct directive *find_in_group(const struct group *group, const char *name, size_t length)

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What becomes of the assignments of the section that is being read. */
 enum section_use { SECTION_READ, SECTION_SILENT, SECTION_UNKNOWN, SECTION_MISPLACED };
@@ -200,8 +199,6 @@ int fragment_parse(struct arena *arena, const char *path, const char *data, size
                 .fragment_path = path,
                 .hostname = context->hostname,
                 .environment = context->environment,
-                .uid = geteuid(),
-                .gid = getegid(),
             },
             .section = SECTION_COUNT,
         },

@@ -19,6 +19,7 @@ struct source {
     source_section_fn *section_fn;
     void *userdata;
     char *cursor, *end;
+    char *newline; /* the next "\n" from the cursor, or `end`; stale when it lies before the cursor */
     uint32_t line; /* physical, of the line read last */
     VEC(struct value_piece) pieces;
     char *text; /* the logical line, NUL-terminated */
@@ -89,21 +90,33 @@ static void source_problem(struct source *s, enum severity severity, size_t offs
                     str_escape(s->text + offset, length, quoted, sizeof quoted));
 }
 
+/* Is there a byte above 127? Eight at a time, as every byte of every file passes here. */
+static bool has_high_byte(const char *text, size_t length)
+{
+    uint64_t bits = 0, word;
+    for (; length >= sizeof word; text += sizeof word, length -= sizeof word) {
+        memcpy(&word, text, sizeof word);
+        bits |= word;
+    }
+    for (; length > 0; length--) bits |= (unsigned char)*text++;
+    return bits & UINT64_C(0x8080808080808080);
+}
+
 /* Finds the end of the physical line at the cursor and moves behind it ("\n", "\r" or "\r\n"). */
 static size_t physical_line(struct source *s, bool *ret_nul, bool *ret_high)
 {
-    const char *begin = s->cursor;
-    unsigned char bits = 0;
-    char *p = s->cursor;
-    *ret_nul = false;
-    for (; p < s->end && *p != '\n' && *p != '\r'; p++) {
-        bits |= (unsigned char)*p;
-        if (*p == '\0') *ret_nul = true;
+    char *begin = s->cursor;
+    if (!s->newline || s->newline < begin) { /* looked for once, not for every "\r" before it */
+        s->newline = memchr(begin, '\n', (size_t)(s->end - begin));
+        if (!s->newline) s->newline = s->end;
     }
-    *ret_high = bits & 0x80;
-    size_t length = (size_t)(p - begin);
-    if (p < s->end) p += *p == '\r' && p + 1 < s->end && p[1] == '\n' ? 2 : 1;
-    s->cursor = p;
+    char *end = s->newline, *carriage = memchr(begin, '\r', (size_t)(end - begin));
+    if (carriage) end = carriage;
+    size_t length = (size_t)(end - begin);
+    *ret_nul = memchr(begin, '\0', length);
+    *ret_high = has_high_byte(begin, length);
+    if (end < s->end) end += *end == '\r' && end + 1 < s->end && end[1] == '\n' ? 2 : 1;
+    s->cursor = end;
     s->line++;
     return length;
 }
@@ -150,10 +163,15 @@ static int logical_line(struct source *s)
     return 1;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static void strip(const char *text, size_t *begin, size_t *end)
 {
-    while (*begin < *end && strchr(SOURCE_BLANKS, text[*begin])) ++*begin;
-    while (*end > *begin && strchr(SOURCE_BLANKS, text[*end - 1])) --*end;
+    while (*begin < *end && is_blank(text[*begin])) ++*begin;
+    while (*end > *begin && is_blank(text[*end - 1])) --*end;
 }
 
 /* Makes the pieces count from where the value begins. */

@@ -241,18 +241,20 @@ static int specifier_pretty_host(const struct specifier_context *context, const 
 
 static int specifier_user(const struct specifier_context *context, const char *argument, struct str *out)
 {
-    bool root = context->uid == 0;
+    uid_t uid = context->ids_given ? context->uid : geteuid();
+    gid_t gid = context->ids_given ? context->gid : getegid();
+    bool root = uid == 0;
     const char *value = NULL;
     switch (*argument) {
     case 'U':
-        return str_appendf(out, "%ju", (uintmax_t)context->uid);
+        return str_appendf(out, "%ju", (uintmax_t)uid);
     case 'G':
-        return str_appendf(out, "%ju", (uintmax_t)context->gid);
+        return str_appendf(out, "%ju", (uintmax_t)gid);
     case 'g':
-        return context->gid == 0 ? str_append(out, "root") : str_appendf(out, "%ju", (uintmax_t)context->gid);
+        return gid == 0 ? str_append(out, "root") : str_appendf(out, "%ju", (uintmax_t)gid);
     case 'u':
         value = root ? "root" : environment_value(context, "USER");
-        return value ? str_append(out, value) : str_appendf(out, "%ju", (uintmax_t)context->uid);
+        return value ? str_append(out, value) : str_appendf(out, "%ju", (uintmax_t)uid);
     case 'h':
         value = root ? "/root" : environment_value(context, "HOME");
         return str_append(out, value ? value : "/");

@@ -13,7 +13,8 @@ struct specifier_context {
     const char *fragment_path; /* %y, %Y */
     const char *hostname;      /* %H, %l; NULL: uname(2) */
     char *const *environment;  /* %T, %V; without root %h, %s, %u */
-    uid_t uid;                 /* of PID 1 */
+    bool ids_given;            /* false: geteuid(2) and getegid(2), asked for only when a specifier wants them */
+    uid_t uid;
     gid_t gid;
 };
 

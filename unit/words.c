@@ -5,7 +5,7 @@
 
 static bool is_blank(char c)
 {
-    return c != '\0' && strchr(WORD_BLANKS, c);
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 static int digit_value(char c)

@@ -1,4 +1,4 @@
-#include "parse_unit.h"
+#include "tests/unit/parse_unit.h"
 
 /* Every command of ExecStart= as "program[flags]: <argv...>", with flags in their prefix letters. */
 static void describe(const struct command_list *list, struct str *out)

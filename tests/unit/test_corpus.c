@@ -1,6 +1,6 @@
 /* Units that others wrote, read at test time from CONTAINER_INIT_CORPUS (never part of the repository): nothing in them
  * may crash the parser, and no directive in them may be unknown unless systemd 252 does not know it either. */
-#include "parse_unit.h"
+#include "tests/unit/parse_unit.h"
 
 #include "base/json.h"
 #include "base/vec.h"

@@ -1,4 +1,4 @@
-#include "parse_unit.h"
+#include "tests/unit/parse_unit.h"
 
 /* The rendered texts are what image builds look for (S12, S30, D12). */
 static void assert_rendered(const struct parsed *u, size_t index, const char *want)

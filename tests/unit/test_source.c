@@ -184,6 +184,9 @@ static void test_hostile(void **state)
     assert_string_equal(str_text(&codes), "line-too-long@1:1 ");
     str_clear(&codes);
 
+    memset(big, '\r', SOURCE_FILE_MAX); /* sixteen million lines without a newline */
+    assert_int_equal(walk(big, SOURCE_FILE_MAX, &record, &codes), 0);
+
     AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
     for (size_t i = 0; i < SOURCE_FILE_MAX; i += 2) memcpy(big + i, "x\n", 2);
     assert_int_equal(source_walk("x", big, SOURCE_FILE_MAX, sink, on_assignment, on_section, &record), 1);

@@ -47,7 +47,8 @@ static void test_expand(void **state)
         struct specifier_context context = { .unit_name = cases[i].name,
                                              .fragment_path = "/etc/units/web.service",
                                              .hostname = "box.example",
-                                             .environment = environment };
+                                             .environment = environment,
+                                             .ids_given = true };
         AUTO_STR struct str got = STR_EMPTY;
         const char *unknown;
         print_message("  %s: %s\n", cases[i].name, cases[i].text);
@@ -69,9 +70,11 @@ static void check(const struct specifier_context *context, const char *text, con
 static void test_place(void **state)
 {
     (void)state;
-    struct specifier_context user = { .unit_name = "a.service", .environment = environment, .uid = 1000, .gid = 1001 };
+    struct specifier_context user = {
+        .unit_name = "a.service", .environment = environment, .ids_given = true, .uid = 1000, .gid = 1001
+    };
     check(&user, "%u %U %g %G %h %s", "me 1000 1001 1001 /home/me /bin/zsh");
-    struct specifier_context bare = { .unit_name = "a.service", .uid = 1000, .gid = 1001 };
+    struct specifier_context bare = { .unit_name = "a.service", .ids_given = true, .uid = 1000, .gid = 1001 };
     check(&bare, "%u %h %s", "1000 / /bin/sh");
     struct specifier_context scratch = { .unit_name = "a.service", .environment = temporary };
     check(&scratch, "%T %V", "/scratch /scratch");

@@ -1,4 +1,4 @@
-#include "parse_unit.h"
+#include "tests/unit/parse_unit.h"
 
 #include <signal.h>
 

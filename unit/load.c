@@ -273,6 +273,19 @@ static int loader_add_referenced(struct loader *loader)
     return r;
 }
 
+/* Reads a template as if somebody had named an instance of it, as systemd-analyze(1) verify does. */
+static int loader_check_template(struct loader *loader, const struct search_file *file)
+{
+    size_t length;
+    (void)unit_name_stem(file->name, &length);
+    const char *suffix = file->name + length;
+    const char *name =
+        arena_printf(unit_set_arena(loader->set), "%.*stest-instance%s", (int)length, file->name, suffix);
+    if (!name) return -ENOMEM;
+    int r = loader_parse(loader, file, unit_name_is_valid(name) ? name : file->name);
+    return r < 0 ? r : 0;
+}
+
 /* A template without an instance is read all the same, so that --validate finds its mistakes. */
 static int loader_check_templates(struct loader *loader)
 {
@@ -282,7 +295,7 @@ static int loader_check_templates(struct loader *loader)
         bool used = false;
         for (size_t k = 0; !used && k < loader->instantiated.count; k++) used = loader->instantiated.items[k] == file;
         if (used) continue;
-        int r = loader_parse(loader, file, file->name);
+        int r = loader_check_template(loader, file);
         if (r < 0) return r;
     }
     return 0;

@@ -148,6 +148,13 @@ static int find_alias(struct search *search, const struct directory *directory, 
 
 /* ---- drop-ins ---- */
 
+/* The macro is 250 statements long, here and below. NOLINTNEXTLINE(readability-function-size) */
+static int hash_dropins(struct search *search, struct dropins *dropins)
+{
+    HASH_ADD_KEYPTR(hh, search->dropins, dropins->target, strlen(dropins->target), dropins);
+    return dropins->hh.tbl ? 0 : -ENOMEM;
+}
+
 static int dropins_get(struct search *search, const char *target, size_t length, const char *path, struct dropins **ret)
 {
     HASH_FIND(hh, search->dropins, target, length, *ret);
@@ -157,9 +164,8 @@ static int dropins_get(struct search *search, const char *target, size_t length,
     dropins->target = arena_strndup(search->arena, target, length);
     dropins->path = path;
     if (!dropins->target) return -ENOMEM;
-    HASH_ADD_KEYPTR(hh, search->dropins, dropins->target, length, dropins);
     *ret = dropins;
-    return dropins->hh.tbl ? 0 : -ENOMEM;
+    return hash_dropins(search, dropins);
 }
 
 static int dropins_add(struct search *search, struct dropins *dropins, uint32_t directory, const char *directory_name,
@@ -273,6 +279,13 @@ static int read_dropin_directory(struct search *search, uint32_t directory, cons
 
 /* ---- unit files ---- */
 
+/* NOLINTNEXTLINE(readability-function-size) */
+static int hash_entry(struct search *search, struct entry *entry)
+{
+    HASH_ADD_KEYPTR(hh, search->entries, entry->file.name, strlen(entry->file.name), entry);
+    return entry->hh.tbl ? 0 : -ENOMEM;
+}
+
 static int add_file(struct search *search, uint32_t directory, const char *name, bool masked, bool unbuilt, bool link)
 {
     const struct directory *parent = &search->directories.items[directory];
@@ -294,8 +307,8 @@ static int add_file(struct search *search, uint32_t directory, const char *name,
     entry = arena_alloc(search->scratch, sizeof *entry);
     if (!entry) return -ENOMEM;
     entry->file = file;
-    HASH_ADD_KEYPTR(hh, search->entries, entry->file.name, strlen(entry->file.name), entry);
-    return entry->hh.tbl ? vec_push(&search->sorted, entry) : -ENOMEM;
+    int r = hash_entry(search, entry);
+    return r < 0 ? r : vec_push(&search->sorted, entry);
 }
 
 static int read_subdirectory(struct search *search, uint32_t directory, const char *name)
@@ -410,7 +423,7 @@ int search_new(const char *const *directories, struct arena *arena, struct diag_
     for (uint32_t i = 0; r == 0 && i < search->directories.count; i++) r = read_directory(search, i);
     if (r < 0) return r;
     if (search->sorted.count > 0)
-        qsort(search->sorted.items, search->sorted.count, sizeof *search->sorted.items, compare_entries);
+        qsort(search->sorted.items, search->sorted.count, sizeof(struct entry *), compare_entries);
     *ret_search = TAKE(search);
     return 0;
 }
@@ -514,7 +527,7 @@ int search_dropins(struct search *search, const char *unit, const struct search_
         free(list.items);
         return r;
     }
-    if (list.count > 1) qsort(list.items, list.count, sizeof *list.items, compare_files);
+    if (list.count > 1) qsort(list.items, list.count, sizeof(struct search_file *), compare_files);
     *ret_files = list.items;
     *ret_count = list.count;
     return 0;

@@ -134,6 +134,13 @@ static struct set_name *set_find_name(const struct unit_set *set, const char *na
     return found;
 }
 
+/* The macro is 250 statements long. NOLINTNEXTLINE(readability-function-size) */
+static int set_hash_name(struct unit_set *set, struct set_name *entry)
+{
+    HASH_ADD_KEYPTR(hh, set->names, entry->name, strlen(entry->name), entry);
+    return entry->hh.tbl ? 0 : -ENOMEM;
+}
+
 static int set_add_name(struct unit_set *set, const char *name, struct unit *unit, enum unit_absence absence)
 {
     if (set_find_name(set, name)) return -EEXIST;
@@ -142,8 +149,7 @@ static int set_add_name(struct unit_set *set, const char *name, struct unit *uni
     entry->name = name;
     entry->unit = unit;
     entry->absence = absence;
-    HASH_ADD_KEYPTR(hh, set->names, name, strlen(name), entry);
-    return entry->hh.tbl ? 0 : -ENOMEM;
+    return set_hash_name(set, entry);
 }
 
 int unit_set_add(struct unit_set *set, const char *name, const char *path, struct unit **ret_unit)
@@ -161,7 +167,7 @@ int unit_set_add(struct unit_set *set, const char *name, const char *path, struc
         .socket = &unit_settings_default.socket,
         .install = &unit_settings_default.install,
     };
-    int r = vec_reserve_raw((void **)&set->units, &set->capacity, set->count + 1, sizeof *set->units);
+    int r = vec_reserve_raw((void **)&set->units, &set->capacity, set->count + 1, sizeof(struct unit *));
     if (r < 0) return r;
     r = set_add_name(set, name, unit, UNIT_NOT_FOUND);
     if (r < 0) return r;
@@ -243,7 +249,7 @@ static int set_default_service(struct unit_set *set, struct unit *socket)
 
 int unit_set_seal(struct unit_set *set)
 {
-    if (set->count > 0) qsort(set->units, set->count, sizeof *set->units, compare_units);
+    if (set->count > 0) qsort(set->units, set->count, sizeof(struct unit *), compare_units);
     for (uint32_t id = 0; id < set->count; id++) {
         struct unit *unit = set->units[id];
         unit->id = id;
@@ -293,7 +299,7 @@ const char *unit_socket_service(const struct unit *socket)
 
 size_t unit_set_bytes(const struct unit_set *set)
 {
-    size_t bytes = sizeof *set + arena_used(set->arena) + set->capacity * sizeof *set->units +
+    size_t bytes = sizeof *set + arena_used(set->arena) + set->capacity * sizeof(struct unit *) +
                    set->overrides_capacity * sizeof *set->overrides;
     return bytes + (set->names ? HASH_OVERHEAD(hh, set->names) - HASH_COUNT(set->names) * sizeof(UT_hash_handle) : 0);
 }

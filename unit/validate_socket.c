@@ -58,9 +58,10 @@ static void claims_done(struct claims *claims)
 /* FNV-1a over the last component: two spellings of one path end alike. */
 static uint64_t hash_name(const struct address *address)
 {
-    const char *end = address->name + address->name_length, *begin = end;
+    const char *end = address->name + address->name_length;
     while (end > address->name && end[-1] == '/') end--;
-    for (begin = end; begin > address->name && begin[-1] != '/';) begin--;
+    const char *begin = end;
+    while (begin > address->name && begin[-1] != '/') begin--;
     uint64_t hash = 0xcbf29ce484222325u;
     for (; begin < end; begin++) hash = (hash ^ (unsigned char)*begin) * 0x100000001b3u;
     return hash | 1u << 16; /* apart from the ports */

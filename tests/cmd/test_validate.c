@@ -285,8 +285,8 @@ static void test_json(void **state)
     scratch_write(&f->dir, "derived/web.service", SERVICE "ExecStrat=x\n");
     assert_int_equal(check_units(f, (struct how){ .format = DIAG_JSON }), EXIT_WARNINGS);
     assert_string_equal(str_text(&f->log), "");
-    char *lines[4] = { 0 }, *rest = f->out;
-    for (size_t i = 0; i < 4 && rest; i++) lines[i] = strsep(&rest, "\n");
+    char nothing[] = "", *lines[4], *rest = f->out;
+    for (size_t i = 0; i < 4; i++) lines[i] = rest ? strsep(&rest, "\n") : nothing;
     assert_string_equal(lines[3], "");
     for (size_t i = 0; i < 3; i++) {
         AUTO(json_free) struct json_value *object = NULL;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/parse.h"
 #include "base/str.h"
 #include "unit/graph.h"
 #include "unit/set.h"
@@ -44,8 +45,14 @@ static void builder_add_word(struct unit_set *set, struct unit *unit, struct uni
 {
     static const struct condition condition = { .kind = CONDITION_PATH_EXISTS, .parameter = "/x" };
     char *value = strchr(word, '=');
-    if (value) *value++ = '\0';
-    for (enum unit_relation relation = 0; value && relation < UNIT_RELATION_COUNT; relation++) {
+    char nothing[] = "";
+    uint32_t number = 0;
+    if (value)
+        *value++ = '\0';
+    else
+        value = nothing;
+    if (parse_u32(value, 0, UINT32_MAX, &number) < 0) number = 0;
+    for (enum unit_relation relation = 0; relation < UNIT_RELATION_COUNT; relation++) {
         if (strcmp(word, unit_relation_name(relation)) != 0) continue;
         builder_add_ref(set, &s->unit.relations[relation], value, origin);
         return;
@@ -70,9 +77,9 @@ static void builder_add_word(struct unit_set *set, struct unit *unit, struct uni
     } else if (strcmp(word, "Restart") == 0)
         s->service.restart = RESTART_ALWAYS;
     else if (strcmp(word, "RestartSec") == 0)
-        s->service.restart_usec = (usec_t)atoi(value) * USEC_PER_SEC;
+        s->service.restart_usec = number * USEC_PER_SEC;
     else if (strcmp(word, "Limit") == 0) {
-        s->unit.start_limit_burst = (uint32_t)atoi(value);
+        s->unit.start_limit_burst = number;
         s->unit.start_limit_interval = 10 * USEC_PER_SEC;
     } else
         fail_msg("unknown word '%s'", word);
@@ -114,7 +121,7 @@ static UNUSED uint32_t id_of(const struct unit_set *set, const char *name)
 {
     const struct unit *unit = unit_set_find(set, name);
     if (!unit) fail_msg("no unit %s", name);
-    return unit->id;
+    return unit ? unit->id : 0;
 }
 
 /* The names of some ids, separated by blanks. */

@@ -238,7 +238,7 @@ static void test_templates(void **state)
     scratch_write(&f->dir, "base/tty@.service",
                   "[Unit]\nWants=log@%i.service\n[Service]\nExecStart=/bin/tty %i\nUser=u%i\n");
     scratch_write(&f->dir, "base/log@.service", SERVICE);
-    scratch_write(&f->dir, "base/unused@.service", SERVICE "ExecStrat=x\n");
+    scratch_write(&f->dir, "base/unused@.service", "[Unit]\nAfter=%i.service\n" SERVICE "ExecStrat=x\n");
     scratch_write(&f->dir, "base/tty@3.service", SERVICE "User=own\n");
     scratch_link(&f->dir, "tty@.service", "base/tty@4.service");
     scratch_write(&f->dir, "base/a.service", "[Unit]\nWants=tty@1.service\nAfter=tty@2.service\n" SERVICE);
@@ -352,7 +352,7 @@ static void test_many_units(void **state)
     load(f);
     assert_clean(f);
     assert_int_equal(f->report.units, MANY);
-    assert_true(unit_set_bytes(f->set) < MANY * 1024u);
+    assert_true(unit_set_bytes(f->set) < (size_t)MANY * 1024);
     AUTO(graph_free) struct graph *graph = NULL;
     assert_int_equal(graph_build(f->set, &graph), 0);
     assert_int_equal(graph_order(graph).count, MANY);

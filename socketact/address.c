@@ -130,7 +130,9 @@ static void format_unix(const struct socket_address *address, char *buffer)
     size_t n = 0;
     for (size_t i = 0; i < length && n < SOCKET_ADDRESS_TEXT_MAX - 1; i++) {
         if (name[i] == '\0' && name[0] != '\0') break; /* the end of a path */
-        buffer[n++] = name[i] == '\0' ? '@' : name[i];
+        buffer[n] = name[i];
+        if (name[i] == '\0') buffer[n] = '@';
+        n++;
     }
     if (n == 0) buffer[n++] = '@';
     buffer[n] = '\0';

@@ -8,24 +8,35 @@
 #include "base/attr.h"
 #include "base/loop.h"
 
+/* SIGPIPE must be ignored. A reset of one side, or one that does not answer keep-alive probes for four minutes, ends
+ * the connection. Where splice(2) is refused, or there is no descriptor for a pipe, bytes are copied. */
 struct proxy;
 struct proxy_hooks {
-    /* A connection was accepted while the service was not ready: start it. */
+    /* Either may be NULL; neither may free the proxy. */
+    /* Connections were accepted while the service was not ready: start it. Once for each proxy_accept(). */
     void (*on_waiting)(void *userdata);
-    /* A connection ended; error is 0 or a positive errno; from and to are printable addresses. */
+    /* A connection that was let through ended; error is 0 or a positive errno; from and to are printable addresses
+     * ("@" for a Unix client without a name). */
     void (*on_done)(const char *from, const char *to, int error, void *userdata);
 };
-/* -EINVAL: not a target. Borrows the loop and the hooks. */
+/* -EINVAL, -ERANGE, -ENAMETOOLONG: not a target. Borrows the loop, copies target and hooks. A name is looked up when
+ * the first connection dials. */
 MUST_CHECK int proxy_new(struct loop *loop, const char *target, const struct proxy_hooks *hooks, void *userdata,
                          struct proxy **ret_proxy);
 /* Drops every connection. */
 void proxy_free(struct proxy *proxy);
 DEFINE_AUTO(struct proxy, proxy_free)
-/* Accepts what waits, at most 64 at a time. The number accepted, or -errno (-EMFILE, -ENFILE, -ENOMEM: the caller
- * pauses). */
+/* Accepts what waits, at most 64 at a time. The number accepted, or -errno (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the
+ * caller pauses). Makes the listener non-blocking: nobody else has it. */
 MUST_CHECK int proxy_accept(struct proxy *proxy, int listener_fd);
 /* true: connections that wait dial now, later ones at once. false: the service is gone, later ones wait. */
 void proxy_set_ready(struct proxy *proxy, bool ready);
 /* Closes the connections that still wait for the service: it will not come. */
 void proxy_drop_waiting(struct proxy *proxy);
 size_t proxy_count(const struct proxy *proxy);
+/* For tests: as if the kernel refused splice(2); how long a target is tried (0: 5 s). */
+struct proxy_limits {
+    bool no_splice;
+    usec_t dial_max;
+};
+void proxy_set_limits(struct proxy *proxy, struct proxy_limits limits);

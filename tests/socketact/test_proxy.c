@@ -1,0 +1,366 @@
+#include "proxy_fixture.h"
+
+/* ---- the way of one connection ---- */
+
+/* K57: what was sent before the service existed is answered, in both families. */
+static void test_first_request(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(variants); i++) {
+        print_message("  %s\n", variants[i].label);
+        begin(f, variants[i].tcp, variants[i].no_splice, false);
+        AUTO_FD struct fd client = client_new(f);
+        say(client.n, "question");
+        while (f->waiting_calls == 0) turn(f);
+        turn(f);
+        assert_int_equal(f->waiting_calls, 1);
+        assert_int_equal(proxy_count(f->proxy), 1);
+        f->back = listen_on(&f->back_address, 16);
+        proxy_set_ready(f->proxy, true);
+        AUTO_FD struct fd server = server_accept(f);
+        hear(f, server.n, "question");
+        say(server.n, "answer");
+        hear(f, client.n, "answer");
+        fd_close(&client);
+        hear_end(f, server.n);
+        fd_close(&server);
+        wait_done(f, 1);
+        assert_int_equal(f->last_error, 0);
+        assert_int_equal(proxy_count(f->proxy), 0);
+        assert_string_equal(f->to, f->target);
+        assert_int_equal(strncmp(f->from, variants[i].tcp ? "127.0.0.1:" : "@", variants[i].tcp ? 10 : 2), 0);
+        end(f);
+    }
+}
+
+/* S57: a service that is ready before it listens is tried again. */
+static void test_target_comes_later(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, false, false);
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd client = client_new(f);
+    say(client.n, "early");
+    while (proxy_count(f->proxy) == 0) turn(f);
+    assert_int_equal(loop_wait(f->loop, true), 0); /* the pause after the first refusal ends */
+    assert_int_equal(f->done_calls, 0);
+    f->back = listen_on(&f->back_address, 16);
+    AUTO_FD struct fd server = server_accept(f);
+    hear(f, server.n, "early");
+}
+
+/* S57: a target that never comes ends the connection, with an error; the bound is shorter here. */
+static void test_dead_target(void **state)
+{
+    struct fixture *f = *state;
+    for (int tcp = 0; tcp < 2; tcp++) {
+        begin(f, tcp, false, false);
+        proxy_set_limits(f->proxy, (struct proxy_limits){ .dial_max = 100 * USEC_PER_MSEC });
+        proxy_set_ready(f->proxy, true);
+        AUTO_FD struct fd client = client_new(f);
+        say(client.n, "hello?");
+        while (f->done_calls == 0) assert_int_equal(loop_wait(f->loop, true), 0);
+        assert_int_equal(f->last_error, ECONNREFUSED);
+        assert_int_equal(proxy_count(f->proxy), 0);
+        char byte;
+        assert_true(recv(client.n, &byte, 1, 0) <= 0);
+        end(f);
+    }
+}
+
+/* A target that neither accepts nor refuses: its backlog is full. */
+static void test_silent_target(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, false, false, false);
+    f->back = listen_on(&f->back_address, 0);
+    AUTO_FD struct fd filler = fd_own(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    assert_int_equal(connect(filler.n, &f->back_address.any, f->back_address.length), 0);
+    proxy_set_limits(f->proxy, (struct proxy_limits){ .dial_max = 60 * USEC_PER_MSEC });
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd lost = client_new(f);
+    assert_true(fd_is_open(&lost));
+    while (f->done_calls == 0) assert_int_equal(loop_wait(f->loop, true), 0);
+    assert_int_equal(f->last_error, EAGAIN);
+    proxy_set_limits(f->proxy, (struct proxy_limits){ .dial_max = 0 });
+    AUTO_FD struct fd client = client_new(f);
+    say(client.n, "at last");
+    while (proxy_count(f->proxy) == 0) turn(f);
+    AUTO_FD struct fd first = server_accept(f); /* the filler's */
+    AUTO_FD struct fd server = server_accept(f);
+    assert_true(first.n != server.n);
+    hear(f, server.n, "at last");
+}
+
+/* K60: real half-close, from either side. */
+static void test_half_close(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(variants); i++) {
+        for (int client_first = 0; client_first < 2; client_first++) {
+            print_message("  %s, the %s first\n", variants[i].label, client_first ? "client" : "server");
+            begin(f, variants[i].tcp, variants[i].no_splice, true);
+            proxy_set_ready(f->proxy, true);
+            AUTO_FD struct fd client = client_new(f), server = server_accept(f);
+            int a = client_first ? client.n : server.n, b = client_first ? server.n : client.n;
+            say(a, "all I have to say");
+            assert_int_equal(shutdown(a, SHUT_WR), 0);
+            hear(f, b, "all I have to say");
+            hear_end(f, b);
+            for (int j = 0; j < 100; j++) { /* the other way is open for as long as it likes */
+                say(b, "and another thing");
+                hear(f, a, "and another thing");
+            }
+            assert_int_equal(f->done_calls, 0);
+            assert_int_equal(proxy_count(f->proxy), 1);
+            assert_int_equal(shutdown(b, SHUT_WR), 0);
+            hear_end(f, a);
+            wait_done(f, 1);
+            assert_int_equal(f->last_error, 0);
+            end(f);
+        }
+    }
+}
+
+/* ---- bytes ---- */
+
+#define FLOOD ((size_t)3 << 20)
+
+struct flow {
+    int from, to;
+    size_t sent, received;
+    unsigned seed_in, seed_out;
+};
+
+static unsigned char next_byte(unsigned *seed)
+{
+    *seed = *seed * 1103515245 + 12345;
+    return (unsigned char)(*seed >> 16);
+}
+
+static void flow_send(struct flow *flow, size_t step)
+{
+    unsigned char bytes[20000];
+    unsigned seed = flow->seed_in;
+    size_t n = MIN_OF(MIN_OF(step, sizeof bytes), FLOOD - flow->sent);
+    if (n == 0) return;
+    for (size_t i = 0; i < n; i++) bytes[i] = next_byte(&seed);
+    ssize_t put = send(flow->from, bytes, n, MSG_NOSIGNAL);
+    if (put <= 0) return;
+    for (ssize_t i = 0; i < put; i++) (void)next_byte(&flow->seed_in);
+    flow->sent += (size_t)put;
+    if (flow->sent == FLOOD) assert_int_equal(shutdown(flow->from, SHUT_WR), 0);
+}
+
+static bool flow_receive(struct flow *flow, size_t step)
+{
+    unsigned char bytes[20000];
+    ssize_t n = recv(flow->to, bytes, MIN_OF(step, sizeof bytes), 0);
+    if (n == 0) return false;
+    for (ssize_t i = 0; i < n; i++) assert_int_equal(bytes[i], next_byte(&flow->seed_out));
+    if (n > 0) flow->received += (size_t)n;
+    return true;
+}
+
+/* Both ways at once, in odd steps, against readers that are slow at first: every byte arrives, in order. */
+static void test_floods(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(variants); i++) {
+        print_message("  %s\n", variants[i].label);
+        begin(f, variants[i].tcp, variants[i].no_splice, true);
+        proxy_set_ready(f->proxy, true);
+        AUTO_FD struct fd client = client_new(f), server = server_accept(f);
+        struct flow up = { .from = client.n, .to = server.n, .seed_in = 1, .seed_out = 1 };
+        struct flow down = { .from = server.n, .to = client.n, .seed_in = 7, .seed_out = 7 };
+        bool up_open = true, down_open = true;
+        size_t step = 1;
+        for (unsigned round = 0; up_open || down_open; round++) {
+            step = step * 137 % 19997 + 1;
+            flow_send(&up, step);
+            flow_send(&down, step * 3);
+            turn(f);
+            if (round < 300 || !up_open || !down_open || round % 3 == 0) {
+                if (up_open && round > 200) up_open = flow_receive(&up, round < 300 ? 5 : sizeof "" + 19000);
+                if (down_open && round > 100) down_open = flow_receive(&down, round < 300 ? 3 : sizeof "" + 19000);
+            }
+        }
+        assert_int_equal(up.received, FLOOD);
+        assert_int_equal(down.received, FLOOD);
+        wait_done(f, 1);
+        assert_int_equal(f->last_error, 0);
+        end(f);
+    }
+}
+
+/* One connection that floods does not keep another one waiting: work is bounded per round. */
+static void test_fair(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, false, true);
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd loud = client_new(f), loud_server = server_accept(f);
+    AUTO_FD struct fd quiet = client_new(f), quiet_server = server_accept(f);
+    static char bytes[1 << 16];
+    for (int i = 0; i < 64; i++) {
+        while (send(loud.n, bytes, sizeof bytes, MSG_NOSIGNAL) > 0) {
+        }
+        turn(f);
+    }
+    say(quiet.n, "ping");
+    while (send(loud.n, bytes, sizeof bytes, MSG_NOSIGNAL) > 0) {
+    }
+    unsigned rounds = 0;
+    char got[4];
+    while (recv(quiet_server.n, got, sizeof got, 0) < 0) {
+        assert_true(rounds++ < 100);
+        while (recv(loud_server.n, bytes, sizeof bytes, 0) > 0) {
+        }
+        while (send(loud.n, bytes, sizeof bytes, MSG_NOSIGNAL) > 0) {
+        }
+        turn(f);
+    }
+}
+
+/* ---- ends ---- */
+
+/* K58: clients that are gone before the service comes do not matter to it; what they said is delivered. */
+static void test_early_hang_up(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(variants); i++) {
+        print_message("  %s\n", variants[i].label);
+        begin(f, variants[i].tcp, variants[i].no_splice, true);
+        AUTO_FD struct fd silent = client_new(f), talker = client_new(f);
+        say(talker.n, "fire and forget");
+        fd_close(&silent);
+        fd_close(&talker);
+        while (proxy_count(f->proxy) < 2) turn(f);
+        proxy_set_ready(f->proxy, true);
+        AUTO_FD struct fd first = server_accept(f), second = server_accept(f);
+        hear_end(f, first.n);
+        hear(f, second.n, "fire and forget");
+        hear_end(f, second.n);
+        fd_close(&first);
+        fd_close(&second);
+        wait_done(f, 2);
+        assert_int_equal(f->failed_calls, 0);
+        end(f);
+    }
+}
+
+/* A side that resets the connection ends it. */
+static void test_reset(void **state)
+{
+    static const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+    struct fixture *f = *state;
+    for (int server_resets = 0; server_resets < 2; server_resets++) {
+        begin(f, true, false, true);
+        proxy_set_ready(f->proxy, true);
+        AUTO_FD struct fd client = client_new(f), server = server_accept(f);
+        say(client.n, "hello");
+        hear(f, server.n, "hello");
+        struct fd *resetting = server_resets ? &server : &client, *other = server_resets ? &client : &server;
+        assert_int_equal(setsockopt(resetting->n, SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
+        fd_close(resetting);
+        wait_done(f, 1);
+        assert_int_equal(f->last_error, ECONNRESET);
+        hear_end(f, other->n);
+        end(f);
+    }
+}
+
+/* A service that answers and closes without reading on: the answer arrives. */
+static void test_server_stops_reading(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, false, false, true);
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd client = client_new(f), server = server_accept(f);
+    assert_int_equal(shutdown(server.n, SHUT_RD), 0);
+    say(server.n, "too large");
+    say(client.n, "a very long request");
+    hear(f, client.n, "too large");
+    fd_close(&server);
+    hear_end(f, client.n);
+    wait_done(f, 1);
+    assert_int_equal(f->last_error, EPIPE);
+}
+
+static void test_drop_and_not_ready(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, false, true);
+    AUTO_FD struct fd dropped = client_new(f);
+    while (proxy_count(f->proxy) == 0) turn(f);
+    proxy_drop_waiting(f->proxy); /* the service will not come */
+    assert_int_equal(proxy_count(f->proxy), 0);
+    hear_end(f, dropped.n);
+    assert_int_equal(f->done_calls, 0);
+
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd served = client_new(f), server = server_accept(f);
+    proxy_set_ready(f->proxy, false); /* the service is gone: what runs goes on, what comes waits */
+    say(served.n, "still there?");
+    hear(f, server.n, "still there?");
+    unsigned before = f->waiting_calls;
+    AUTO_FD struct fd later = client_new(f);
+    while (f->waiting_calls == before) turn(f);
+    assert_int_equal(proxy_count(f->proxy), 2);
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd second = server_accept(f);
+    say(later.n, "hello");
+    hear(f, second.n, "hello");
+}
+
+static void test_targets(void **state)
+{
+    static const struct {
+        const char *target;
+        int r;
+    } cases[] = {
+        { "tcp:127.0.0.1:80", 0 },
+        { "127.0.0.1:80", 0 },
+        { "[::1]:80", 0 },
+        { "localhost:80", 0 },
+        { "db:5432", 0 },
+        { "unix:/run/x", 0 },
+        { "/run/x", 0 },
+        { "unix:@x", 0 },
+        { "80", -EINVAL },
+        { "", -EINVAL },
+        { "unix:", -EINVAL },
+        { "tcp:/x", -EINVAL },
+        { "127.0.0.1:0", -ERANGE },
+        { "127.0.0.1:65536", -ERANGE },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        print_message("  '%s'\n", cases[i].target);
+        struct proxy *proxy = NULL;
+        const struct proxy_hooks hooks = { 0 };
+        assert_int_equal(proxy_new(f->loop, cases[i].target, &hooks, NULL, &proxy), cases[i].r);
+        assert_int_equal(proxy != NULL, cases[i].r == 0);
+        proxy_free(proxy);
+    }
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_first_request),
+        TEST(test_target_comes_later),
+        TEST(test_dead_target),
+        TEST(test_silent_target),
+        TEST(test_half_close),
+        TEST(test_floods),
+        TEST(test_fair),
+        TEST(test_early_hang_up),
+        TEST(test_reset),
+        TEST(test_server_stops_reading),
+        TEST(test_drop_and_not_ready),
+        TEST(test_targets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

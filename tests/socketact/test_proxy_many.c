@@ -1,0 +1,101 @@
+#include "proxy_fixture.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+
+static unsigned open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    assert_non_null(directory);
+    unsigned count = 0;
+    while (readdir(directory)) count++;
+    (void)closedir(directory);
+    return count;
+}
+
+static rlim_t set_descriptor_limit(rlim_t soft)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlim_t old = limit.rlim_cur;
+    limit.rlim_cur = MIN_OF(soft, limit.rlim_max);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return old;
+}
+
+#define CROWD 2000
+
+/* Thousands at once: all wait, all are served; idle ones have no pipe; nothing is left behind. */
+static void test_crowd(void **state)
+{
+    struct fixture *f = *state;
+    rlim_t old = set_descriptor_limit(4 * CROWD + 500);
+    unsigned crowd = CROWD;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur < 4 * CROWD + 500) crowd = (unsigned)(limit.rlim_cur - 500) / 4;
+    print_message("  %u connections\n", crowd);
+    struct fd *clients = calloc(crowd, sizeof *clients), *servers = calloc(crowd, sizeof *servers);
+    assert_true(clients && servers);
+    begin(f, false, false, true);
+    unsigned before = open_descriptors();
+    for (unsigned i = 0; i < crowd; i++) {
+        clients[i] = client_new(f);
+        say(clients[i].n, "me");
+        if (i % 100 == 0) turn(f);
+    }
+    while (proxy_count(f->proxy) < crowd) turn(f);
+    proxy_set_ready(f->proxy, true);
+    for (unsigned i = 0; i < crowd; i++) {
+        servers[i] = server_accept(f);
+        hear(f, servers[i].n, "me");
+        say(servers[i].n, "you");
+    }
+    for (unsigned i = 0; i < crowd; i++) hear(f, clients[i].n, "you");
+    assert_true(open_descriptors() <= before + 4 * crowd + 2 * 32);
+    for (unsigned i = 0; i < crowd; i++) {
+        fd_close(&clients[i]);
+        fd_close(&servers[i]);
+    }
+    wait_done(f, crowd);
+    assert_int_equal(f->failed_calls, 0);
+    assert_true(open_descriptors() <= before + 2 * 32);
+    free(clients);
+    free(servers);
+    (void)set_descriptor_limit(old);
+}
+
+/* Out of descriptors: the caller is told, and connections that exist go on without a pipe. */
+static void test_no_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, false, true);
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd client = client_new(f), server = server_accept(f), late = client_new(f);
+    AUTO_FD struct fd lowest = FD_NONE;
+    assert_int_equal(fd_dup(0, 0, &lowest), 0);
+    rlim_t old = set_descriptor_limit((rlim_t)lowest.n);
+    fd_close(&lowest); /* at the limit it is of no use to anybody */
+    f->accept_result = 0;
+    while (f->accept_result == 0) turn(f);
+    assert_int_equal(f->accept_result, -EMFILE);
+    say(client.n, "without a pipe");
+    hear(f, server.n, "without a pipe");
+    say(server.n, "and back");
+    hear(f, client.n, "and back");
+    (void)set_descriptor_limit(old);
+    assert_int_equal(loop_io_modify(f->loop, f->front_io, EPOLLIN), 0);
+    AUTO_FD struct fd late_server = server_accept(f);
+    say(late.n, "at last");
+    hear(f, late_server.n, "at last");
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_crowd),
+        TEST(test_no_descriptors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

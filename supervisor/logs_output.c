@@ -91,12 +91,13 @@ static char advance(struct iovec **iov, int *n_iov, size_t written)
 {
     char last = '\n';
     while (*n_iov > 0 && written >= (*iov)->iov_len) {
-        if ((*iov)->iov_len > 0) last = ((const char *)(*iov)->iov_base)[(*iov)->iov_len - 1];
+        const char *bytes = (*iov)->iov_base;
+        if (bytes && (*iov)->iov_len > 0) last = bytes[(*iov)->iov_len - 1];
         written -= (*iov)->iov_len;
         (*iov)++;
         (*n_iov)--;
     }
-    if (written > 0) {
+    if (written > 0 && *n_iov > 0) {
         last = ((const char *)(*iov)->iov_base)[written - 1];
         (*iov)->iov_base = (char *)(*iov)->iov_base + written;
         (*iov)->iov_len -= written;

@@ -1,100 +1,9 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "logs_fixture.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "base/str.h"
-#include "supervisor/logs.h"
-
-#define PIECE 16384 /* what the header says */
-
-/* Two destinations that the test reads, unless it replaces them before begin(). */
-struct fixture {
-    struct loop *loop;
-    struct logs *logs;
-    struct fd out, err, out_reader, err_reader;
-    struct str out_text, err_text;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    (void)signal(SIGPIPE, SIG_IGN);
-    assert_int_equal(loop_new(&f->loop), 0);
-    assert_int_equal(fd_pipe(0, &f->out_reader, &f->out), 0);
-    assert_int_equal(fd_pipe(0, &f->err_reader, &f->err), 0);
-    assert_int_equal(fcntl(f->out_reader.n, F_SETFL, O_NONBLOCK), 0);
-    assert_int_equal(fcntl(f->err_reader.n, F_SETFL, O_NONBLOCK), 0);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    logs_free(f->logs);
-    loop_free(f->loop);
-    fd_close(&f->out);
-    fd_close(&f->err);
-    fd_close(&f->out_reader);
-    fd_close(&f->err_reader);
-    str_done(&f->out_text);
-    str_done(&f->err_text);
-    free(f);
-    return 0;
-}
-
-static void begin(struct fixture *f)
-{
-    assert_int_equal(logs_new_on(f->loop, f->out.n, f->err.n, &f->logs), 0);
-}
-
-static struct fd stream(struct fixture *f, const char *label, int which)
-{
-    struct fd writer = FD_NONE;
-    assert_int_equal(logs_open_stream(f->logs, label, strlen(label), which, &writer), 0);
-    return writer;
-}
-
-static void rounds(struct fixture *f, unsigned count)
-{
-    while (count-- > 0) assert_int_equal(loop_wait(f->loop, false), 0);
-}
-
-static size_t collect(int fd, struct str *text)
-{
-    char buffer[65536];
-    size_t total = 0;
-    for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0; total += (size_t)n)
-        assert_int_equal(str_append_bytes(text, buffer, (size_t)n), 0);
-    return total;
-}
-
-/* Until neither the loop nor the readers find anything. */
-static void settle(struct fixture *f)
-{
-    do rounds(f, 3);
-    while (collect(f->out_reader.n, &f->out_text) + collect(f->err_reader.n, &f->err_text) > 0);
-}
-
-static void put(int fd, const void *bytes, size_t size)
-{
-    assert_int_equal(fd_write_all(fd, bytes, size), 0);
-}
+#define PIECE ((size_t)16384) /* what the header says */
 
 /* ---- lines ---- */
 
@@ -245,11 +154,11 @@ static void test_long_lines(void **state)
 #define LINES 400
 
 struct writer {
-    struct fd fd;
-    char label[8];
     struct str text; /* everything it will print */
     size_t done;
+    struct fd fd;
     unsigned seen; /* lines found at the other side */
+    char label[8];
 };
 
 static void writer_make(struct fixture *f, struct writer *w, unsigned index)
@@ -340,132 +249,6 @@ static void test_flood(void **state)
         heard = strstr(str_text(&f->out_text), "[quiet] hello\n") != NULL;
     }
     assert_true(heard);
-}
-
-/* ---- back-pressure ---- */
-
-static void fill(int fd)
-{
-    char byte = '.';
-    int flags = fcntl(fd, F_GETFL);
-    assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
-    char page[4096];
-    memset(page, '.', sizeof page);
-    while (write(fd, page, sizeof page) > 0) {
-    }
-    while (write(fd, &byte, 1) > 0) {
-    }
-    assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
-}
-
-/* K15: stdout is stuck; stderr, our own lines and the loop go on; nothing is lost. */
-static void test_blocked_stdout(void **state)
-{
-    struct fixture *f = *state;
-    begin(f);
-    fill(f->out.n);
-    AUTO_FD struct fd out = stream(f, "web", 1), err = stream(f, "web", 2), other = stream(f, "other", 1);
-    put(out.n, "one\n", 4);
-    put(other.n, "first\n", 6);
-    rounds(f, 3);
-    put(out.n, "two\n", 4);
-    put(err.n, "alive\n", 6);
-    log_info("so are we");
-    rounds(f, 3);
-    (void)collect(f->err_reader.n, &f->err_text);
-    assert_non_null(strstr(str_text(&f->err_text), "[web] alive\n"));
-    assert_non_null(strstr(str_text(&f->err_text), "container-init: so are we\n"));
-    assert_true(logs_pending_bytes(f->logs) > 0);
-    assert_true(logs_pending_bytes(f->logs) < 100); /* reading has stopped: the rest waits in the pipes */
-    assert_false(logs_flush(f->logs));
-    settle(f);
-    const char *text = str_text(&f->out_text) + strspn(str_text(&f->out_text), ".");
-    assert_non_null(strstr(text, "[web] one\n"));
-    assert_non_null(strstr(text, "[web] two\n"));
-    assert_non_null(strstr(text, "[other] first\n"));
-    assert_int_equal(strlen(text), 10 + 10 + 14);
-    assert_int_equal(logs_lost_bytes(f->logs), 0);
-}
-
-/* The writer feels it: it is the service that waits in the end, not our memory that grows. */
-static void test_pressure_reaches_the_writer(void **state)
-{
-    struct fixture *f = *state;
-    begin(f);
-    fill(f->out.n);
-    AUTO_FD struct fd out = stream(f, "web", 1);
-    assert_int_equal(fcntl(out.n, F_SETFL, O_NONBLOCK), 0);
-    char lines[4096];
-    for (size_t i = 0; i < sizeof lines; i++) lines[i] = i % 64 == 63 ? '\n' : 'x';
-    unsigned refused = 0;
-    size_t written = 0;
-    for (int i = 0; i < 10000 && refused < 10; i++) {
-        ssize_t n = write(out.n, lines, sizeof lines);
-        if (n > 0) written += (size_t)n;
-        refused += n < 0;
-        rounds(f, 1);
-    }
-    assert_int_equal(refused, 10);
-    assert_true(logs_pending_bytes(f->logs) < 256 * 1024);
-    fd_close(&out);
-    settle(f);
-    assert_int_equal(logs_stream_count(f->logs), 0);
-    size_t x = 0;
-    for (size_t i = 0; i < f->out_text.length; i++) x += f->out_text.data[i] == 'x';
-    assert_int_equal(x, written / 64 * 63);
-}
-
-/* Our own lines wait for a blocked stderr up to a bound, and are counted and told of beyond it. */
-static void test_own_lines(void **state)
-{
-    struct fixture *f = *state;
-    begin(f);
-    fill(f->err.n);
-    char text[1000];
-    memset(text, 'y', sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    for (int i = 0; i < 2000; i++) log_info("%04d %s", i, text);
-    assert_true(logs_pending_bytes(f->logs) <= 1 << 20);
-    settle(f);
-    unsigned next = 0;
-    const char *line = str_text(&f->err_text) + strspn(str_text(&f->err_text), ".");
-    for (char want[32];
-         (void)snprintf(want, sizeof want, "container-init: %04u y", next), strncmp(line, want, strlen(want)) == 0;
-         next++)
-        line = strchr(line, '\n') + 1;
-    assert_true(next >= 1000 && next < 2000); /* the first ones, in order */
-    char want[128];
-    (void)snprintf(want, sizeof want, "container-init: warning: %u own log lines were lost: output was blocked\n",
-                   2000 - next);
-    assert_string_equal(line, want);
-    log_info("and on");
-    settle(f);
-    assert_string_equal(strchr(line, '\n') + 1, "container-init: and on\n");
-}
-
-/* One pipe behind both: half a line that waits is not overtaken. */
-static void test_one_file_behind_both(void **state)
-{
-    struct fixture *f = *state;
-    fd_close(&f->err);
-    assert_int_equal(fd_dup(f->out.n, 0, &f->err), 0);
-    begin(f);
-    AUTO_FD struct fd out = stream(f, "web", 1), err = stream(f, "web", 2);
-    fill(f->out.n);
-    char page[4096];
-    assert_int_equal(read(f->out_reader.n, page, sizeof page), sizeof page); /* room for a part of the line */
-    char line[12000];
-    memset(line, 'z', sizeof line);
-    line[sizeof line - 1] = '\n';
-    put(out.n, line, sizeof line);
-    rounds(f, 2);
-    log_info("ours");
-    put(err.n, "theirs\n", 7);
-    settle(f);
-    const char *text = str_text(&f->out_text) + strspn(str_text(&f->out_text), ".");
-    assert_memory_equal(text, "[web] zzz", 9);
-    assert_int_equal(strspn(text + 6, "z"), sizeof line - 1);
-    assert_string_equal(text + 6 + sizeof line - 1, "\ncontainer-init: ours\n[web] theirs\n");
 }
 
 /* ---- what stdout may be ---- */
@@ -587,96 +370,6 @@ static void test_disk_with_room_again(void **state)
     assert_int_equal(logs_lost_bytes(f->logs), 9 + 17);
 }
 
-/* ---- streams ---- */
-
-static unsigned open_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    assert_non_null(directory);
-    unsigned count = 0;
-    while (readdir(directory)) count++;
-    (void)closedir(directory);
-    return count;
-}
-
-/* K89: descriptors are stable over thousands of restarts, also while stdout takes nothing. */
-static void test_restarts(void **state)
-{
-    for (int blocked = 0; blocked < 2; blocked++) {
-        print_message("  %s\n", blocked ? "stdout blocked" : "stdout read");
-        struct fixture *f = *state;
-        if (!f->logs) begin(f);
-        if (blocked) fill(f->out.n);
-        unsigned before = open_descriptors();
-        for (int i = 0; i < 3000; i++) {
-            AUTO_FD struct fd writer = stream(f, "web", 1);
-            put(writer.n, "up\n", 3);
-            rounds(f, 1); /* read or paused while it runs */
-            put(writer.n, "down", 4);
-            fd_close(&writer);
-            rounds(f, 1);
-            if (!blocked) (void)collect(f->out_reader.n, &f->out_text);
-        }
-        assert_true(open_descriptors() <= before + 32);
-        settle(f);
-        assert_int_equal(logs_stream_count(f->logs), 0);
-        assert_int_equal(open_descriptors(), before);
-    }
-    struct fixture *f = *state;
-    size_t lines = 0;
-    for (size_t i = 0; i < f->out_text.length; i++) lines += f->out_text.data[i] == '\n';
-    assert_int_equal(lines, 2 * 3000 * 2);
-}
-
-/* K90, K23: somebody keeps the pipe open; flushing says what it has and returns. */
-static void test_held_pipe(void **state)
-{
-    struct fixture *f = *state;
-    begin(f);
-    AUTO_FD struct fd held = stream(f, "web", 1);
-    put(held.n, "line\nhalf", 9);
-    assert_false(logs_flush(f->logs));
-    (void)collect(f->out_reader.n, &f->out_text);
-    assert_string_equal(str_text(&f->out_text), "[web] line\n");
-    assert_int_equal(logs_stream_count(f->logs), 1);
-    logs_free(TAKE(f->logs));
-    (void)collect(f->out_reader.n, &f->out_text);
-    assert_string_equal(str_text(&f->out_text), "[web] line\n[web] half\n"); /* K83 */
-}
-
-/* The flush at the stop: everything that dead processes left, in one call; a writer that goes on is not followed. */
-static void test_flush(void **state)
-{
-    struct fixture *f = *state;
-    begin(f);
-    for (int i = 0; i < 50; i++) {
-        AUTO_FD struct fd writer = stream(f, "web", 1 + i % 2);
-        put(writer.n, "bye\n", 4);
-    }
-    assert_true(logs_flush(f->logs));
-    (void)collect(f->out_reader.n, &f->out_text);
-    (void)collect(f->err_reader.n, &f->err_text);
-    assert_int_equal(f->out_text.length, 25 * 10);
-    assert_int_equal(f->err_text.length, 25 * 10);
-}
-
-static void test_no_descriptors(void **state)
-{
-    struct fixture *f = *state;
-    begin(f);
-    struct rlimit old, none;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-    none = old;
-    none.rlim_cur = 3;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    struct fd writer = FD_NONE;
-    int r = logs_open_stream(f->logs, "web", 3, 1, &writer);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-    assert_int_equal(r, -EMFILE);
-    assert_false(fd_is_open(&writer));
-    assert_int_equal(logs_stream_count(f->logs), 0);
-}
-
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
@@ -688,17 +381,9 @@ int main(void)
         TEST(test_long_lines),
         TEST(test_never_mixed),
         TEST(test_flood),
-        TEST(test_blocked_stdout),
-        TEST(test_pressure_reaches_the_writer),
-        TEST(test_own_lines),
-        TEST(test_one_file_behind_both),
         TEST(test_kinds),
         TEST(test_gone),
         TEST(test_disk_with_room_again),
-        TEST(test_restarts),
-        TEST(test_held_pipe),
-        TEST(test_flush),
-        TEST(test_no_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

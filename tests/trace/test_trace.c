@@ -60,6 +60,7 @@ static size_t check_lines(char *text, uint64_t *ret_told)
 {
     size_t count = 0;
     *ret_told = 0;
+    assert_non_null(text);
     for (char *line = text, *end; *line; line = end + 1, count++) {
         end = strchr(line, '\n');
         assert_non_null(end);

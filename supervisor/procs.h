@@ -4,7 +4,9 @@
  * besides processes that could not be placed in it (K01, K02). Without leaves a process is found by its RLIMIT_LOCKS
  * value (inherited, readable in /proc/PID/limits without privilege), by session, process group and descent; each is
  * opened as a pidfd, its mark read again, then signalled; looked for until a pass finds none (K05-K08).
- * Source: systemd.kill(5); ARCHITECTURE.md "Processes"; pidfd_send_signal(2), proc(5) /proc/[pid]/limits. */
+ * A mark names an interval of its own below our limit, from which a supervisor nested in the unit takes its marks, so
+ * its services are still ours. Source: systemd.kill(5); ARCHITECTURE.md "Processes"; pidfd_send_signal(2), proc(5)
+ * /proc/[pid]/limits. */
 #pragma once
 #include "base/attr.h"
 #include <sys/types.h>
@@ -19,26 +21,32 @@ DEFINE_AUTO(struct procs_table, procs_table_free)
 /* A new round of the loop: what was read from /proc is stale. */
 void procs_table_new_round(struct procs_table *table);
 
-/* Embedded in a unit's runtime; zeroed means "no run". */
+struct procs_member;
+/* Embedded in a unit's runtime; zeroed means "no run". Its address does not change between begin and end. */
 struct procs {
     struct cg_leaf *leaf; /* owned, NULL without cgroups */
-    uint64_t mark;        /* RLIMIT_LOCKS value of this run's processes */
+    uint64_t mark;        /* RLIMIT_LOCKS value of this run's processes; 0: none could be had */
     bool outside;         /* some process of the run is not in the leaf */
+    /* The rest is for procs.c alone. */
+    uint32_t scan_serial, scan_first; /* its processes in the table's scan of that number */
+    struct procs_member *members;     /* what procs_add() told */
 };
 /* Begins a run: makes the leaf where possible (*ret_leaf_error is 0 or the -errno of a leaf that could not be made, for
  * the S16 line) and takes a fresh mark. */
 MUST_CHECK int procs_begin(struct procs_table *table, struct procs *procs, const char *unit_name, int *ret_leaf_error);
-/* A process was created for this run, inside the leaf or not. */
+/* A process was created for this run, inside the leaf or not. Told again with `in_leaf` false when it turned out that
+ * it could not enter (spawn.h, leaf_error). Without memory to note it, it is found by its mark. */
 void procs_add(struct procs_table *table, struct procs *procs, pid_t pid, bool in_leaf);
-/* Its exit was collected. */
+/* Its exit was collected: from now on its number is nobody's. */
 void procs_remove(struct procs_table *table, struct procs *procs, pid_t pid);
-/* Nothing of the run is left. Exact after each reap of a child or orphan of that run; no waiting. `expected_zombies`
- * are never counted. */
+/* Nothing of the run is left. Exact after each reap of a child or orphan of that run; no waiting. Zombies do
+ * not count. Costs one read of cgroup.events, or one of our own children list for all that ask between two reaps. */
 bool procs_is_empty(struct procs_table *table, struct procs *procs);
 /* Signals every process of the run but `spare` (0: none), followed by SIGCONT where the signal can be handled and
  * SIGHUP where asked (systemd.kill(5)). Returns how many were signalled, or -errno. */
 int procs_signal(struct procs_table *table, struct procs *procs, int signal, pid_t spare, bool also_sighup);
-/* SIGKILL to all: cgroup.kill where there is a leaf. Call again after reaps until procs_is_empty(). Returns how many
+/* SIGKILL to all: cgroup.kill where there is a leaf. Call again after reaps, or in the next round, until
+ * procs_is_empty(): what was forked meanwhile is found then. Returns how many
  * were found outside a leaf (0: the kernel does it), or -errno. */
 int procs_kill(struct procs_table *table, struct procs *procs);
 /* For each live pid of the run, in no order, until fn returns non-zero. */
@@ -48,3 +56,5 @@ int procs_contains(struct procs_table *table, struct procs *procs, pid_t pid);
 /* The run is over: removes the leaf (with sub-cgroups the service made) and forgets the mark. */
 void procs_end(struct procs_table *table, struct procs *procs);
 /* Which run an unregistered process belonged to is not known after its end; ask every stopping unit. */
+/* /proc can be read: without it only process groups are found, and what left them is not (K92). */
+bool procs_table_has_proc(const struct procs_table *table);

@@ -47,5 +47,6 @@ struct cg_signal_ops {
     int (*pidfd_open)(pid_t pid);
     int (*pidfd_send_signal)(int pidfd, int signal);
 };
+int cg_leaf_kill_by_pids_with(struct cg_leaf *leaf, const struct cg_signal_ops *ops);
 int cg_leaf_signal_with(struct cg_leaf *leaf, int signal, pid_t spare, const struct cg_signal_ops *ops);
 struct cg_root *cg_leaf_root(const struct cg_leaf *leaf);

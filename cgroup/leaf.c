@@ -326,18 +326,23 @@ int cg_leaf_signal(struct cg_leaf *leaf, int signal, pid_t spare)
     return cg_leaf_signal_with(leaf, signal, spare, &real_ops);
 }
 
-int cg_leaf_kill_by_pids(struct cg_leaf *leaf)
+int cg_leaf_kill_by_pids_with(struct cg_leaf *leaf, const struct cg_signal_ops *ops)
 {
     /* Frozen processes fork no more and die of SIGKILL all the same (cgroup-v2.rst, cgroup.freeze). Without the freezer
      * the passes alone have to win the race. */
     int frozen = cg_leaf_freeze(leaf, true);
-    struct signal_walk walk = { .leaf = leaf, .ops = &real_ops, .signal = SIGKILL };
+    struct signal_walk walk = { .leaf = leaf, .ops = ops, .signal = SIGKILL };
     int r = signal_all(&walk, 64);
     if (frozen == 0) {
         int thawed = cg_leaf_freeze(leaf, false);
         if (r == 0 && !is_gone(thawed)) r = thawed;
     }
     return r;
+}
+
+int cg_leaf_kill_by_pids(struct cg_leaf *leaf)
+{
+    return cg_leaf_kill_by_pids_with(leaf, &real_ops);
 }
 
 int cg_leaf_kill(struct cg_leaf *leaf)

@@ -23,6 +23,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "cgroup/internal.h"
 #include "cgroup/leaf.h"
 #include "cgroup/root.h"
 
@@ -59,10 +60,44 @@ static inline const char *fixture_open(void)
     return NULL;
 }
 
+/* A controller below our own cgroup is offered only if the parent passes it on: as the test is root of the tree, it
+ * does, and takes back afterwards what was not there before. */
+static inline unsigned pass_on_controllers(const char *sign)
+{
+    static char added[256];
+    char path[256], text[256], before[256] = "", word[64];
+    size_t used = 0;
+    unsigned n = 0;
+    (void)snprintf(path, sizeof path, "%s/cgroup.controllers", fixture_mount);
+    if (file_read_small(AT_FDCWD, path, text, sizeof text) <= 0) return 0;
+    (void)snprintf(path, sizeof path, "%s/cgroup.subtree_control", fixture_mount);
+    if (file_read_small(AT_FDCWD, path, before, sizeof before) < 0) return 0;
+    const char *next = *sign == '+' ? text : added;
+    for (size_t length; next += strspn(next, " \n"), (length = strcspn(next, " \n")) > 0; next += length) {
+        (void)snprintf(word, sizeof word, "%s%.*s", sign, (int)length, next);
+        if (*sign == '+' && strstr(before, word + 1)) continue;
+        if (file_write_small(AT_FDCWD, path, word) < 0) continue;
+        n++;
+        if (*sign == '+' && used + length + 2 < sizeof added)
+            used += (size_t)snprintf(added + used, sizeof added - used, "%s ", word + 1);
+    }
+    return n;
+}
+
+/* Also after a failed test, which leaves processes and cgroups behind. */
 static inline void fixture_close(void)
 {
+    AUTO_FD struct fd mount_point = FD_NONE;
+    char path[256];
+    (void)pass_on_controllers("-");
     (void)!fixture_enter(fixture_before);
-    if (rmdir(fixture_own) < 0) print_error("left behind: %s: %s\n", fixture_own, strerror(errno));
+    (void)snprintf(path, sizeof path, "%s/cgroup.kill", fixture_own);
+    (void)!file_write_small(AT_FDCWD, path, "1");
+    while (waitpid(-1, NULL, 0) > 0) continue;
+    int r = fd_openat(AT_FDCWD, fixture_mount, O_RDONLY | O_DIRECTORY, 0, &mount_point);
+    if (r == 0) r = cg_remove_tree(mount_point.n, fixture_own + strlen(fixture_mount) + 1);
+    if (r < 0) print_error("left behind: %s: %s\n", fixture_own, strerror(-r));
+    fd_close(&mount_point);
     (void)umount(fixture_mount);
     (void)rmdir(fixture_mount);
 }
@@ -129,28 +164,4 @@ static inline bool fixture_holds(const char *directory, const char *name, pid_t 
     char word[32];
     (void)snprintf(word, sizeof word, " %d ", (int)pid);
     return strstr(fixture_procs(directory, name), word) != NULL;
-}
-
-/* A controller below our own cgroup is offered only if the parent passes it on: as the test is root of the tree, it
- * does, and takes back afterwards what was not there before. */
-static inline unsigned pass_on_controllers(const char *sign)
-{
-    static char added[256];
-    char path[256], text[256], before[256] = "", word[64];
-    size_t used = 0;
-    unsigned n = 0;
-    (void)snprintf(path, sizeof path, "%s/cgroup.controllers", fixture_mount);
-    if (file_read_small(AT_FDCWD, path, text, sizeof text) <= 0) return 0;
-    (void)snprintf(path, sizeof path, "%s/cgroup.subtree_control", fixture_mount);
-    if (file_read_small(AT_FDCWD, path, before, sizeof before) < 0) return 0;
-    const char *next = *sign == '+' ? text : added;
-    for (size_t length; next += strspn(next, " \n"), (length = strcspn(next, " \n")) > 0; next += length) {
-        (void)snprintf(word, sizeof word, "%s%.*s", sign, (int)length, next);
-        if (*sign == '+' && strstr(before, word + 1)) continue;
-        if (file_write_small(AT_FDCWD, path, word) < 0) continue;
-        n++;
-        if (*sign == '+' && used + length + 2 < sizeof added)
-            used += (size_t)snprintf(added + used, sizeof added - used, "%s ", word + 1);
-    }
-    return n;
 }

@@ -250,6 +250,43 @@ static void test_kill_by_pids(void **state)
     cg_leaf_free(leaf);
 }
 
+/* While the processes are looked for they are frozen, so that none forks away; afterwards nothing is left frozen. */
+static char frozen_meanwhile, frozen_afterwards;
+
+static char read_frozen(void)
+{
+    char text[8] = "";
+    int n = file_read_small(cg_root_dirfd(root), "freeze.service/cgroup.freeze", text, sizeof text);
+    return n > 0 ? text[0] : '?';
+}
+
+static int open_and_look(pid_t pid)
+{
+    frozen_meanwhile = read_frozen();
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static int send_it(int pidfd, int signal)
+{
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+static void test_kill_by_pids_freezes(void **state)
+{
+    (void)state;
+    struct cg_leaf *leaf = leaf_with("freeze.service");
+    pid_t pid = fixture_sleeper(SIGTERM);
+    assert_int_equal(cg_leaf_add_process(leaf, pid), 0);
+    const struct cg_signal_ops ops = { open_and_look, send_it };
+    assert_int_equal(cg_leaf_kill_by_pids_with(leaf, &ops), 0);
+    frozen_afterwards = read_frozen();
+    assert_int_equal(WTERMSIG(fixture_reap(pid)), SIGKILL);
+    assert_int_equal(frozen_meanwhile, '1');
+    assert_int_equal(frozen_afterwards, '0');
+    assert_int_equal(cg_leaf_remove(leaf), 0);
+    cg_leaf_free(leaf);
+}
+
 static void test_kill_by_pids_beats_forks(void **state)
 {
     (void)state;
@@ -409,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_many_nested),
         cmocka_unit_test(test_kill_by_pids),
+        cmocka_unit_test(test_kill_by_pids_freezes),
         cmocka_unit_test(test_kill_by_pids_beats_forks),
         cmocka_unit_test(test_fallback_is_taken),
         cmocka_unit_test(test_frozen_processes_are_killed),

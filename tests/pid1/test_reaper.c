@@ -53,8 +53,10 @@ static void collect_exits(void)
     CHECK(reaper_collect(reaper, 10) == 0);
 
     pid_t a = child_that_exits(3), b = fork();
-    if (b == 0)
+    if (b == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;) (void)pause();
+    }
     CHECK(reaper_add(reaper, a, note, &ended) == 0);
     CHECK(reaper_add(reaper, b, note, &killed) == 0);
     CHECK(reaper_add(reaper, b, note, &killed) == -EEXIST);
@@ -174,8 +176,10 @@ static pid_t child_with_pid(pid_t pid)
 {
     struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&pid, .set_tid_size = 1 };
     long r = syscall(SYS_clone3, &args, sizeof args);
-    if (r == 0)
+    if (r == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;) (void)pause();
+    }
     return (pid_t)r;
 }
 
@@ -253,6 +257,14 @@ static void test_callback_registers(void **state)
     in_child(callback_registers, false);
 }
 
+/* Scatters 1..4095 over the 22 bits a pid has, one to one; consecutive pids would not collide at all. */
+static pid_t scattered(pid_t index)
+{
+    uint32_t x = (uint32_t)index * UINT32_C(0x2545f5) & 0x3fffff;
+    x ^= x >> 11;
+    return (pid_t)(x * UINT32_C(0x19660d) & 0x3fffff);
+}
+
 /* The table against a plain array, through thousands of adds and removes with many collisions. */
 static void test_table(void **state)
 {
@@ -268,16 +280,16 @@ static void test_table(void **state)
         pid_t pid = (pid_t)(random >> 16) % (PIDS - 1) + 1;
         bool add = step < 20000 || (random & 0x8000);
         if (add) {
-            assert_int_equal(reaper_add(reaper, pid * 1024, note, NULL), model[pid] ? -EEXIST : 0);
+            assert_int_equal(reaper_add(reaper, scattered(pid), note, NULL), model[pid] ? -EEXIST : 0);
             count += !model[pid];
         } else {
-            reaper_remove(reaper, pid * 1024);
+            reaper_remove(reaper, scattered(pid));
             count -= model[pid];
         }
         model[pid] = add;
         assert_int_equal(reaper_count(reaper), count);
     }
-    for (pid_t pid = 1; pid < PIDS; pid++) assert_int_equal(reaper_has(reaper, pid * 1024), model[pid]);
+    for (pid_t pid = 1; pid < PIDS; pid++) assert_int_equal(reaper_has(reaper, scattered(pid)), model[pid]);
     assert_false(reaper_has(reaper, 0));
     assert_false(reaper_has(reaper, -5));
     reaper_remove(reaper, 0);

@@ -1,4 +1,4 @@
-#include "proxy_fixture.h"
+#include "tests/socketact/proxy_fixture.h"
 
 #include <dirent.h>
 #include <sys/resource.h>

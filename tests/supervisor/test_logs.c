@@ -1,4 +1,4 @@
-#include "logs_fixture.h"
+#include "tests/supervisor/logs_fixture.h"
 
 #include <sys/resource.h>
 #include <sys/socket.h>

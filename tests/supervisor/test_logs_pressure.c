@@ -1,4 +1,4 @@
-#include "logs_fixture.h"
+#include "tests/supervisor/logs_fixture.h"
 
 #include <dirent.h>
 #include <sys/resource.h>

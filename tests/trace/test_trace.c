@@ -61,7 +61,7 @@ static size_t check_lines(char *text, uint64_t *ret_told)
     size_t count = 0;
     *ret_told = 0;
     assert_non_null(text);
-    for (char *line = text, *end; *line; line = end + 1, count++) {
+    for (char *line = text, *end; line && *line; line = end + 1, count++) {
         end = strchr(line, '\n');
         assert_non_null(end);
         AUTO(json_free) struct json_value *value = NULL;
@@ -386,7 +386,7 @@ static void test_reader_leaves(void **state)
     uint64_t told;
     assert_int_equal(check_lines(text.data, &told), trace_emitted(f->trace) - 101);
     assert_int_equal(told, 101);
-    assert_non_null(strstr(text.data, "heard"));
+    assert_non_null(strstr(str_text(&text), "heard"));
     fd_close(&reader);
 }
 

@@ -1,0 +1,8 @@
+/* base/glob.h - does anything match a shell pattern? Without glob(3), whose "~user" drags in the name service switch.
+ *
+ * Source: glob(7): "/" is matched by itself only, a leading dot must be written. */
+#pragma once
+#include "base/attr.h"
+
+/* 1: some path matches the absolute pattern; 0: none does (or a directory on the way cannot be read); -ENOMEM. */
+MUST_CHECK int glob_any(const char *pattern);

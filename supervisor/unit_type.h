@@ -1,0 +1,84 @@
+/* supervisor/unit_type.h - the runtime half of a unit: what every type shares, and the vtable that tells them apart.
+ *
+ * A `struct runtime` is the first member of struct service, socket and target; the manager's table owns it. States are
+ * systemd's ActiveState words. runtime_set_active() is the one place in which they change.
+ * Source: systemd(1) "UNITS", org.freedesktop.systemd1(5) ActiveState, SubState, Result. */
+#pragma once
+#include "base/attr.h"
+#include "supervisor/job.h"
+#include "unit/unit.h"
+
+struct manager;
+struct runtime;
+
+/* clang-format off */
+#define ACTIVE_STATES(X) \
+    X(INACTIVE, "inactive") X(ACTIVATING, "activating") X(ACTIVE, "active") X(RELOADING, "reloading") \
+    X(DEACTIVATING, "deactivating") X(FAILED, "failed")
+#define UNIT_RESULTS(X) \
+    X(SUCCESS, "success")     X(EXIT_CODE, "exit-code")  X(SIGNAL, "signal")         X(CORE_DUMP, "core-dump") \
+    X(TIMEOUT, "timeout")     X(RESOURCES, "resources")  X(PROTOCOL, "protocol")     X(WATCHDOG, "watchdog")   \
+    X(START_LIMIT_HIT, "start-limit-hit")                X(EXEC_CONDITION, "exec-condition")                   \
+    X(TRIGGER_LIMIT_HIT, "trigger-limit-hit")            X(SERVICE_START_LIMIT_HIT, "service-start-limit-hit") \
+    X(DEPENDENCY, "dependency")                          X(ASSERT, "assert")
+/* clang-format on */
+enum active_state {
+#define X(enumerator, text) ACTIVE_STATE_##enumerator,
+    ACTIVE_STATES(X)
+#undef X
+        ACTIVE_STATE_COUNT
+};
+enum unit_result {
+#define X(enumerator, text) RESULT_##enumerator,
+    UNIT_RESULTS(X)
+#undef X
+        UNIT_RESULT_COUNT
+};
+const char *active_state_name(enum active_state state);
+const char *unit_result_name(enum unit_result result);
+
+struct unit_type {
+    size_t size; /* of the struct that begins with struct runtime */
+    int (*init)(struct runtime *rt);
+    void (*done)(struct runtime *rt);
+    /* Begins to start an inactive or failed unit whose job was dispatched. 0: under way or done, states tell; -errno:
+     * nothing was begun. */
+    int (*start)(struct runtime *rt);
+    /* A start failed before anything was begun: the unit's own state follows (NULL: the service's machine does it). */
+    void (*failed)(struct runtime *rt);
+    /* Begins to stop. States tell the rest. */
+    void (*stop)(struct runtime *rt);
+    /* The stop bound has passed: KILL whatever is left. */
+    void (*kill)(struct runtime *rt);
+    const char *(*sub_state)(const struct runtime *rt);
+    bool holds_nothing; /* being up does not keep PID 1 from leaving by itself (D5) */
+};
+extern const struct unit_type service_type, socket_type, target_type;
+
+struct runtime {
+    struct manager *manager;
+    const struct unit *unit;
+    const struct unit_type *type;
+    struct job job;
+    uint8_t active;       /* enum active_state */
+    uint8_t result;       /* enum unit_result of the last run */
+    bool refused;         /* left out of the boot transaction: it conflicts with a unit that starts */
+    bool skipped;         /* its last start was skipped by a condition */
+    bool failure_decides; /* a unit that requires it could not start because of it (K31) */
+    uint32_t limit_count; /* start limit: starts within the window that began at limit_begin (S50) */
+    usec_t limit_begin;
+    bool is_handler; /* started by the end of another unit, as its OnFailure= or OnSuccess= */
+    int exit_code;   /* what its last final failure stands for, 1..255 */
+    int cause_code;  /* then: the exit status that unit's failure stands for (D2) */
+};
+
+static inline const char *runtime_name(const struct runtime *rt)
+{
+    return rt->unit->name;
+}
+static inline bool runtime_is_down(const struct runtime *rt)
+{
+    return rt->active == ACTIVE_STATE_INACTIVE || rt->active == ACTIVE_STATE_FAILED;
+}
+/* Records the state, tells the job engine and whoever is bound to the unit, and writes the `unit_state` record. */
+void runtime_set_active(struct runtime *rt, enum active_state to, const char *from_sub, const char *to_sub);

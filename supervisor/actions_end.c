@@ -1,0 +1,278 @@
+/* What entering a state on the way down does, and the end of a run. */
+#include "supervisor/service.h"
+
+#include "base/log.h"
+#include "base/timespan.h"
+#include "supervisor/exec_directories.h"
+#include "supervisor/handlers.h"
+#include "supervisor/manager.h"
+#include "supervisor/restart.h"
+#include "trace/trace.h"
+
+#include <signal.h>
+#include <string.h>
+
+void service_post_end(struct service *s)
+{
+    struct restart_facts facts = { .result = s->base.result,
+                                   .main_exit = s->main_ended ? &s->main_exit : NULL,
+                                   .stop_requested = s->stop_requested || s->base.manager->shutdown.begun };
+    if (restart_is_wanted(service_settings(s), &facts))
+        service_post(s, SERVICE_EVENT_GO_AUTO_RESTART);
+    else if (s->base.result == RESULT_SUCCESS || s->base.result == RESULT_EXEC_CONDITION)
+        service_post(s, SERVICE_EVENT_GO_DEAD);
+    else
+        service_post(s, SERVICE_EVENT_GO_FAILED);
+}
+
+void service_after_stop_post(struct service *s)
+{
+    enum kill_mode mode = s->base.unit->kill->mode;
+    if (mode == KILL_PROCESS || mode == KILL_NONE || procs_is_empty(s->base.manager->procs, &s->procs))
+        service_post_end(s);
+    else if (mode == KILL_MIXED || s->state == SERVICE_STATE_STOP_SIGKILL)
+        service_post(s, SERVICE_EVENT_GO_FINAL_SIGKILL);
+    else
+        service_post(s, SERVICE_EVENT_GO_FINAL_SIGTERM);
+}
+
+/* STOP_SIGTERM or STOP_SIGKILL: once main and control process are gone, ExecStopPost= and the rest of the unit follow.
+ */
+void service_after_signal(struct service *s)
+{
+    if (s->main.pid > 0 || s->control.pid > 0) return;
+    bool unknown_main = service_settings(s)->type == SERVICE_FORKING && !s->main_known;
+    if (unknown_main && s->base.unit->kill->mode == KILL_CONTROL_GROUP &&
+        !procs_is_empty(s->base.manager->procs, &s->procs)) {
+        service_check_empty(s); /* watches */
+        return;
+    }
+    if (service_commands(s, SERVICE_EXEC_STOP_POST)->count > 0)
+        service_post(s, SERVICE_EVENT_GO_STOP_POST);
+    else
+        service_after_stop_post(s);
+}
+
+/* ---- the way down ---- */
+
+void service_begin_stop(struct service *s)
+{
+    s->stop_requested = true;
+    switch (s->state) {
+    case SERVICE_STATE_RUNNING:
+    case SERVICE_STATE_EXITED:
+        service_post(s, service_commands(s, SERVICE_EXEC_STOP)->count > 0 ? SERVICE_EVENT_GO_STOP
+                                                                          : SERVICE_EVENT_GO_STOP_SIGTERM);
+        break;
+    case SERVICE_STATE_AUTO_RESTART:
+        service_post(s, SERVICE_EVENT_GO_DEAD);
+        break;
+    case SERVICE_STATE_CONDITION:
+    case SERVICE_STATE_START_PRE:
+    case SERVICE_STATE_START:
+    case SERVICE_STATE_START_POST:
+    case SERVICE_STATE_RELOAD:
+        service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
+        break;
+    case SERVICE_STATE_STOP: /* on its way down by itself: that is the stop */
+    case SERVICE_STATE_STOP_SIGTERM:
+    case SERVICE_STATE_STOP_SIGKILL:
+    case SERVICE_STATE_STOP_POST:
+    case SERVICE_STATE_FINAL_SIGTERM:
+    case SERVICE_STATE_FINAL_SIGKILL:
+    case SERVICE_STATE_DEAD:
+    case SERVICE_STATE_FAILED:
+    case SERVICE_STATE_COUNT:
+        break;
+    }
+}
+
+static void signal_known(struct service *s, int signal, bool also_sighup)
+{
+    const struct process *both[] = { &s->main, &s->control };
+    for (size_t i = 0; i < COUNT_OF(both); i++) {
+        if (both[i]->pid <= 0) continue;
+        (void)process_signal(both[i], signal); /* ESRCH: it has gone, its exit is on the way */
+        if (signal != SIGKILL && also_sighup) (void)process_signal(both[i], SIGHUP); /* likewise */
+        if (signal != SIGKILL) (void)process_signal(both[i], SIGCONT);               /* likewise */
+    }
+}
+
+static void signal_unit(struct service *s, int signal)
+{
+    const struct kill_section *kill = s->base.unit->kill;
+    struct procs_table *table = s->base.manager->procs;
+    bool all = kill->mode == KILL_CONTROL_GROUP || (kill->mode == KILL_MIXED && signal == SIGKILL);
+    if (kill->mode == KILL_NONE) return;
+    if (!all) {
+        signal_known(s, signal, kill->send_sighup);
+        return;
+    }
+    int r =
+        signal == SIGKILL ? procs_kill(table, &s->procs) : procs_signal(table, &s->procs, signal, 0, kill->send_sighup);
+    if (r < 0) {
+        log_error("unit %s: its processes could not be signalled: %s", service_name(s), strerror(-r));
+        signal_known(s, signal, kill->send_sighup);
+    }
+}
+
+static void after_signalling(struct service *s)
+{
+    if (s->state == SERVICE_STATE_FINAL_SIGTERM || s->state == SERVICE_STATE_FINAL_SIGKILL)
+        service_check_empty(s);
+    else
+        service_after_signal(s);
+}
+
+void act_terminate(struct service *s, enum service_state from)
+{
+    (void)from;
+    service_unwatch_pid_file(s);
+    signal_unit(s, s->base.unit->kill->signal);
+    after_signalling(s);
+}
+
+void act_kill(struct service *s, enum service_state from)
+{
+    (void)from;
+    signal_unit(s, SIGKILL);
+    after_signalling(s);
+}
+
+static void timed_out(struct service *s, const char *what)
+{
+    log_error("unit %s: %s timed out", service_name(s), what);
+    TRACE(s->base.manager->trace, "timeout", TRACE_TIMEOUT, s->since, TF_STR("unit", service_name(s)),
+          TF_STR("sub", service_state_name(s->state)));
+}
+
+static void count_forced(struct service *s)
+{
+    if (s->forced) return;
+    s->forced = true;
+    shutdown_count_forced(&s->base, false);
+}
+
+void act_timeout(struct service *s, enum service_state from)
+{
+    bool send_sigkill = s->base.unit->kill->send_sigkill;
+    switch (from) {
+    case SERVICE_STATE_CONDITION:
+    case SERVICE_STATE_START_PRE:
+    case SERVICE_STATE_START:
+    case SERVICE_STATE_START_POST:
+        timed_out(s, "start");
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
+        break;
+    case SERVICE_STATE_RELOAD:
+        timed_out(s, "reload");
+        (void)process_signal(&s->control, SIGKILL); /* ESRCH: its exit is on the way; the exit ends the reload */
+        break;
+    case SERVICE_STATE_STOP:
+        timed_out(s, "ExecStop=");
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
+        break;
+    case SERVICE_STATE_STOP_SIGTERM:
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        if (send_sigkill) {
+            count_forced(s);
+            service_post(s, SERVICE_EVENT_GO_STOP_SIGKILL);
+        } else {
+            timed_out(s, "stop");
+            service_post(s, service_commands(s, SERVICE_EXEC_STOP_POST)->count > 0 ? SERVICE_EVENT_GO_STOP_POST
+                                                                                   : SERVICE_EVENT_GO_FINAL_SIGTERM);
+        }
+        break;
+    case SERVICE_STATE_STOP_SIGKILL:
+        timed_out(s, "stop after SIGKILL");
+        service_post(s, service_commands(s, SERVICE_EXEC_STOP_POST)->count > 0 ? SERVICE_EVENT_GO_STOP_POST
+                                                                               : SERVICE_EVENT_GO_FINAL_SIGKILL);
+        break;
+    case SERVICE_STATE_STOP_POST:
+        timed_out(s, "ExecStopPost=");
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        service_post(s, SERVICE_EVENT_GO_FINAL_SIGTERM);
+        break;
+    case SERVICE_STATE_FINAL_SIGTERM:
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        if (send_sigkill) {
+            count_forced(s);
+            service_post(s, SERVICE_EVENT_GO_FINAL_SIGKILL);
+            break;
+        }
+        timed_out(s, "stop");
+        service_post_end(s);
+        break;
+    case SERVICE_STATE_FINAL_SIGKILL:
+        timed_out(s, "stop after SIGKILL");
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        service_post_end(s);
+        break;
+    case SERVICE_STATE_DEAD:
+    case SERVICE_STATE_RUNNING:
+    case SERVICE_STATE_EXITED:
+    case SERVICE_STATE_FAILED:
+    case SERVICE_STATE_AUTO_RESTART:
+    case SERVICE_STATE_COUNT:
+        break;
+    }
+}
+
+/* ---- the end of a run ---- */
+
+static void end_run(struct service *s, bool restarting)
+{
+    struct manager *m = s->base.manager;
+    if (!s->begun) return;
+    process_release(s, &s->main);
+    process_release(s, &s->control);
+    loop_io_remove(m->loop, &s->events_io);
+    service_unwatch_pid_file(s);
+    enum kill_mode mode = s->base.unit->kill->mode;
+    if ((mode == KILL_PROCESS || mode == KILL_NONE) && !procs_is_empty(m->procs, &s->procs)) {
+        log_warning("unit %s: KillMode=%s leaves processes behind", service_name(s),
+                    mode == KILL_NONE ? "none" : "process");
+        return; /* the run goes on to own them; the next start finds them in the same leaf */
+    }
+    procs_end(m->procs, &s->procs);
+    s->begun = false;
+    const char *path = NULL;
+    int r = exec_directories_remove(s->base.unit, restarting, &path);
+    if (r < 0)
+        log_warning("unit %s: RuntimeDirectory=: /run/%s not removed: %s", service_name(s), path ? path : "",
+                    strerror(-r));
+}
+
+void act_auto_restart(struct service *s, enum service_state from)
+{
+    (void)from;
+    char span[TIMESPAN_TEXT_MAX];
+    end_run(s, true);
+    s->n_restarts++;
+    log_info("unit %s: restarting in %s (restart %u)", service_name(s),
+             timespan_format(service_settings(s)->restart_usec, 1, span), s->n_restarts);
+    job_hold(&s->base);
+}
+
+void act_restart_due(struct service *s, enum service_state from)
+{
+    (void)from;
+    if (job_release(&s->base) < 0)
+        log_error("unit %s: out of memory: what requires it is not restarted", service_name(s));
+}
+
+void act_end(struct service *s, enum service_state from)
+{
+    bool failed = s->state == SERVICE_STATE_FAILED, was_down = from == SERVICE_STATE_DEAD;
+    end_run(s, false);
+    s->n_restarts = 0;
+    if (!was_down && !failed && s->base.result != RESULT_EXEC_CONDITION)
+        log_info("unit %s: %s", service_name(s), s->stop_requested ? "stopped" : "ended");
+    if (failed)
+        unit_failed_for_good(&s->base, s->failure_code);
+    else if (s->was_up)
+        unit_succeeded(&s->base);
+    s->was_up = false;
+}

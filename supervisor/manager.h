@@ -1,0 +1,108 @@
+/* supervisor/manager.h - one object that owns everything, and the loop that settles it.
+ *
+ * A round: callbacks observe and post events; the manager fires them, runs the jobs that became runnable, to a fixed
+ * point; then it waits again. Nothing here blocks. manager_run() returns the exit status of the container. */
+#pragma once
+#include "base/attr.h"
+#include "base/loop.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "pid1/boot.h"
+#include "pid1/signals.h"
+#include "supervisor/service_states.h"
+#include "supervisor/shutdown.h"
+#include "unit/graph.h"
+
+struct cg_root;
+struct child_exit;
+struct logs;
+struct procs_table;
+struct reaper;
+struct runtime;
+struct service;
+struct spawner;
+struct trace;
+struct unit_set;
+struct userdb;
+
+struct manager_options {
+    usec_t stop_timeout;                   /* D11 */
+    bool stay;                             /* D5 */
+    const char *trace_path, *trace_labels; /* NULL: no trace; no labels */
+    uint32_t load_units, load_warnings;    /* for the trace record units_loaded, with when loading began */
+    usec_t load_started;
+    const char *passwd_file, *group_file;
+    char **environ;
+};
+
+struct posted {
+    struct service *service;
+    enum service_event event;
+};
+
+struct manager {
+    struct manager_options options;
+    struct loop *loop;
+    struct trace *trace; /* NULL: off */
+    struct logs *logs;
+    struct pid1_boot boot;
+    struct pid1_signals signals;
+    struct reaper *reaper;
+    struct cg_root *cgroup; /* NULL: none */
+    struct userdb *userdb;
+    struct spawner *spawner;
+    struct procs_table *procs;
+
+    const struct unit_set *set; /* borrowed */
+    const struct graph *graph;
+    struct runtime **units; /* by unit id */
+    uint32_t n_units;
+
+    VEC(struct posted) events; /* fired from events_head on */
+    size_t events_head;
+    VEC(uint32_t) run_queue;
+    size_t run_queue_head;
+    VEC(uint32_t) scratch, plan;   /* of a transaction */
+    uint8_t *wanted;               /* job type per unit within a transaction */
+    uint32_t n_jobs, n_busy;       /* n_busy: units that are up or on their way and hold something (D5) */
+    VEC(struct service *) watched; /* services that wait for their last process, looked at after each reap */
+    bool reaped;                   /* something was collected in this round */
+    bool more_children;            /* the reaper stopped at its bound */
+
+    loop_io signals_io;
+    struct loop_deadline steady_state;
+    struct shutdown shutdown;
+    bool boot_complete;
+    uid_t uid;
+    gid_t gid;
+    usec_t started;
+};
+
+/* Takes nothing: set and graph are borrowed until manager_free(). Opens signals, cgroups, trace; logs what it found.
+ * -errno only when PID 1 cannot work at all (no epoll, no signalfd). */
+MUST_CHECK int manager_new(const struct manager_options *options, const struct unit_set *set, const struct graph *graph,
+                           struct manager **ret_manager);
+void manager_free(struct manager *manager);
+DEFINE_AUTO(struct manager, manager_free)
+/* Starts everything and supervises to the end. The exit status of the container (D2), or -errno of the loop. */
+int manager_run(struct manager *manager);
+
+/* Queues an event; it is fired in this round, in order. Lack of memory fails the unit (K94). */
+void manager_post(struct manager *manager, struct service *service, enum service_event event);
+/* Collects exits now, within a bound. */
+void manager_collect_children(struct manager *manager);
+/* CONTAINER_INIT_TRACE_LABELS: the snapshot that was asked for after this unit's start (S20). */
+void manager_label_snapshot(struct manager *manager, const char *unit);
+/* The trace record `spawn`. */
+struct exec_plan;
+void manager_trace_spawn(struct manager *manager, const char *unit, const struct exec_plan *plan, pid_t pid);
+/* Says which user database is in use when that has changed (S17, S21). */
+void manager_report_userdb(struct manager *manager);
+static inline struct runtime *manager_unit(const struct manager *manager, uint32_t id)
+{
+    return manager->units[id];
+}
+static inline struct id_span manager_edges(const struct manager *manager, uint32_t id, enum graph_edge edge)
+{
+    return graph_edges(manager->graph, id, edge);
+}

@@ -1,0 +1,218 @@
+#include "supervisor/service.h"
+
+#include "base/log.h"
+#include "supervisor/manager.h"
+#include "supervisor/spawn.h"
+#include "cgroup/leaf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- tables ---- */
+
+static const struct {
+    const char *name;
+    uint8_t active, timeout;
+} states[SERVICE_STATE_COUNT] = {
+#define X(state, act, sub, bound) [SERVICE_STATE_##state] = { (sub), ACTIVE_STATE_##act, SERVICE_TIMEOUT_##bound },
+    SERVICE_STATES(X)
+#undef X
+};
+
+const char *service_state_name(enum service_state state)
+{
+    return states[state].name;
+}
+
+enum active_state service_state_active(enum service_state state)
+{
+    return states[state].active;
+}
+
+enum service_timeout service_state_timeout(enum service_state state)
+{
+    return states[state].timeout;
+}
+
+const char *service_event_name(enum service_event event)
+{
+    static const char *const names[SERVICE_EVENT_COUNT] = {
+#define X(enumerator) [SERVICE_EVENT_##enumerator] = #enumerator,
+        SERVICE_EVENTS(X)
+#undef X
+    };
+    return names[event];
+}
+
+static const struct transition {
+    uint8_t to;
+    service_action *action;
+} transitions[SERVICE_STATE_COUNT][SERVICE_EVENT_COUNT] = {
+#define M(from, event, to, action) [SERVICE_STATE_##from][SERVICE_EVENT_##event] = { SERVICE_STATE_##to, (action) },
+#include "supervisor/service_fsm.def"
+#undef M
+};
+
+/* ---- moving ---- */
+
+void service_post(struct service *s, enum service_event event)
+{
+    manager_post(s->base.manager, s, event);
+}
+
+static void on_timeout(void *userdata)
+{
+    struct service *s = userdata;
+    manager_post(s->base.manager, s, SERVICE_EVENT_TIMEOUT);
+}
+
+void service_arm_timeout(struct service *s)
+{
+    const struct service_section *settings = s->base.unit->service;
+    usec_t span = USEC_INFINITY;
+    switch (service_state_timeout(s->state)) {
+    case SERVICE_TIMEOUT_NONE:
+        break;
+    case SERVICE_TIMEOUT_START:
+        span = settings->timeout_start;
+        break;
+    case SERVICE_TIMEOUT_STOP:
+        span = settings->timeout_stop;
+        break;
+    case SERVICE_TIMEOUT_RESTART:
+        span = settings->restart_usec;
+        break;
+    }
+    struct loop *loop = s->base.manager->loop;
+    if (loop_deadline_set(loop, &s->timeout, usec_add(loop_now(loop), span), on_timeout, s) < 0)
+        log_error("unit %s: out of memory: %s has no time limit", service_name(s), service_state_name(s->state));
+}
+
+void service_fire(struct service *s, enum service_event event)
+{
+    const struct transition *t = &transitions[s->state][event];
+    if (!t->action) {
+        log_debug("unit %s: %s ignored in %s", service_name(s), service_event_name(event),
+                  service_state_name(s->state));
+        return;
+    }
+    enum service_state from = s->state;
+    if (t->to != from) {
+        s->state = t->to;
+        s->since = loop_now(s->base.manager->loop);
+        service_arm_timeout(s);
+        runtime_set_active(&s->base, service_state_active(s->state), service_state_name(from),
+                           service_state_name(s->state));
+    }
+    t->action(s, from);
+}
+
+void service_set_result(struct service *s, enum unit_result result, int failure_code)
+{
+    if (s->base.result != RESULT_SUCCESS || result == RESULT_SUCCESS) return;
+    s->base.result = (uint8_t)result;
+    s->failure_code = failure_code;
+}
+
+int service_reload(struct service *s)
+{
+    if (s->base.unit->service->commands[SERVICE_EXEC_RELOAD].count == 0) return -EINVAL;
+    if (s->state != SERVICE_STATE_RUNNING && s->state != SERVICE_STATE_EXITED) return -EAGAIN;
+    manager_post(s->base.manager, s, SERVICE_EVENT_RELOAD);
+    return 0;
+}
+
+/* ---- the last process ---- */
+
+static void on_leaf_events(int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    service_check_empty(userdata);
+}
+
+/* Waits for the last process: looked at after each reap, and when the leaf's cgroup.events changes for those processes
+ * that somebody else reaps. */
+static void watch_for_empty(struct service *s)
+{
+    struct manager *m = s->base.manager;
+    if (s->procs.leaf && s->events_io == LOOP_IO_NONE) {
+        int fd = cg_leaf_events_fd(s->procs.leaf);
+        if (fd >= 0 && loop_io_add(m->loop, fd, EPOLLPRI, LOOP_LATE, on_leaf_events, s, &s->events_io) < 0)
+            log_debug("unit %s: cgroup.events cannot be watched", service_name(s));
+    }
+    if (s->watched) return;
+    if (vec_push(&m->watched, s) < 0) {
+        log_error("unit %s: out of memory: its last process may go unnoticed until its time limit", service_name(s));
+        return;
+    }
+    s->watched = true;
+}
+
+void service_check_empty(struct service *s)
+{
+    if (!s->begun) return;
+    if (!procs_is_empty(s->base.manager->procs, &s->procs)) {
+        watch_for_empty(s);
+        return;
+    }
+    loop_io_remove(s->base.manager->loop, &s->events_io);
+    manager_post(s->base.manager, s, SERVICE_EVENT_EMPTY);
+}
+
+/* ---- vtable ---- */
+
+static int service_init(struct runtime *rt)
+{
+    struct service *s = service_of(rt);
+    s->main.pidfd = s->control.pidfd = s->pid_file_watch = FD_NONE;
+    return 0;
+}
+
+static void service_done(struct runtime *rt)
+{
+    struct service *s = service_of(rt);
+    process_release(s, &s->main);
+    process_release(s, &s->control);
+    service_unwatch_pid_file(s);
+    loop_deadline_clear(rt->manager->loop, &s->timeout);
+    loop_io_remove(rt->manager->loop, &s->events_io);
+    procs_end(rt->manager->procs, &s->procs);
+}
+
+static int service_start(struct runtime *rt)
+{
+    return service_begin(service_of(rt));
+}
+
+static void service_stop(struct runtime *rt)
+{
+    service_begin_stop(service_of(rt));
+}
+
+static void service_kill(struct runtime *rt)
+{
+    struct service *s = service_of(rt);
+    bool alive = s->begun && !procs_is_empty(rt->manager->procs, &s->procs);
+    if (alive && !s->forced) {
+        s->forced = true;
+        shutdown_count_forced(rt, true);
+    }
+    manager_post(rt->manager, s, SERVICE_EVENT_GO_FINAL_SIGKILL);
+}
+
+static const char *service_sub(const struct runtime *rt)
+{
+    return service_state_name(((const struct service *)rt)->state);
+}
+
+const struct unit_type service_type = {
+    .size = sizeof(struct service),
+    .init = service_init,
+    .done = service_done,
+    .start = service_start,
+    .stop = service_stop,
+    .kill = service_kill,
+    .sub_state = service_sub,
+};

@@ -1,0 +1,113 @@
+/* supervisor/service.h - the runtime of one .service unit: a state machine, its main and its control process.
+ *
+ * service_fire() is the only writer of `state`. Callbacks (exits, exec reports, deadlines) record facts here and post
+ * events; actions (supervisor/actions.c) begin what a state is for and post what comes next.
+ * Source: systemd.service(5), systemd.kill(5). */
+#pragma once
+#include "base/fd.h"
+#include "base/loop.h"
+#include "pid1/reaper.h"
+#include "supervisor/exec_plan.h"
+#include "supervisor/procs.h"
+#include "supervisor/service_states.h"
+#include "supervisor/unit_type.h"
+
+struct spawn;
+
+struct process {
+    pid_t pid; /* 0: none */
+    struct fd pidfd;
+    loop_io io;          /* on the pidfd, for a main process that may be another one's child */
+    struct spawn *spawn; /* until exec is proved or has failed */
+    usec_t since;
+    const struct command *command;
+};
+
+struct service {
+    struct runtime base;
+    enum service_state state;
+    uint8_t slot;          /* enum service_command of the control sequence under way */
+    uint16_t command_next; /* index of its next command */
+    bool main_known;       /* forking: there is a main process to follow */
+    bool watched;          /* in manager->watched */
+    bool stop_requested;   /* a stop job, not its own end */
+    bool was_up;           /* reached RUNNING or EXITED in this run: ExecStop= applies */
+    bool begun;            /* procs and directories of a run are in place */
+    bool forced;           /* counted as force-killed */
+    bool main_ended;       /* main_exit is of this run */
+    uint32_t n_restarts;   /* in a row, for the log */
+    int failure_code;      /* exit status that the first failure of this run stands for (D2) */
+    usec_t since;          /* when `state` was entered */
+    struct loop_deadline timeout;
+    struct process main, control;
+    struct child_exit main_exit, control_exit;
+    struct procs procs;
+    bool exec_failed;         /* the last command did not get to exec, which was logged then */
+    struct fd pid_file_watch; /* inotify, while PIDFile= is awaited */
+    int pid_file_wd;          /* what it watches now */
+    loop_io pid_file_io, events_io;
+    char invocation_id[33];
+};
+
+static inline struct service *service_of(struct runtime *rt)
+{
+    return (struct service *)rt;
+}
+static inline const struct service_section *service_settings(const struct service *s)
+{
+    return s->base.unit->service;
+}
+static inline const struct command_list *service_commands(const struct service *s, enum service_command slot)
+{
+    return &service_settings(s)->commands[slot];
+}
+static inline const char *service_name(const struct service *s)
+{
+    return s->base.unit->name;
+}
+
+/* manager_post() for this service. */
+void service_post(struct service *s, enum service_event event);
+/* Moves; see the matrix. Called by the manager's settle loop only. */
+void service_fire(struct service *s, enum service_event event);
+void service_arm_timeout(struct service *s);
+/* Queues ExecReload=; -EINVAL when it has none, -EAGAIN when it is not running. */
+MUST_CHECK int service_reload(struct service *s);
+/* Looks whether the last process has gone, and posts EMPTY. */
+void service_check_empty(struct service *s);
+/* The first failure of a run counts; later ones are consequences. */
+void service_set_result(struct service *s, enum unit_result result, int failure_code);
+bool service_is_native_socket_target(const struct service *s);
+
+/* ---- supervisor/service_exec.c ---- */
+/* Starts one command as main (ExecStart= but for forking) or control process. When it cannot be started, that is logged
+ * and recorded as if the process had exited with the status of the step that failed; the caller posts the exit. */
+MUST_CHECK int service_spawn(struct service *s, enum service_command slot, const struct command *command,
+                             struct process *process);
+/* Forgets a process: descriptor, registration, report. */
+void process_release(struct service *s, struct process *process);
+/* Signals through the pidfd. */
+int process_signal(const struct process *process, int signal);
+/* PIDFile= or what is left in the unit (Type=forking). 1: found, 0: not yet, -errno: it cannot be used. */
+int service_find_main(struct service *s);
+int service_watch_pid_file(struct service *s);
+void service_unwatch_pid_file(struct service *s);
+
+/* ---- supervisor/actions.c ---- */
+typedef void service_action(struct service *s, enum service_state from);
+service_action act_control_first, act_start_main, act_end, act_restart_due, act_control_exit, act_timeout,
+    act_terminate, act_execed, act_main_exit, act_find_main, act_empty, act_running, act_exited, act_kill,
+    act_auto_restart;
+/* The start or reload sequence is through, or the main process has gone: posts where that leaves the service. */
+void service_settle_up(struct service *s);
+/* A run begins: leaf, mark, invocation id, results; posts the first phase. 0 or -errno. */
+MUST_CHECK int service_begin(struct service *s);
+/* ---- supervisor/actions_end.c ---- */
+/* STOP_SIGTERM, STOP_SIGKILL: once main and control process are gone, posts what follows. */
+void service_after_signal(struct service *s);
+/* ExecStopPost= is through, or there is none: the rest of the unit follows, or the end. */
+void service_after_stop_post(struct service *s);
+/* Posts the end of the run: DEAD, FAILED or AUTO_RESTART. */
+void service_post_end(struct service *s);
+/* Posts what stopping means in the state it is in. */
+void service_begin_stop(struct service *s);

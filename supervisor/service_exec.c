@@ -1,0 +1,374 @@
+/* Starting a service's commands and following the processes that come of it. */
+#include "supervisor/service.h"
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "supervisor/logs.h"
+#include "supervisor/manager.h"
+#include "supervisor/socket.h"
+#include "supervisor/spawn.h"
+#include "trace/memsnap.h"
+#include "trace/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- processes ---- */
+
+int process_signal(const struct process *process, int signal)
+{
+    if (process->pid <= 0 || !fd_is_open(&process->pidfd)) return -ESRCH;
+    return syscall(SYS_pidfd_send_signal, process->pidfd.n, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+void process_release(struct service *s, struct process *process)
+{
+    struct manager *m = s->base.manager;
+    if (process->spawn) spawn_forget(process->spawn);
+    process->spawn = NULL;
+    if (process->pid > 0) reaper_remove(m->reaper, process->pid);
+    loop_io_remove(m->loop, &process->io);
+    fd_close(&process->pidfd);
+    process->pid = 0;
+}
+
+/* An exit was collected: the report of the start, if it is still to come, is there now (K82). */
+static void process_ended(struct service *s, struct process *process, const struct child_exit *exit,
+                          struct child_exit *ret_exit)
+{
+    struct manager *m = s->base.manager;
+    if (process->spawn) spawn_drain(process->spawn);
+    process->spawn = NULL;
+    procs_remove(m->procs, &s->procs, exit->pid);
+    *ret_exit = *exit;
+    process_release(s, process);
+}
+
+static void on_main_exit(const struct child_exit *exit, void *userdata)
+{
+    struct service *s = userdata;
+    process_ended(s, &s->main, exit, &s->main_exit);
+    s->main_ended = true;
+    manager_post(s->base.manager, s, SERVICE_EVENT_MAIN_EXIT);
+}
+
+static void on_control_exit(const struct child_exit *exit, void *userdata)
+{
+    struct service *s = userdata;
+    process_ended(s, &s->control, exit, &s->control_exit);
+    manager_post(s->base.manager, s, SERVICE_EVENT_CONTROL_EXIT);
+}
+
+/* ---- the report of a start ---- */
+
+static void describe_failure(const struct process *process, enum service_command slot, const struct exec_failure *f,
+                             char *buffer, size_t size)
+{
+    const struct command *c = process->command;
+    const char *separator = f->subject[0] ? ": " : "";
+    (void)snprintf(buffer, size, "%s=%s (%s:%u): %s%s%s: %s", service_command_name(slot), c->program,
+                   c->origin.file ? c->origin.file : "-", c->origin.line, exec_stage_words(f->stage), separator,
+                   f->subject, strerror(f->error)); /* cut when it is long: the log line says enough */
+}
+
+static void trace_invoke(struct service *s, const struct process *process, const char *error)
+{
+    struct manager *m = s->base.manager;
+    if (!m->trace) return;
+    size_t length = 0;
+    const char *stem = unit_name_stem(service_name(s), &length);
+    char phase[NAME_MAX + 16];
+    (void)snprintf(phase, sizeof phase, "%.*s_invoke", (int)length, stem); /* fits: a unit name is at most 255 bytes */
+    if (error)
+        TRACE(m->trace, phase, TRACE_ERROR, process->since, TF_STR("unit", service_name(s)), TF_STR("err", error));
+    else
+        TRACE(m->trace, phase, TRACE_OK, process->since, TF_STR("unit", service_name(s)), TF_INT("pid", process->pid));
+}
+
+static void report_failure(struct service *s, struct process *process, enum service_command slot,
+                           const struct exec_failure *failure)
+{
+    char text[1024];
+    describe_failure(process, slot, failure, text, sizeof text);
+    s->exec_failed = true;
+    bool ignored = process->command->flags & COMMAND_IGNORE_FAILURE;
+    log_at(ignored ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "unit %s: failed to start: %s%s", service_name(s), text,
+           ignored ? " (ignored)" : "");
+    TRACE(s->base.manager->trace, "start_failed", TRACE_ERROR, process->since, TF_STR("unit", service_name(s)),
+          TF_STR("err", text));
+    if (slot == SERVICE_EXEC_START) trace_invoke(s, process, text);
+}
+
+static void on_main_spawned(const struct exec_failure *failure, void *userdata)
+{
+    struct service *s = userdata;
+    s->main.spawn = NULL;
+    if (failure->stage != EXEC_STAGE_NONE) { /* its exit with the status of that step follows */
+        report_failure(s, &s->main, SERVICE_EXEC_START, failure);
+        return;
+    }
+    trace_invoke(s, &s->main, NULL);
+    manager_label_snapshot(s->base.manager, service_name(s));
+    manager_post(s->base.manager, s, SERVICE_EVENT_EXECED);
+}
+
+static void on_control_spawned(const struct exec_failure *failure, void *userdata)
+{
+    struct service *s = userdata;
+    s->control.spawn = NULL;
+    if (failure->stage != EXEC_STAGE_NONE)
+        report_failure(s, &s->control, s->slot, failure);
+    else if (s->slot == SERVICE_EXEC_START)
+        trace_invoke(s, &s->control, NULL);
+}
+
+/* ---- starting ---- */
+
+static int add_variables(const struct service *s, enum service_command slot, struct strlist *out)
+{
+    char text[64];
+    (void)snprintf(text, sizeof text, "INVOCATION_ID=%s", s->invocation_id); /* fits: 32 digits */
+    int r = strlist_add(out, text);
+    if (r == 0 && s->main.pid > 0) {
+        (void)snprintf(text, sizeof text, "MAINPID=%d", (int)s->main.pid); /* fits */
+        r = strlist_add(out, text);
+    }
+    if (slot != SERVICE_EXEC_STOP && slot != SERVICE_EXEC_STOP_POST) return r;
+    (void)snprintf(text, sizeof text, "SERVICE_RESULT=%s", unit_result_name(s->base.result)); /* fits */
+    if (r == 0) r = strlist_add(out, text);
+    if (r < 0 || !s->main_ended) return r;
+    const struct child_exit *e = &s->main_exit;
+    r = strlist_add(out, e->code == CLD_EXITED   ? "EXIT_CODE=exited"
+                         : e->code == CLD_DUMPED ? "EXIT_CODE=dumped"
+                                                 : "EXIT_CODE=killed");
+    if (e->code == CLD_EXITED)
+        (void)snprintf(text, sizeof text, "EXIT_STATUS=%d", e->status); /* fits */
+    else
+        (void)snprintf(text, sizeof text, "EXIT_STATUS=%s", signal_name(e->status) + strlen("SIG")); /* fits */
+    return r < 0 ? r : strlist_add(out, text);
+}
+
+static int open_streams(struct service *s, struct fd *ret_stdout, struct fd *ret_stderr)
+{
+    const struct exec_section *exec = s->base.unit->exec;
+    struct logs *logs = s->base.manager->logs;
+    size_t length = 0;
+    const char *label = unit_name_stem(service_name(s), &length);
+    if (exec->syslog_identifier) label = exec->syslog_identifier, length = strlen(label);
+    int r = 0;
+    if (exec->streams[1].kind == STD_LOG) r = logs_open_stream(logs, label, length, 1, ret_stdout);
+    if (r == 0 && exec->streams[2].kind == STD_LOG) r = logs_open_stream(logs, label, length, 2, ret_stderr);
+    return r;
+}
+
+static int start_process(struct service *s, enum service_command slot, struct process *process,
+                         struct exec_request *request, struct exec_failure *failure)
+{
+    struct manager *m = s->base.manager;
+    bool is_main = process == &s->main;
+    AUTO_FD struct fd out = FD_NONE, err = FD_NONE;
+    AUTO(exec_plan_free) struct exec_plan *plan = NULL;
+    int r = open_streams(s, &out, &err);
+    if (r < 0) {
+        *failure = (struct exec_failure){ .stage = EXEC_STAGE_FDS, .error = -r, .subject = "log pipe" };
+        return r;
+    }
+    request->stdout_fd = fd_is_open(&out) ? out.n : -1;
+    request->stderr_fd = fd_is_open(&err) ? err.n : -1;
+    r = exec_plan_new(request, &plan, failure);
+    if (r < 0) return r;
+    const struct strlist *unset = exec_plan_unset_variables(plan);
+    for (size_t i = 0; unset && i < unset->count; i++)
+        log_debug("unit %s: %s=: variable %s is not set", service_name(s), service_command_name(slot), unset->items[i]);
+    const struct exec_plan *kept = plan; /* alive until the report of the start */
+    struct spawn_result result = { .pidfd = FD_NONE };
+    r = spawn_start(m->spawner, TAKE(plan), s->procs.leaf, is_main ? on_main_spawned : on_control_spawned, s, &result,
+                    failure);
+    if (r < 0) return r;
+    process->pid = result.pid;
+    process->pidfd = fd_take(&result.pidfd);
+    process->spawn = result.spawn;
+    if (m->trace) manager_trace_spawn(m, service_name(s), kept, result.pid);
+    procs_add(m->procs, &s->procs, result.pid, result.in_leaf);
+    r = reaper_add(m->reaper, result.pid, is_main ? on_main_exit : on_control_exit, s);
+    if (r >= 0) return 0;
+    /* Without a registration its exit would never be told: it must not live. */
+    *failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
+    (void)process_signal(process, SIGKILL); /* ESRCH: it has gone already */
+    process_release(s, process);
+    return r;
+}
+
+int service_spawn(struct service *s, enum service_command slot, const struct command *command, struct process *process)
+{
+    struct manager *m = s->base.manager;
+    bool is_start = slot == SERVICE_EXEC_START, is_main = process == &s->main;
+    AUTO_STRLIST struct strlist variables = STRLIST_EMPTY;
+    struct passed_fds passed = { 0 };
+    struct exec_failure failure = { .stage = EXEC_STAGE_NONE };
+    struct child_exit *exit = is_main ? &s->main_exit : &s->control_exit;
+
+    process->command = command;
+    process->since = loop_now(m->loop);
+    s->exec_failed = false;
+    int r = add_variables(s, slot, &variables);
+    if (r == 0 && is_start) r = sockets_collect(s, &passed);
+    if (r < 0) {
+        failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
+    } else {
+        struct exec_request request = {
+            .unit = s->base.unit,
+            .command = command,
+            .environ = m->options.environ,
+            .variables = &variables,
+            .userdb = m->userdb,
+            .listen_fds = passed.fds.items,
+            .listen_names = passed.names.items,
+            .n_listen_fds = passed.fds.count,
+            .mark = s->procs.mark,
+            .slots = spawner_slots(m->spawner),
+            .inherited_nofile_soft = m->boot.nofile.rlim_cur,
+            .is_root = m->uid == 0,
+            .make_directories = slot <= SERVICE_EXEC_START,
+            .own_uid = m->uid,
+            .own_gid = m->gid,
+        };
+        r = start_process(s, slot, process, &request, &failure);
+    }
+    passed_fds_done(&passed);
+    manager_report_userdb(m);
+    if (r == 0) return 0;
+    report_failure(s, process, slot, &failure);
+    *exit = (struct child_exit){ .code = CLD_EXITED, .status = exec_stage_exit_code(failure.stage) };
+    if (is_main) s->main_ended = true;
+    return r;
+}
+
+/* ---- Type=forking: which process is the main one ---- */
+
+struct only_process {
+    pid_t pid;
+    unsigned count;
+};
+
+static int count_process(pid_t pid, void *userdata)
+{
+    struct only_process *only = userdata;
+    only->pid = pid;
+    return ++only->count > 1;
+}
+
+static void on_adopted_gone(int fd, uint32_t events, void *userdata)
+{
+    struct service *s = userdata;
+    (void)fd;
+    (void)events;
+    pid_t pid = s->main.pid;
+    manager_collect_children(s->base.manager); /* were it our child, this tells its status */
+    if (pid <= 0 || s->main.pid != pid) return;
+    struct child_exit exit = { .pid = pid, .code = CLD_EXITED, .status = 0 };
+    on_main_exit(&exit, s);
+}
+
+static int adopt_main(struct service *s, pid_t pid)
+{
+    struct manager *m = s->base.manager;
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0) return errno == ESRCH ? 0 : -errno;
+    s->main.pidfd = fd_own(fd);
+    s->main.pid = pid;
+    s->main.since = loop_now(m->loop);
+    s->main.command = &s->base.unit->service->commands[SERVICE_EXEC_START].items[0];
+    s->main_known = true;
+    /* Its parent may be another process of the unit: then only the pidfd tells of its end. */
+    int r = loop_io_add(m->loop, fd, EPOLLIN, LOOP_LATE, on_adopted_gone, s, &s->main.io);
+    if (r == 0) r = reaper_add(m->reaper, pid, on_main_exit, s);
+    if (r >= 0) return 1;
+    process_release(s, &s->main);
+    s->main_known = false;
+    return r;
+}
+
+int service_find_main(struct service *s)
+{
+    struct manager *m = s->base.manager;
+    const char *path = s->base.unit->service->pid_file;
+    if (!path) {
+        struct only_process only = { 0 };
+        int r = procs_each(m->procs, &s->procs, count_process, &only);
+        if (r < 0 || only.count != 1) return 0;
+        return adopt_main(s, only.pid);
+    }
+    char *data = NULL;
+    size_t size = 0;
+    uint32_t pid;
+    int r = file_read(AT_FDCWD, path, 64, &data, &size);
+    if (r == -ENOENT) return 0;
+    if (r < 0) return r;
+    data[strcspn(data, " \t\r\n")] = '\0';
+    r = parse_u32(data, 1, INT32_MAX, &pid);
+    free(data);
+    if (r < 0) return 0; /* not written to its end yet */
+    r = procs_contains(m->procs, &s->procs, (pid_t)pid);
+    if (r < 0) return r;
+    if (r == 0) return 0; /* left by a dead daemon (K78): the one that starts will replace it */
+    return adopt_main(s, (pid_t)pid);
+}
+
+static void on_pid_file(int fd, uint32_t events, void *userdata)
+{
+    struct service *s = userdata;
+    char buffer[4096];
+    (void)events;
+    while (read(fd, buffer, sizeof buffer) > 0) continue; /* which name it was does not matter: the file is read */
+    manager_post(s->base.manager, s, SERVICE_EVENT_PID_FILE);
+}
+
+/* Watches the directory of the file, or its nearest parent that exists: a watch descriptor, or -errno. */
+static int watch_nearest(int inotify, const char *path)
+{
+    char directory[PATH_MAX];
+    if (strlen(path) >= sizeof directory) return -ENAMETOOLONG;
+    memcpy(directory, path, strlen(path) + 1);
+    for (;;) {
+        char *slash = strrchr(directory, '/');
+        if (!slash) return -EINVAL;
+        slash[slash == directory ? 1 : 0] = '\0';
+        int wd =
+            inotify_add_watch(inotify, directory, IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MODIFY | IN_ONLYDIR);
+        if (wd >= 0) return wd;
+        if (errno != ENOENT || slash == directory) return -errno;
+    }
+}
+
+int service_watch_pid_file(struct service *s)
+{
+    struct manager *m = s->base.manager;
+    if (!fd_is_open(&s->pid_file_watch)) {
+        s->pid_file_watch = fd_own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+        if (!fd_is_open(&s->pid_file_watch)) return -errno;
+        s->pid_file_wd = -1;
+        int r = loop_io_add(m->loop, s->pid_file_watch.n, EPOLLIN, LOOP_NORMAL, on_pid_file, s, &s->pid_file_io);
+        if (r < 0) return r;
+    }
+    int wd = watch_nearest(s->pid_file_watch.n, s->base.unit->service->pid_file);
+    if (wd < 0) return wd;
+    if (wd == s->pid_file_wd) return 0;
+    s->pid_file_wd = wd;
+    manager_post(m, s, SERVICE_EVENT_PID_FILE); /* it may have been written between the look and the watch */
+    return 0;
+}
+
+void service_unwatch_pid_file(struct service *s)
+{
+    loop_io_remove(s->base.manager->loop, &s->pid_file_io);
+    fd_close(&s->pid_file_watch);
+}

@@ -1,0 +1,46 @@
+/* supervisor/service_states.h - states and events of a service, and the matrix of moves between them.
+ *
+ * States are systemd's SubState words. Two kinds of events: what was observed (MAIN_EXIT, CONTROL_EXIT, EXECED, EMPTY,
+ * TIMEOUT, PID_FILE), which an action judges without moving, and GO_..., by which an action says what comes next; the
+ * matrix (service_fsm.def) says which of them are legal where. A pair without a row is ignored, by name, in the debug
+ * log. Source: systemd.service(5); the states of systemd's service.c as shown by SubState=. */
+#pragma once
+#include "base/attr.h"
+#include "supervisor/unit_type.h"
+
+/* clang-format off */
+#define SERVICE_STATES(X) /* state, ActiveState, SubState, which timeout bounds it */ \
+    X(DEAD,          INACTIVE,     "dead",          NONE)  X(CONDITION,     ACTIVATING,   "condition",     START) \
+    X(START_PRE,     ACTIVATING,   "start-pre",     START) X(START,         ACTIVATING,   "start",         START) \
+    X(START_POST,    ACTIVATING,   "start-post",    START) X(RUNNING,       ACTIVE,       "running",       NONE)  \
+    X(EXITED,        ACTIVE,       "exited",        NONE)  X(RELOAD,        RELOADING,    "reload",        START) \
+    X(STOP,          DEACTIVATING, "stop",          STOP)  X(STOP_SIGTERM,  DEACTIVATING, "stop-sigterm",  STOP)  \
+    X(STOP_SIGKILL,  DEACTIVATING, "stop-sigkill",  STOP)  X(STOP_POST,     DEACTIVATING, "stop-post",     STOP)  \
+    X(FINAL_SIGTERM, DEACTIVATING, "final-sigterm", STOP)  X(FINAL_SIGKILL, DEACTIVATING, "final-sigkill", STOP)  \
+    X(FAILED,        FAILED,       "failed",        NONE)  X(AUTO_RESTART,  ACTIVATING,   "auto-restart",  RESTART)
+
+#define SERVICE_EVENTS(X) \
+    X(EXECED) X(MAIN_EXIT) X(CONTROL_EXIT) X(EMPTY) X(TIMEOUT) X(PID_FILE) X(RELOAD)                           \
+    X(GO_CONDITION) X(GO_START_PRE) X(GO_START) X(GO_START_POST) X(GO_RUNNING) X(GO_EXITED) X(GO_STOP)         \
+    X(GO_STOP_SIGTERM) X(GO_STOP_SIGKILL) X(GO_STOP_POST) X(GO_FINAL_SIGTERM) X(GO_FINAL_SIGKILL) X(GO_DEAD)   \
+    X(GO_FAILED) X(GO_AUTO_RESTART)
+/* clang-format on */
+
+enum service_state {
+#define X(state, active, sub, timeout) SERVICE_STATE_##state,
+    SERVICE_STATES(X)
+#undef X
+        SERVICE_STATE_COUNT
+};
+enum service_event {
+#define X(event) SERVICE_EVENT_##event,
+    SERVICE_EVENTS(X)
+#undef X
+        SERVICE_EVENT_COUNT
+};
+enum service_timeout { SERVICE_TIMEOUT_NONE, SERVICE_TIMEOUT_START, SERVICE_TIMEOUT_STOP, SERVICE_TIMEOUT_RESTART };
+
+const char *service_state_name(enum service_state state); /* "start-pre" */
+const char *service_event_name(enum service_event event); /* "GO_START" */
+enum active_state service_state_active(enum service_state state);
+enum service_timeout service_state_timeout(enum service_state state);

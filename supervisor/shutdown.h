@@ -1,0 +1,30 @@
+/* supervisor/shutdown.h - the ordered stop, its bound, and the exit status of the container.
+ *
+ * Stop jobs run in reverse order of start. At three quarters of the bound every unit not yet signalled gets its signal,
+ * order or not; at the bound the rest is killed; a little later PID 1 leaves whatever is left (K24). Unread log is
+ * drained within the bound. Source: SEED.md D2, D11, S60-S62. */
+#pragma once
+#include "base/attr.h"
+#include "base/loop.h"
+struct manager;
+struct runtime;
+
+struct shutdown {
+    bool begun, bound_passed, finished;
+    bool decided; /* exit_code holds a deciding failure's */
+    int exit_code;
+    unsigned force_killed; /* units that had to be killed */
+    bool swept;            /* units are down, the rest was killed */
+    usec_t since, down_at;
+    struct loop_deadline near_bound, bound, give_up, flush;
+};
+
+/* Begins the stop; `why` goes to the log when not NULL. A second call does nothing (K21). */
+void shutdown_begin(struct manager *manager, const char *why);
+/* The first deciding failure wins; 0 counts as 1 (D2). */
+void shutdown_decide(struct manager *manager, int exit_code);
+/* A unit did not leave on its signal and was killed. */
+void shutdown_count_forced(struct runtime *rt, bool bound);
+/* After each round: begins the stop when nothing is left to do (D5), finishes it when everything is down. */
+void shutdown_check(struct manager *manager);
+int shutdown_exit_code(const struct manager *manager);

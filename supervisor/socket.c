@@ -1,0 +1,435 @@
+#include "supervisor/socket.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/timespan.h"
+#include "socketact/listener.h"
+#include "socketact/proxy.h"
+#include "supervisor/condition.h"
+#include "supervisor/handlers.h"
+#include "supervisor/manager.h"
+#include "supervisor/restart.h"
+#include "supervisor/service.h"
+#include "supervisor/unit_type.h"
+#include "trace/trace.h"
+#include "userdb/userdb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum socket_state { SOCKET_DEAD, SOCKET_LISTENING, SOCKET_RUNNING, SOCKET_FAILED };
+
+struct socket;
+struct socket_listener {
+    struct listener *listener;
+    loop_io io;
+    struct socket *socket;
+};
+struct socket {
+    struct runtime base;
+    enum socket_state state;
+    struct service *service; /* NULL until the start found it */
+    struct socket_listener *listeners;
+    uint32_t n_listeners;
+    struct proxy *proxy;
+    struct loop_deadline pause; /* accepting goes on after a lack of descriptors */
+    usec_t trigger_begin;
+    uint32_t trigger_count;
+    bool connected_once;
+};
+
+/* Accepting is tried again this long after descriptors ran out. */
+#define ACCEPT_PAUSE (100 * USEC_PER_MSEC)
+
+static struct socket *socket_of(struct runtime *rt)
+{
+    return (struct socket *)rt;
+}
+
+static const struct socket_section *settings_of(const struct socket *s)
+{
+    return s->base.unit->socket;
+}
+
+static const char *socket_name(const struct socket *s)
+{
+    return s->base.unit->name;
+}
+
+static const char *socket_state_name(enum socket_state state)
+{
+    static const char *const names[] = { [SOCKET_DEAD] = "dead",
+                                         [SOCKET_LISTENING] = "listening",
+                                         [SOCKET_RUNNING] = "running",
+                                         [SOCKET_FAILED] = "failed" };
+    return names[state];
+}
+
+static bool is_native(const struct socket *s)
+{
+    return settings_of(s)->activation_mode == ACTIVATION_NATIVE;
+}
+
+static void set_state(struct socket *s, enum socket_state to)
+{
+    static const uint8_t active[] = { [SOCKET_DEAD] = ACTIVE_STATE_INACTIVE,
+                                      [SOCKET_LISTENING] = ACTIVE_STATE_ACTIVE,
+                                      [SOCKET_RUNNING] = ACTIVE_STATE_ACTIVE,
+                                      [SOCKET_FAILED] = ACTIVE_STATE_FAILED };
+    enum socket_state from = s->state;
+    if (from == to) return;
+    s->state = to;
+    runtime_set_active(&s->base, active[to], socket_state_name(from), socket_state_name(to));
+}
+
+/* ---- listeners ---- */
+
+static void stop_waiting(struct socket *s)
+{
+    for (uint32_t i = 0; i < s->n_listeners; i++) loop_io_remove(s->base.manager->loop, &s->listeners[i].io);
+    loop_deadline_clear(s->base.manager->loop, &s->pause);
+}
+
+static void close_listeners(struct socket *s, bool remove_nodes)
+{
+    stop_waiting(s);
+    for (uint32_t i = 0; i < s->n_listeners; i++) listener_free(s->listeners[i].listener, remove_nodes);
+    free(s->listeners);
+    s->listeners = NULL;
+    s->n_listeners = 0;
+    proxy_free(s->proxy);
+    s->proxy = NULL;
+}
+
+static void socket_fail(struct socket *s, enum unit_result result, const char *why)
+{
+    log_error("socket %s: failed: %s; closing the listener", socket_name(s), why);
+    TRACE(s->base.manager->trace, "socket_failed", TRACE_ERROR, 0, TF_STR("unit", socket_name(s)),
+          TF_STR("reason", why));
+    s->base.result = (uint8_t)result;
+    close_listeners(s, true);
+    set_state(s, SOCKET_FAILED);
+    unit_failed_for_good(&s->base, 1);
+}
+
+/* false: the limit is used up and the socket has failed. */
+static bool take_trigger(struct socket *s)
+{
+    const struct socket_section *settings = settings_of(s);
+    if (start_limit_take(&s->trigger_begin, &s->trigger_count, loop_now(s->base.manager->loop),
+                         settings->trigger_limit_interval, settings->trigger_limit_burst))
+        return true;
+    char why[128], span[TIMESPAN_TEXT_MAX];
+    (void)snprintf(why, sizeof why, "trigger limit hit (%u activations within %s)", settings->trigger_limit_burst,
+                   timespan_format(settings->trigger_limit_interval, 1, span)); /* fits */
+    socket_fail(s, RESULT_TRIGGER_LIMIT_HIT, why);
+    return false;
+}
+
+static void trigger(struct socket *s)
+{
+    struct manager *m = s->base.manager;
+    if (m->shutdown.begun || !take_trigger(s)) return;
+    if (!s->connected_once) TRACE(m->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
+    s->connected_once = true;
+    TRACE(m->trace, "triggered", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
+          TF_STR("service", service_name(s->service)));
+    log_debug("socket %s: a connection starts %s", socket_name(s), service_name(s->service));
+    if (is_native(s)) stop_waiting(s);
+    set_state(s, SOCKET_RUNNING);
+    if (jobs_start(m, &s->service->base) < 0) socket_fail(s, RESULT_RESOURCES, "out of memory");
+}
+
+static void on_proxy_waiting(void *userdata)
+{
+    struct socket *s = userdata;
+    const struct runtime *rt = &s->service->base;
+    if (!runtime_is_down(rt) || rt->job.type == JOB_START) return; /* on its way already */
+    trigger(s);
+}
+
+static void on_proxy_done(const char *from, const char *to, int error, void *userdata)
+{
+    struct socket *s = userdata;
+    if (error == 0)
+        log_debug("socket %s proxy %s -> %s done", socket_name(s), from, to);
+    else
+        log_info("socket %s proxy %s -> %s error: %s", socket_name(s), from, to, strerror(error));
+}
+
+static const struct proxy_hooks hooks = { .on_waiting = on_proxy_waiting, .on_done = on_proxy_done };
+
+static void wait_for_connection(struct socket *s);
+
+static void on_pause_over(void *userdata)
+{
+    struct socket *s = userdata;
+    wait_for_connection(s);
+}
+
+static void on_connection(int fd, uint32_t events, void *userdata)
+{
+    struct socket_listener *l = userdata;
+    struct socket *s = l->socket;
+    (void)events;
+    if (is_native(s)) {
+        trigger(s);
+        return;
+    }
+    int r = proxy_accept(s->proxy, fd);
+    if (r >= 0) {
+        if (r > 0 && !s->connected_once) {
+            TRACE(s->base.manager->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
+            s->connected_once = true;
+        }
+        return;
+    }
+    log_error("socket %s accept: %s", socket_name(s), strerror(-r));
+    stop_waiting(s);
+    struct loop *loop = s->base.manager->loop;
+    if (loop_deadline_set(loop, &s->pause, usec_add(loop_now(loop), ACCEPT_PAUSE), on_pause_over, s) < 0)
+        socket_fail(s, RESULT_RESOURCES, "out of memory");
+}
+
+static void wait_for_connection(struct socket *s)
+{
+    for (uint32_t i = 0; i < s->n_listeners; i++) {
+        struct socket_listener *l = &s->listeners[i];
+        if (l->io != LOOP_IO_NONE) continue;
+        int r = loop_io_add(s->base.manager->loop, listener_fd(l->listener), EPOLLIN, LOOP_NORMAL, on_connection, l,
+                            &l->io);
+        if (r < 0) {
+            socket_fail(s, RESULT_RESOURCES, strerror(-r));
+            return;
+        }
+    }
+}
+
+/* ---- starting ---- */
+
+static int resolve_owner(struct socket *s, struct listener_options *options, const char **ret_step)
+{
+    const struct socket_section *settings = settings_of(s);
+    struct userdb *db = s->base.manager->userdb;
+    options->uid = (uid_t)-1;
+    options->gid = (gid_t)-1;
+    if (settings->socket_user) {
+        AUTO_USER_IDENTITY struct user_identity identity = USER_IDENTITY_EMPTY;
+        int r = userdb_lookup_user(db, settings->socket_user, &identity);
+        *ret_step = "SocketUser=";
+        if (r < 0) return r;
+        options->uid = identity.uid;
+        options->gid = identity.gid;
+    }
+    if (settings->socket_group) {
+        *ret_step = "SocketGroup=";
+        return userdb_lookup_group(db, settings->socket_group, &options->gid);
+    }
+    return 0;
+}
+
+static void bind_failed(struct socket *s, const struct socket_listen *listen, const char *step, int error)
+{
+    const char *text = error == ESRCH ? "no such user or group" : strerror(error);
+    log_error("socket %s: bind failed: %s: %s: %s (%s:%u)", socket_name(s), listen->text, step, text,
+              listen->origin.file ? listen->origin.file : "-", listen->origin.line);
+    char err[256];
+    (void)snprintf(err, sizeof err, "%s: %s", step, text); /* cut when it is long */
+    TRACE(s->base.manager->trace, "bind_failed", TRACE_ERROR, 0, TF_STR("unit", socket_name(s)), TF_STR("err", err));
+    s->base.result = RESULT_RESOURCES;
+    close_listeners(s, true);
+}
+
+static int open_listeners(struct socket *s)
+{
+    const struct socket_section *settings = settings_of(s);
+    struct manager *m = s->base.manager;
+    const char *step = "";
+    struct listener_options options = { .socket_mode = settings->socket_mode,
+                                        .directory_mode = settings->directory_mode,
+                                        .backlog = settings->backlog };
+    int r = resolve_owner(s, &options, &step);
+    if (r < 0) {
+        bind_failed(s, &settings->listens.items[0], step, -r);
+        return r;
+    }
+    s->listeners = calloc(settings->listens.count, sizeof *s->listeners);
+    if (!s->listeners) return -ENOMEM;
+    for (uint32_t i = 0; i < settings->listens.count; i++) {
+        struct socket_listener *l = &s->listeners[i];
+        r = listener_open(&settings->listens.items[i], &options, &l->listener, &step);
+        if (r < 0) {
+            bind_failed(s, &settings->listens.items[i], step, -r);
+            return r;
+        }
+        l->socket = s;
+        s->n_listeners++;
+        const char *mode = is_native(s) ? "native" : "proxy";
+        log_info("socket %s: bound %s/%s -> %s (mode=%s)", socket_name(s), listener_network(l->listener),
+                 listener_address(l->listener), service_name(s->service), mode);
+        TRACE(m->trace, "bound", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
+              TF_STR("network", listener_network(l->listener)), TF_STR("address", listener_address(l->listener)),
+              TF_STR("mode", mode));
+    }
+    return 0;
+}
+
+/* A socket whose service would be skipped is skipped itself (S59): nobody should connect and wait for ever. */
+static bool service_is_skipped(struct socket *s)
+{
+    struct manager *m = s->base.manager;
+    AUTO_STR struct str reason = STR_EMPTY;
+    bool is_assert = false;
+    struct condition_context context = { .environ = m->options.environ, .uid = m->uid };
+    if (conditions_hold(s->service->base.unit, &context, &reason, &is_assert) != 0 || is_assert) return false;
+    log_info("unit %s: skipped (service %s skipped)", socket_name(s), service_name(s->service));
+    TRACE(m->trace, "skipped", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("reason", str_text(&reason)));
+    s->base.skipped = true;
+    return true;
+}
+
+static int socket_start(struct runtime *rt)
+{
+    struct socket *s = socket_of(rt);
+    struct manager *m = rt->manager;
+    const char *service = unit_socket_service(rt->unit);
+    const struct unit *unit = service ? unit_set_find(m->set, service) : NULL;
+    if (!unit || unit->kind != UNIT_KIND_SERVICE) {
+        log_error("socket %s: unknown service %s", socket_name(s), service ? service : "?");
+        return -ENOENT;
+    }
+    s->service = service_of(manager_unit(m, unit->id));
+    if (service_is_skipped(s)) {
+        set_state(s, SOCKET_LISTENING); /* up for whoever waits for it, and down again: nothing is bound */
+        set_state(s, SOCKET_DEAD);
+        return 0;
+    }
+    int r = open_listeners(s);
+    if (r == 0 && !is_native(s)) r = proxy_new(m->loop, settings_of(s)->proxy_target, &hooks, s, &s->proxy);
+    if (r < 0) {
+        close_listeners(s, true);
+        return r;
+    }
+    bool service_up = s->service->base.active == ACTIVE_STATE_ACTIVE;
+    s->trigger_count = 0;
+    set_state(s, service_up && is_native(s) ? SOCKET_RUNNING : SOCKET_LISTENING);
+    if (s->proxy) proxy_set_ready(s->proxy, service_up);
+    if (s->state == SOCKET_LISTENING) wait_for_connection(s);
+    return 0;
+}
+
+static void socket_failed(struct runtime *rt)
+{
+    set_state(socket_of(rt), SOCKET_FAILED);
+}
+
+static void socket_stop(struct runtime *rt)
+{
+    struct socket *s = socket_of(rt);
+    close_listeners(s, settings_of(s)->remove_on_stop);
+    set_state(s, SOCKET_DEAD);
+}
+
+static void socket_done(struct runtime *rt)
+{
+    close_listeners(socket_of(rt), false);
+}
+
+static const char *socket_sub(const struct runtime *rt)
+{
+    return socket_state_name(((const struct socket *)rt)->state);
+}
+
+const struct unit_type socket_type = {
+    .size = sizeof(struct socket),
+    .done = socket_done,
+    .start = socket_start,
+    .stop = socket_stop,
+    .failed = socket_failed,
+    .sub_state = socket_sub,
+};
+
+/* ---- what happens to the service ---- */
+
+void passed_fds_done(struct passed_fds *passed)
+{
+    vec_done(&passed->fds);
+    vec_done(&passed->names);
+}
+
+int sockets_collect(struct service *service, struct passed_fds *ret)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
+        const char *name = settings_of(s)->file_descriptor_name;
+        if (!name) name = socket_name(s);
+        if (strchr(name, ':')) name = "unknown"; /* a colon would end the name within LISTEN_FDNAMES (K56) */
+        for (uint32_t k = 0; is_native(s) && k < s->n_listeners; k++) {
+            int r = vec_push(&ret->fds, listener_fd(s->listeners[k].listener));
+            if (r == 0) r = vec_push(&ret->names, name);
+            if (r < 0) return r;
+        }
+    }
+    return 0;
+}
+
+void sockets_service_starting(struct service *service)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
+        if (s->state != SOCKET_LISTENING) continue;
+        if (is_native(s)) {
+            stop_waiting(s);
+            set_state(s, SOCKET_RUNNING);
+        }
+    }
+}
+
+void sockets_service_ready(struct service *service)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
+        if (s->proxy) proxy_set_ready(s->proxy, true);
+    }
+}
+
+static void service_down(struct socket *s, struct service *service, const char *why)
+{
+    struct manager *m = s->base.manager;
+    bool listening = s->state == SOCKET_LISTENING || s->state == SOCKET_RUNNING;
+    if (!listening || m->shutdown.begun) return;
+    if (s->proxy) {
+        proxy_set_ready(s->proxy, false);
+        proxy_drop_waiting(s->proxy);
+    }
+    if (why) {
+        socket_fail(s, RESULT_SERVICE_START_LIMIT_HIT, why);
+        return;
+    }
+    if (service->base.skipped) {
+        log_info("socket %s: service %s skipped; closing the listener", socket_name(s), service_name(service));
+        close_listeners(s, true);
+        set_state(s, SOCKET_DEAD);
+        return;
+    }
+    if (s->state != SOCKET_RUNNING) return;
+    log_info("socket %s: %s stopped; listening again", socket_name(s), service_name(service));
+    TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));
+    set_state(s, SOCKET_LISTENING);
+    wait_for_connection(s);
+}
+
+void sockets_service_down(struct service *service, const char *why)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) service_down(socket_of(manager_unit(m, span.ids[i])), service, why);
+}

@@ -1,0 +1,25 @@
+/* supervisor/socket.h - the runtime of one .socket unit: listeners, the wait for a connection, hand-over or proxy.
+ *
+ * Source: systemd.socket(5); SEED.md S53-S59, D9, D13. */
+#pragma once
+#include "base/attr.h"
+#include "base/vec.h"
+
+struct manager;
+struct runtime;
+struct service;
+
+struct passed_fds {
+    VEC(int) fds; /* borrowed from the listeners */
+    VEC(const char *) names;
+};
+void passed_fds_done(struct passed_fds *passed);
+/* The listeners of all native sockets of this service that are up, in the order of the sockets' names and lines (D13).
+ */
+MUST_CHECK int sockets_collect(struct service *service, struct passed_fds *ret);
+/* The service is about to start by whatever way: its native sockets stop waiting. */
+void sockets_service_starting(struct service *service);
+/* The service is up: proxies dial. */
+void sockets_service_ready(struct service *service);
+/* The service is down: its sockets listen again, or fail with `why` (S17 words) when it cannot come back. */
+void sockets_service_down(struct service *service, const char *why);

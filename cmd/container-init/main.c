@@ -1,0 +1,140 @@
+/* container-init: the command line, the build check, and the run. */
+#include "cmd/container-init/options.h"
+#include "cmd/container-init/validate.h"
+
+#include "base/log.h"
+#include "base/timespan.h"
+#include "supervisor/manager.h"
+#include "unit/reference.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define UNITS_DEFAULT        "/etc/container-init/units"
+#define DROP_IN_DEFAULT      "/etc/container-init.d"
+#define STOP_TIMEOUT_DEFAULT (8 * USEC_PER_SEC)
+#define TRACE_FILE_DEFAULT   "/tmp/container-init-trace.jsonl"
+
+static usec_t stop_timeout(const struct options *options)
+{
+    const char *text = options->stop_timeout ? options->stop_timeout : getenv("CONTAINER_INIT_STOP_TIMEOUT");
+    usec_t span;
+    if (!text || !*text) return STOP_TIMEOUT_DEFAULT;
+    int r = text[0] == '-' ? -ERANGE : timespan_parse(text, USEC_PER_SEC, &span, NULL);
+    if (r == 0 && span > 0) return span;
+    if (r == -EINVAL) log_warning("warning: stop timeout: '%s' is not a time span; using 8s", text);
+    return STOP_TIMEOUT_DEFAULT; /* zero or less restores the default (S02) */
+}
+
+static int set_log_level(const char *word)
+{
+    static const char *const words[] = { [LOG_LEVEL_ERROR] = "error",
+                                         [LOG_LEVEL_WARNING] = "warning",
+                                         [LOG_LEVEL_INFO] = "info",
+                                         [LOG_LEVEL_DEBUG] = "debug" };
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strcmp(word, words[i]) == 0) {
+            log_set_threshold((enum log_level)i);
+            return 0;
+        }
+    log_error("--log-level: '%s' is none of error, warning, info, debug", word);
+    return -EINVAL;
+}
+
+static int set_format(const char *word, enum diag_format *ret)
+{
+    static const char *const words[] = { [DIAG_TEXT] = "text", [DIAG_JSON] = "json", [DIAG_GCC] = "gcc" };
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (strcmp(word, words[i]) == 0) {
+            *ret = (enum diag_format)i;
+            return 0;
+        }
+    log_error("--format: '%s' is none of text, json, gcc", word);
+    return -EINVAL;
+}
+
+static usec_t monotonic_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    return (usec_t)now.tv_sec * USEC_PER_SEC + (usec_t)now.tv_nsec / 1000;
+}
+
+static int run(const struct options *options, const struct validate_request *request)
+{
+    usec_t load_started = monotonic_now();
+    __attribute__((cleanup(loaded_units_done))) struct loaded_units units = { .set = NULL };
+    int r = cmd_load_units(request, &units);
+    if (r != 0) return r;
+
+    const char *trace = getenv("CONTAINER_INIT_TRACE"), *path = getenv("CONTAINER_INIT_TRACE_FILE");
+    struct manager_options manager_options = {
+        .stop_timeout = stop_timeout(options),
+        .stay = options->stay,
+        .trace_path = trace && strcmp(trace, "1") == 0 ? (path && *path ? path : TRACE_FILE_DEFAULT) : NULL,
+        .trace_labels = getenv("CONTAINER_INIT_TRACE_LABELS"),
+        .load_units = units.report.units,
+        .load_warnings = units.report.warnings,
+        .load_started = load_started,
+        .passwd_file = getenv("CONTAINER_INIT_PASSWD_FILE"),
+        .group_file = getenv("CONTAINER_INIT_GROUP_FILE"),
+        .environ = environ,
+    };
+    AUTO(manager_free) struct manager *manager = NULL;
+    r = manager_new(&manager_options, units.set, units.graph, &manager);
+    if (r == 0) r = manager_run(manager);
+    if (r >= 0) return r;
+    log_error("supervisor: %s", strerror(-r));
+    return EXIT_FAILURE;
+}
+
+static int load(const struct options *options)
+{
+    const char *directories[] = { options->units ? options->units : UNITS_DEFAULT,
+                                  options->drop_in ? options->drop_in : DROP_IN_DEFAULT, NULL };
+    struct validate_request request = {
+        .directories = directories,
+        .environment = environ,
+        .allow = (const char *const *)options->allow.items,
+        .strict = options->strict,
+        .format = DIAG_TEXT,
+        .out = stdout,
+    };
+    if (options->format && set_format(options->format, &request.format) < 0) return EXIT_USAGE;
+    return options->validate ? cmd_validate(&request) : run(options, &request);
+}
+
+static int directives(int argc, char **argv)
+{
+    bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
+    if (argc > 2 && !json) {
+        log_error("directives: the only option is --json");
+        return EXIT_USAGE;
+    }
+    return reference_print(stdout, json) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "__probe") == 0) return EXIT_SUCCESS;
+    if (argc > 1 && strcmp(argv[1], "directives") == 0) return directives(argc, argv);
+    struct options options;
+    int r = options_parse(argc, argv, &options);
+    if (r == 0 && options.log_level) r = set_log_level(options.log_level);
+    if (r < 0) {
+        r = EXIT_USAGE;
+    } else if (options.help) {
+        options_help(stdout);
+        r = EXIT_SUCCESS;
+    } else if (options.version) {
+        (void)puts("container-init " CONTAINER_INIT_VERSION); /* a closed standard output is the caller's choice */
+        r = EXIT_SUCCESS;
+    } else {
+        r = load(&options);
+    }
+    options_done(&options);
+    return r;
+}

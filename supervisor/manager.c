@@ -89,6 +89,7 @@ static void check_watched(struct manager *m)
     for (size_t i = 0; i < m->watched.count; i++) {
         struct service *s = m->watched.items[i];
         if (s->begun && !procs_is_empty(m->procs, &s->procs)) {
+            service_kill_again(s);
             m->watched.items[kept++] = s;
             continue;
         }

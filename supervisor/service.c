@@ -161,6 +161,13 @@ void service_check_empty(struct service *s)
     manager_post(s->base.manager, s, SERVICE_EVENT_EMPTY);
 }
 
+void service_kill_again(struct service *s)
+{
+    if (s->state != SERVICE_STATE_STOP_SIGKILL && s->state != SERVICE_STATE_FINAL_SIGKILL) return;
+    int r = procs_kill(s->base.manager->procs, &s->procs);
+    if (r < 0) log_debug("unit %s: killing again: %s", service_name(s), strerror(-r));
+}
+
 /* ---- vtable ---- */
 
 static int service_init(struct runtime *rt)

@@ -75,6 +75,8 @@ void service_arm_timeout(struct service *s);
 MUST_CHECK int service_reload(struct service *s);
 /* Looks whether the last process has gone, and posts EMPTY. */
 void service_check_empty(struct service *s);
+/* What a dying process forked meanwhile dies as well (without a leaf, which the kernel ends as a whole). */
+void service_kill_again(struct service *s);
 /* The first failure of a run counts; later ones are consequences. */
 void service_set_result(struct service *s, enum unit_result result, int failure_code);
 bool service_is_native_socket_target(const struct service *s);

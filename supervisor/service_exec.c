@@ -107,10 +107,19 @@ static void report_failure(struct service *s, struct process *process, enum serv
     if (slot == SERVICE_EXEC_START) trace_invoke(s, process, text);
 }
 
+/* It runs, but outside its leaf: from now on it is followed by its mark (K01, K02). */
+static void report_leaf(struct service *s, const struct process *process, const struct exec_failure *failure)
+{
+    if (failure->leaf_error == 0 || process->pid <= 0) return;
+    log_warning("cgroup place %s pid=%d: %s", service_name(s), (int)process->pid, strerror(failure->leaf_error));
+    procs_add(s->base.manager->procs, &s->procs, process->pid, false);
+}
+
 static void on_main_spawned(const struct exec_failure *failure, void *userdata)
 {
     struct service *s = userdata;
     s->main.spawn = NULL;
+    report_leaf(s, &s->main, failure);
     if (failure->stage != EXEC_STAGE_NONE) { /* its exit with the status of that step follows */
         report_failure(s, &s->main, SERVICE_EXEC_START, failure);
         return;
@@ -124,6 +133,7 @@ static void on_control_spawned(const struct exec_failure *failure, void *userdat
 {
     struct service *s = userdata;
     s->control.spawn = NULL;
+    report_leaf(s, &s->control, failure);
     if (failure->stage != EXEC_STAGE_NONE)
         report_failure(s, &s->control, s->slot, failure);
     else if (s->slot == SERVICE_EXEC_START)

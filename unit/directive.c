@@ -251,9 +251,10 @@ enum section directive_section_of(const char *name, size_t length)
 
 #define SUGGEST_MAX 64 /* no directive is longer */
 
-static char lower(char c)
+static unsigned lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    unsigned byte = (unsigned char)c;
+    return byte - 'A' < 26 ? byte | 0x20 : byte;
 }
 
 /* Edit distance with neighbours swapped counting once, whatever the case of letters; `limit` + 1 when it is more. */

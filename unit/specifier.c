@@ -41,6 +41,12 @@ static struct name_parts name_parts(const struct specifier_context *context)
     return parts;
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 int unit_name_unescape(const char *text, size_t length, struct str *out)
 {
     for (size_t i = 0; i < length; i++) {
@@ -48,11 +54,10 @@ int unit_name_unescape(const char *text, size_t length, struct str *out)
         if (c == '-') {
             c = '/';
         } else if (c == '\\') {
-            static const char digits[] = "0123456789abcdef";
             if (length - i < 4 || text[i + 1] != 'x') return -EINVAL;
-            const char *high = memchr(digits, text[i + 2], 16), *low = memchr(digits, text[i + 3], 16);
-            if (!high || !low || (high == digits && low == digits)) return -EINVAL;
-            c = (char)((high - digits) << 4 | (low - digits));
+            int high = hex_digit(text[i + 2]), low = hex_digit(text[i + 3]);
+            if (high < 0 || low < 0 || high + low == 0) return -EINVAL;
+            c = (char)(unsigned char)(high * 16 + low);
             i += 3;
         }
         int r = str_append_char(out, c);
@@ -195,12 +200,12 @@ static int specifier_id(const struct specifier_context *context UNUSED, const ch
 {
     static const char *const boot[] = { "/proc/sys/kernel/random/boot_id", NULL };
     static const char *const machine[] = { "/etc/machine-id", "/var/lib/dbus/machine-id", NULL };
-    char text[64], id[33];
+    char text[64] = { 0 }, id[33];
     for (const char *const *path = *argument == 'b' ? boot : machine; *path; path++) {
-        if (read_small_file(*path, text, sizeof text) <= 0) continue;
+        ssize_t length = read_small_file(*path, text, sizeof text);
         size_t n = 0;
-        for (const char *p = text; *p != '\0' && n < 32; p++)
-            if (strchr("0123456789abcdef", *p)) id[n++] = *p;
+        for (ssize_t i = 0; i < length && n < 32; i++)
+            if (hex_digit(text[i]) >= 0) id[n++] = text[i];
         if (n == 32) return str_append_bytes(out, id, n);
     }
     return UNRESOLVED;

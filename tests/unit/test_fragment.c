@@ -119,18 +119,18 @@ static void test_defaults(void **state)
     const usec_t second = USEC_PER_SEC;
     const struct {
         const char *lines;
-        bool native;
         usec_t start, stop, interval;
         uint32_t burst;
+        bool native;
     } rows[] = {
-        { "", true, 90 * second, 5 * second, 0, 0 },
-        { "", false, 90 * second, 90 * second, 10 * second, 5 },
-        { "Type=oneshot", true, USEC_INFINITY, 5 * second, 0, 0 },
-        { "Type=oneshot\nTimeoutStartSec=60s", true, 60 * second, 5 * second, 0, 0 },
-        { "StartLimitBurst=3", true, 90 * second, 5 * second, 10 * second, 3 },
-        { "StartLimitIntervalSec=60s", true, 90 * second, 5 * second, 60 * second, 5 },
-        { "StartLimitIntervalSec=0", true, 90 * second, 5 * second, 0, 5 },
-        { "StartLimitBurst=0", false, 90 * second, 90 * second, 10 * second, 0 },
+        { "", 90 * second, 5 * second, 0, 0, true },
+        { "", 90 * second, 90 * second, 10 * second, 5, false },
+        { "Type=oneshot", USEC_INFINITY, 5 * second, 0, 0, true },
+        { "Type=oneshot\nTimeoutStartSec=60s", 60 * second, 5 * second, 0, 0, true },
+        { "StartLimitBurst=3", 90 * second, 5 * second, 10 * second, 3, true },
+        { "StartLimitIntervalSec=60s", 90 * second, 5 * second, 60 * second, 5, true },
+        { "StartLimitIntervalSec=0", 90 * second, 5 * second, 0, 5, true },
+        { "StartLimitBurst=0", 90 * second, 90 * second, 10 * second, 0, false },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct parsed u = parse_service(rows[i].lines, rows[i].native);

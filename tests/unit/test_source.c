@@ -149,6 +149,12 @@ static void test_callback_ends_the_walk(void **state)
     str_done(&codes);
 }
 
+/* Bytes into the middle of a buffer, without a NUL. */
+static void put(char *to, const char *bytes)
+{
+    while (*bytes != '\0') *to++ = *bytes++;
+}
+
 /* K94: hostile sizes and bytes are diagnostics. */
 static void test_hostile(void **state)
 {
@@ -166,8 +172,8 @@ static void test_hostile(void **state)
     char *big = malloc(SOURCE_FILE_MAX + 1);
     assert_non_null(big);
     memset(big, 'x', SOURCE_FILE_MAX + 1);
-    memcpy(big, "[S]\nA=", 6);
-    memcpy(big + size - 5, "\nB=1\n", 5);
+    put(big, "[S]\nA=");
+    put(big + size - 5, "\nB=1\n");
     assert_int_equal(walk(big, size, &record, &codes), 1);
     assert_string_equal(str_text(&record.text), "[S]@1:1\nS.B=1@3:3\n");
     assert_string_equal(str_text(&codes), "line-too-long@2:1 ");
@@ -179,7 +185,7 @@ static void test_hostile(void **state)
     assert_string_equal(str_text(&codes), "file-too-large@0:0 ");
     str_clear(&codes);
 
-    for (size_t i = 0; i < SOURCE_FILE_MAX; i += 2) memcpy(big + i, "\\\n", 2);
+    for (size_t i = 0; i < SOURCE_FILE_MAX; i += 2) put(big + i, "\\\n");
     assert_int_equal(walk(big, SOURCE_FILE_MAX, &record, &codes), 1);
     assert_string_equal(str_text(&codes), "line-too-long@1:1 ");
     str_clear(&codes);
@@ -188,7 +194,7 @@ static void test_hostile(void **state)
     assert_int_equal(walk(big, SOURCE_FILE_MAX, &record, &codes), 0);
 
     AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
-    for (size_t i = 0; i < SOURCE_FILE_MAX; i += 2) memcpy(big + i, "x\n", 2);
+    for (size_t i = 0; i < SOURCE_FILE_MAX; i += 2) put(big + i, "x\n");
     assert_int_equal(source_walk("x", big, SOURCE_FILE_MAX, sink, on_assignment, on_section, &record), 1);
     assert_int_equal(diag_total(sink), 1000);
     assert_string_equal(diag_get(sink, 999)->code, "too-many-problems");

@@ -294,3 +294,16 @@ const char *directive_suggest(enum section section, const char *name, size_t len
     }
     return nearest;
 }
+
+enum section section_suggest(const char *name, size_t length)
+{
+    unsigned best = 3;
+    enum section nearest = SECTION_COUNT;
+    if (length < 3 || length > SUGGEST_MAX) return nearest;
+    for (enum section section = 0; section < SECTION_COUNT; section++) {
+        const char *candidate = sections[section].name;
+        unsigned d = distance(name, length, candidate, strlen(candidate), best - 1);
+        if (d < best) best = d, nearest = section;
+    }
+    return nearest;
+}

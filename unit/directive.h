@@ -54,6 +54,8 @@ enum support directive_support(const struct directive *directive, enum section s
 const char *directive_text(const struct directive *directive, enum section section);
 /* The nearest name of that section within a small edit distance, or NULL. Also NULL for names of under 3 bytes. */
 const char *directive_suggest(enum section section, const char *name, size_t length);
+/* The section whose name is nearest, SECTION_COUNT when none is near. */
+enum section section_suggest(const char *name, size_t length);
 /* Any section that knows the name ("belongs in [Service]"), SECTION_COUNT when none does. */
 enum section directive_section_of(const char *name, size_t length);
 /* The rows of a section, group by group, sorted by name within a group. */

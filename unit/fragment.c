@@ -40,13 +40,17 @@ static void report_section(struct fragment *f, const struct value *at)
 {
     struct parse *p = &f->parse;
     bool service = p->section == SECTION_SERVICE;
+    enum section near =
+        p->section < SECTION_COUNT ? SECTION_COUNT : section_suggest(p->section_name, strlen(p->section_name));
+    char hint[64];
     f->reported = true;
+    if (near < SECTION_COUNT) (void)snprintf(hint, sizeof hint, "did you mean [%s]?", section_name(near)); /* it fits */
     if (f->use == SECTION_MISPLACED)
         parse_report(p, DIAG_WARNING, at, 0, "misplaced-section", NULL, "[%s] directive in non-%s unit (ignored)",
                      p->section_name, service ? "service" : "socket");
     else
-        parse_report(p, DIAG_WARNING, at, 0, "unknown-section", NULL, "unknown section [%s] (ignored)",
-                     p->section_name);
+        parse_report(p, DIAG_WARNING, at, 0, "unknown-section", near < SECTION_COUNT ? hint : NULL,
+                     "unknown section [%s] (ignored)", p->section_name);
 }
 
 /* A section without an assignment has not been named yet when the next one begins. */

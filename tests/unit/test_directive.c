@@ -126,6 +126,16 @@ static void test_suggest(void **state)
     }
 }
 
+static void test_suggest_section(void **state)
+{
+    (void)state;
+    assert_int_equal(section_suggest("Sevice", 6), SECTION_SERVICE);
+    assert_int_equal(section_suggest("service", 7), SECTION_SERVICE);
+    assert_int_equal(section_suggest("Sokcet", 6), SECTION_SOCKET);
+    assert_int_equal(section_suggest("Whatever", 8), SECTION_COUNT);
+    assert_int_equal(section_suggest("U", 1), SECTION_COUNT);
+}
+
 static char *printed(bool json)
 {
     char *text = NULL;
@@ -162,8 +172,12 @@ static void test_reference(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_knows_systemd_252), cmocka_unit_test(test_rows),      cmocka_unit_test(test_find),
-        cmocka_unit_test(test_suggest),           cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_knows_systemd_252),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_suggest),
+        cmocka_unit_test(test_suggest_section),
+        cmocka_unit_test(test_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,7 @@ static int enable(struct cg_root *root, unsigned set)
 {
     unsigned n_left = 0;
     int r = 0;
+    if ((set & ~root->base_enabled) == 0) return 0;
     for (unsigned attempt = 0; attempt < 3; attempt++) {
         unsigned missing = set & ~root->own_enabled;
         r = write_subtree_control(root->own.n, missing, "+");

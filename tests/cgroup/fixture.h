@@ -98,7 +98,7 @@ static inline void fixture_close(void)
     if (r == 0) r = cg_remove_tree(mount_point.n, fixture_own + strlen(fixture_mount) + 1);
     if (r < 0) print_error("left behind: %s: %s\n", fixture_own, strerror(-r));
     fd_close(&mount_point);
-    (void)umount(fixture_mount);
+    (void)umount2(fixture_mount, MNT_DETACH);
     (void)rmdir(fixture_mount);
 }
 

@@ -313,6 +313,65 @@ static void test_drop_and_not_ready(void **state)
     hear(f, second.n, "hello");
 }
 
+static void on_deadline(void *userdata)
+{
+    *(bool *)userdata = true;
+}
+
+/* A connection on which nothing happens costs nothing, in whatever state it is. */
+static void test_rests(void **state)
+{
+    static const char *const states[] = {
+        "idle",
+        "the client half-closed",
+        "the server half-closed",
+        "the client gone",
+        "the server reads no more",
+        "the server full",
+        "waiting for the service",
+        "waiting, the client gone",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(states) * COUNT_OF(variants); i++) {
+        const struct variant *variant = &variants[i % COUNT_OF(variants)];
+        size_t which = i / COUNT_OF(variants);
+        print_message("  %s: %s\n", variant->label, states[which]);
+        begin(f, variant->tcp, variant->no_splice, true);
+        AUTO_FD struct fd client = client_new(f), server = FD_NONE;
+        if (which < 6) {
+            proxy_set_ready(f->proxy, true);
+            server = server_accept(f);
+            say(client.n, "x");
+            hear(f, server.n, "x");
+        }
+        if (which == 1) assert_int_equal(shutdown(client.n, SHUT_WR), 0);
+        if (which == 2) assert_int_equal(shutdown(server.n, SHUT_WR), 0);
+        if (which == 3) fd_close(&client);
+        if (which == 4) {
+            assert_int_equal(shutdown(server.n, SHUT_RD), 0);
+            say(client.n, "unheard");
+        }
+        for (int j = 0; which == 5 && j < 2000; j++) {
+            static const char bytes[10000];
+            (void)!send(client.n, bytes, sizeof bytes, MSG_NOSIGNAL);
+            turn(f);
+        }
+        while (proxy_count(f->proxy) == 0) turn(f);
+        if (which == 7) fd_close(&client);
+        for (int j = 0; j < 20; j++) turn(f);
+        struct loop_deadline deadline = { 0 };
+        bool over = false;
+        unsigned wake_ups = 0;
+        loop_refresh_now(f->loop);
+        usec_t until = usec_add(loop_now(f->loop), 20 * USEC_PER_MSEC);
+        assert_int_equal(loop_deadline_set(f->loop, &deadline, until, on_deadline, &over), 0);
+        for (; !over; wake_ups++) assert_int_equal(loop_wait(f->loop, true), 0);
+        assert_true(wake_ups <= 3);
+        assert_int_equal(proxy_count(f->proxy), 1);
+        end(f);
+    }
+}
+
 static void test_targets(void **state)
 {
     static const struct {
@@ -361,6 +420,7 @@ int main(void)
         TEST(test_server_stops_reading),
         TEST(test_drop_and_not_ready),
         TEST(test_targets),
+        TEST(test_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,48 @@ static void test_no_descriptors(void **state)
     assert_int_equal(logs_stream_count(f->logs), 0);
 }
 
+static void on_deadline(void *userdata)
+{
+    *(bool *)userdata = true;
+}
+
+/* How often the loop wakes up in a while in which nothing happens. */
+static unsigned wake_ups(struct fixture *f)
+{
+    struct loop_deadline deadline = { 0 };
+    bool over = false;
+    unsigned count = 0;
+    loop_refresh_now(f->loop);
+    usec_t until = usec_add(loop_now(f->loop), 30 * USEC_PER_MSEC);
+    assert_int_equal(loop_deadline_set(f->loop, &deadline, until, on_deadline, &over), 0);
+    for (; !over; count++) assert_int_equal(loop_wait(f->loop, true), 0);
+    return count;
+}
+
+/* Neither a blocked nor a closed destination keeps the loop busy, with output waiting and streams at their end. */
+static void test_rests(void **state)
+{
+    struct fixture *f = *state;
+    for (int closed = 0; closed < 2; closed++) {
+        print_message("  stdout %s\n", closed ? "without a reader" : "blocked");
+        begin(f);
+        fill(f->out.n);
+        AUTO_FD struct fd alive = stream(f, "alive", 1), dead = stream(f, "dead", 1), quiet = stream(f, "quiet", 1);
+        put(alive.n, "waiting\nhalf", 12);
+        put(dead.n, "gone", 4);
+        fd_close(&dead);
+        rounds(f, 3);
+        put(alive.n, " a line\n", 8);
+        if (closed) fd_close(&f->out_reader);
+        rounds(f, 8);
+        log_info("ours");
+        assert_true(wake_ups(f) <= 2);
+        assert_int_equal(logs_pending_bytes(f->logs) > 0, !closed);
+        assert_int_equal(logs_lost_bytes(f->logs) > 0, closed);
+        logs_free(TAKE(f->logs));
+    }
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
@@ -213,6 +255,7 @@ int main(void)
         TEST(test_own_lines),      TEST(test_one_file_behind_both),
         TEST(test_restarts),       TEST(test_held_pipe),
         TEST(test_flush),          TEST(test_no_descriptors),
+        TEST(test_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

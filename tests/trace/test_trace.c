@@ -390,6 +390,32 @@ static void test_reader_leaves(void **state)
     fd_close(&reader);
 }
 
+static void on_deadline(void *userdata)
+{
+    *(bool *)userdata = true;
+}
+
+/* Records that wait do not keep the loop busy, whether the reader is slow or gone. */
+static void test_rests(void **state)
+{
+    struct fixture *f = *state;
+    struct fd reader = fd_own(open_fifo(f));
+    for (int gone = 0; gone < 2; gone++) {
+        while (trace_queued(f->trace) < 100) trace_emit(f->trace, "flood", TRACE_OK, 0, NULL, 0);
+        if (gone) fd_close(&reader);
+        for (int i = 0; i < 3; i++) assert_int_equal(loop_wait(f->loop, false), 0);
+        struct loop_deadline deadline = { 0 };
+        bool over = false;
+        unsigned wake_ups = 0;
+        loop_refresh_now(f->loop);
+        usec_t until = usec_add(loop_now(f->loop), 30 * USEC_PER_MSEC);
+        assert_int_equal(loop_deadline_set(f->loop, &deadline, until, on_deadline, &over), 0);
+        for (; !over; wake_ups++) assert_int_equal(loop_wait(f->loop, true), 0);
+        assert_true(wake_ups <= 2);
+        assert_int_equal(trace_queued(f->trace), gone ? 0 : 100);
+    }
+}
+
 /* K14: freeing with a full destination returns; nothing is waited for. */
 static void test_free_when_full(void **state)
 {
@@ -409,7 +435,7 @@ int main(void)
         TEST(test_record),         TEST(test_times),     TEST(test_off),         TEST(test_hostile_bytes),
         TEST(test_one_write_each), TEST(test_refused),   TEST(test_rotation),    TEST(test_device_full),
         TEST(test_half_a_record),  TEST(test_full_fifo), TEST(test_slow_reader), TEST(test_reader_leaves),
-        TEST(test_free_when_full),
+        TEST(test_free_when_full), TEST(test_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

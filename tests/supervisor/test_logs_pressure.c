@@ -62,6 +62,25 @@ static void test_pressure_reaches_the_writer(void **state)
     assert_int_equal(x, written / 64 * 63);
 }
 
+/* When room comes back every stream gets its turn, not only those that are woken first. */
+static void test_all_resume(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    fill(f->out.n);
+    struct fd writers[200];
+    for (size_t i = 0; i < COUNT_OF(writers); i++) {
+        writers[i] = stream(f, "one", 1);
+        put(writers[i].n, "line\n", 5);
+    }
+    rounds(f, 3);
+    settle(f);
+    size_t lines = 0;
+    for (size_t i = 0; i < f->out_text.length; i++) lines += f->out_text.data[i] == '\n';
+    assert_int_equal(lines, COUNT_OF(writers));
+    for (size_t i = 0; i < COUNT_OF(writers); i++) fd_close(&writers[i]);
+}
+
 /* Our own lines wait for a blocked stderr up to a bound, and are counted and told of beyond it. */
 static void test_own_lines(void **state)
 {
@@ -255,7 +274,7 @@ int main(void)
         TEST(test_own_lines),      TEST(test_one_file_behind_both),
         TEST(test_restarts),       TEST(test_held_pipe),
         TEST(test_flush),          TEST(test_no_descriptors),
-        TEST(test_rests),
+        TEST(test_rests),          TEST(test_all_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

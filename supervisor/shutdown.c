@@ -118,10 +118,9 @@ void shutdown_check(struct manager *m)
 {
     struct shutdown *s = &m->shutdown;
     if (m->n_busy > 0 || jobs_pending(m) || s->finished) return;
-    if (s->begun)
-        finish(m);
-    else if (m->boot_complete && !m->options.stay)
-        leave(m);
+    if (!s->begun && m->boot_complete && !m->options.stay) leave(m);
+    /* The same round: nothing will happen any more that could wake us for another one (K16). */
+    if (s->begun && !jobs_pending(m)) finish(m);
 }
 
 int shutdown_exit_code(const struct manager *m)

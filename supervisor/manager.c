@@ -403,6 +403,7 @@ int manager_run(struct manager *m)
     TRACE(m->trace, "supervisor_start", TRACE_OK, 0, TF_U64("units", m->n_units));
     snapshot(m, "boot");
     report_held(m);
+    loop_refresh_now(m->loop); /* opening took its time; what starts now starts now */
     int r = jobs_start_boot(m);
     if (r < 0) return r;
     for (;;) {

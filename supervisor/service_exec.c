@@ -175,7 +175,10 @@ static int open_streams(struct service *s, struct fd *ret_stdout, struct fd *ret
     if (exec->syslog_identifier) label = exec->syslog_identifier, length = strlen(label);
     int r = 0;
     if (exec->streams[1].kind == STD_LOG) r = logs_open_stream(logs, label, length, 1, ret_stdout);
-    if (r == 0 && exec->streams[2].kind == STD_LOG) r = logs_open_stream(logs, label, length, 2, ret_stderr);
+    /* Inherited from a logged standard output it is logged as well, as what it is: standard error (S15). */
+    bool follows = exec->streams[2].kind == STD_INHERIT && exec->streams[1].kind == STD_LOG;
+    if (r == 0 && (exec->streams[2].kind == STD_LOG || follows))
+        r = logs_open_stream(logs, label, length, 2, ret_stderr);
     return r;
 }
 
@@ -206,7 +209,7 @@ static int start_process(struct service *s, enum service_command slot, struct pr
     process->pid = result.pid;
     process->pidfd = fd_take(&result.pidfd);
     process->spawn = result.spawn;
-    if (m->trace) manager_trace_spawn(m, service_name(s), kept, result.pid);
+    if (m->trace && slot == SERVICE_EXEC_START) manager_trace_spawn(m, service_name(s), kept, result.pid);
     procs_add(m->procs, &s->procs, result.pid, result.in_leaf);
     r = reaper_add(m->reaper, result.pid, is_main ? on_main_exit : on_control_exit, s);
     if (r >= 0) return 0;

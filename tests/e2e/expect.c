@@ -1,0 +1,64 @@
+#include "tests/e2e/expect.h"
+#include "tests/e2e/harness_internal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+void expect_report(struct scene *scene, const char *name, const char *key, const char *want)
+{
+    scene_wait_file(scene, name, "");
+    char *got = scene_report(scene, name, key);
+    if (!got != !want || (got && strcmp(got, want) != 0))
+        scene_fail(scene, "%s: %s is \"%s\", expected \"%s\"", name, key, got ? got : "(none)", want ? want : "(none)");
+    free(got);
+}
+
+void expect_file(struct scene *scene, const char *name, const char *want)
+{
+    scene_wait_file(scene, name, "");
+    char *got = scene_read(scene, name);
+    if (!got || strcmp(got, want) != 0)
+        scene_fail(scene, "/scene/%s holds \"%s\", expected \"%s\"", name, got ? got : "(nothing)", want);
+    free(got);
+}
+
+void expect_log(struct scene *scene, const char *text)
+{
+    if (!scene_log_has(scene, text)) scene_fail(scene, "the log has no \"%s\"", text);
+}
+
+void expect_no_log(struct scene *scene, const char *text)
+{
+    if (scene_log_has(scene, text)) scene_fail(scene, "the log has \"%s\"", text);
+}
+
+void expect_order(struct scene *scene, const char *first, const char *unit1, const char *second, const char *unit2)
+{
+    size_t a = scene_event_position(scene, first, unit1, NULL), b = scene_event_position(scene, second, unit2, NULL);
+    if (a == SIZE_MAX || b == SIZE_MAX || a > b)
+        scene_fail(scene, "%s of %s (%zd) does not come before %s of %s (%zd)", first, unit1, (ssize_t)a, second, unit2,
+                   (ssize_t)b);
+}
+
+void expect_stop(struct scene *scene, int status)
+{
+    scene_stop(scene, SIGTERM);
+    int got = scene_exit_code(scene);
+    if (got != status) scene_fail(scene, "left with %d, expected %d", got, status);
+}
+
+void expect_validate(struct scene *scene, const char *option, int status, const char *text)
+{
+    char units[256], drop_in[256];
+    (void)snprintf(units, sizeof units, "%s/units", scene_dir(scene));
+    (void)snprintf(drop_in, sizeof drop_in, "%s/drop-in", scene_dir(scene));
+    const char *const args[] = { "--validate", "--units", units, "--drop-in", drop_in, option, NULL };
+    struct str output = STR_EMPTY;
+    int got = scene_run(scene, args, &output);
+    if (got != status || (text && !strstr(str_text(&output), text)))
+        scene_fail(scene, "--validate left with %d, expected %d and \"%s\"; it said:\n%s", got, status,
+                   text ? text : "", str_text(&output));
+    str_done(&output);
+}

@@ -6,14 +6,19 @@
 
 int main(void)
 {
-    static const char *const words[] = { "\\\"\\\"", "\\\\\\n",  "${HOME:-", "$$",   "%%",
-                                         "%i",       "infinity", "5min",     "yes",  "oneshot",
-                                         "forking",  "native",   "proxy",    "0600", "SIGTERM" };
+    /* clang-format off */
+    static const char *const words[] = {
+        "\\\"\\\"", "\\\\\\x0a", "${HOME:-", "$$", "%%", "%i", "infinity", "5min", "yes", "oneshot", "forking", "native",
+        "proxy", "0600", "SIGTERM",
+    };
+    /* clang-format on */
     for (size_t i = 0; i < COUNT_OF(words); i++) (void)printf("\"%s\"\n", words[i]);
-    for (int s = 0; s < SECTION_COUNT; s++) (void)printf("\"[%s]\"\n", section_name((enum section)s));
-    for (size_t i = 0; i < directive_count(); i++) {
-        const struct directive *d = directive_get(i);
-        if (d->support == SUPPORT_FULL || d->support == SUPPORT_EXTENSION) (void)printf("\"%s=\"\n", d->name);
+    for (enum section s = 0; s < SECTION_COUNT; s++) {
+        (void)printf("\"[%s]\"\n", section_name(s));
+        for (size_t i = 0; i < directive_count(s); i++) {
+            const struct directive *d = directive_get(s, i);
+            if (d->support == SUPPORT_FULL || d->support == SUPPORT_EXTENSION) (void)printf("\"%s=\"\n", d->name);
+        }
     }
     return 0;
 }

@@ -29,7 +29,7 @@ tests/frontend: frontend unit base
 tests/cmd: *
 tests/fuzz: unit socketact base
 tests/e2e: base
-bench: tests/e2e base
+bench: tests/e2e supervisor base
 examples:
 '
 # header: the files that may include it.

@@ -1,0 +1,306 @@
+/* bench/bench.c - measures container-init against the floor of bench/floor.c, both in the same run, and prints tables.
+ * See usage below, and bench/RESULTS.md. */
+#include "bench/measure.h"
+#include "bench/peers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX  101
+#define STOP_COUNT  1000
+#define REAP_COUNT  20000
+#define START_COUNT 1000
+#define UNIT_COUNT  1000
+
+static const char usage[] = "usage: bench [OPTION]... BINARY boot|stop|reap|restart|validate|idle|all...\n"
+                            "  --rounds N   each figure is the median of N (default 5)\n"
+                            "  --peers      other supervisors too, where they are installed\n";
+
+static const char *const boot_argv[] = { "/bench/container-init", "--units", "/units", "--drop-in", "/none", NULL };
+
+static double ms(int64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static void make_services(const char *dir, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "s%04zu.service", i);
+        write_file(dir, name, 0644, "[Service]\nExecStart=" TICK "\n");
+    }
+}
+
+/* What is measured of a boot. */
+struct boot_figures {
+    int64_t boot[ROUNDS_MAX], stop[ROUNDS_MAX];
+    uint64_t pss_kib;
+};
+static void boot_once(const struct settings *settings, const char *const *argv, const char *units, size_t n,
+                      struct boot_figures *figures, size_t round, bool also_stop)
+{
+    struct run run;
+    run_start(settings, &run, argv, units);
+    run_await(&run, n);
+    figures->boot[round] = run.last_end - run.began;
+    if (also_stop) {
+        run_settle(&run);
+        figures->stop[round] = run_stop(&run);
+    } else if (round == 0) {
+        run_settle(&run);
+        figures->pss_kib = run_pss_kib(&run);
+    }
+    run_end(&run);
+}
+
+static void print_row(const char *what, int64_t ours, int64_t floor_time)
+{
+    (void)printf("| %s | %.1f | %.1f | %.2f |\n", what, ms(floor_time), ms(ours), (double)ours / (double)floor_time);
+    (void)fflush(stdout);
+}
+
+static void bench_boot(const struct settings *settings)
+{
+    static const size_t counts[] = { 1, 10, 100, 1000 };
+    uint64_t pss[COUNT_OF(counts)];
+    (void)puts("\n### boot: exec of PID 1 to the first instruction of the last of N services\n\n"
+               "| N | floor ms | container-init ms | ratio |\n|--:|--:|--:|--:|");
+    for (size_t c = 0; c < COUNT_OF(counts); c++) {
+        struct boot_figures ours, least;
+        char dir[64], text[16];
+        make_directory(dir, sizeof dir);
+        make_services(dir, counts[c]);
+        (void)snprintf(text, sizeof text, "%zu", counts[c]);
+        const char *const floor_argv[] = { "/bench/floor", "boot", text, "/bench/tick", "/shared/ticks", NULL };
+        for (size_t i = 0; i < settings->rounds; i++) {
+            boot_once(settings, floor_argv, NULL, counts[c], &least, i, false);
+            boot_once(settings, boot_argv, dir, counts[c], &ours, i, false);
+        }
+        print_row(text, median(ours.boot, settings->rounds), median(least.boot, settings->rounds));
+        pss[c] = ours.pss_kib;
+        remove_tree(dir);
+    }
+    (void)puts("\n### memory: PSS of PID 1 with N idle services\n\n| N | KiB |\n|--:|--:|");
+    for (size_t c = 0; c < COUNT_OF(counts); c++) (void)printf("| %zu | %" PRIu64 " |\n", counts[c], pss[c]);
+    (void)printf("\nPer service: %.2f KiB\n", ((double)pss[3] - (double)pss[0]) / (double)(counts[3] - counts[0]));
+    if (!settings->peers) return;
+    (void)puts("\n### boot: other supervisors, 1000 services\n\n| | ms | PSS KiB of PID 1 |\n|---|--:|--:|");
+    for (size_t p = 0; p < PEER_COUNT; p++) {
+        struct boot_figures figures;
+        char dir[64];
+        if (!peer_is_installed(&peers[p])) continue;
+        make_directory(dir, sizeof dir);
+        peers[p].make(dir, 1000);
+        for (size_t i = 0; i < settings->rounds; i++) boot_once(settings, peers[p].argv, dir, 1000, &figures, i, false);
+        (void)printf("| %s | %.1f | %" PRIu64 " |\n", peers[p].name, ms(median(figures.boot, settings->rounds)),
+                     figures.pss_kib);
+        (void)fflush(stdout);
+        remove_tree(dir);
+    }
+}
+
+static void bench_stop(const struct settings *settings)
+{
+    static const char *const kill_argv[] = { "/bench/floor", "boot", "1000", "/bench/tick", "/shared/ticks", NULL };
+    static const char *const leaves_argv[] = { "/bench/floor", "boot-leaves",   "1000",
+                                               "/bench/tick",  "/shared/ticks", NULL };
+    struct boot_figures ours, least, leaves;
+    char dir[64];
+    make_directory(dir, sizeof dir);
+    make_services(dir, STOP_COUNT);
+    for (size_t i = 0; i < settings->rounds; i++) {
+        boot_once(settings, kill_argv, NULL, STOP_COUNT, &least, i, true);
+        boot_once(settings, leaves_argv, NULL, STOP_COUNT, &leaves, i, true);
+        boot_once(settings, boot_argv, dir, STOP_COUNT, &ours, i, true);
+    }
+    (void)puts("\n### stop: SIGTERM to PID 1 to its end, 1000 services that leave on TERM\n\n"
+               "| floor | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
+    int64_t took = median(ours.stop, settings->rounds);
+    print_row("kill(2) and waitpid(2)", took, median(least.stop, settings->rounds));
+    print_row("the same, and rmdir(2) of each leaf", took, median(leaves.stop, settings->rounds));
+    remove_tree(dir);
+}
+
+static void bench_reap(const struct settings *settings)
+{
+    static const char *const floor_argv[] = { "/bench/floor", "reap", "/bench/storm", "20000", "/shared/ticks", NULL };
+    int64_t ours[ROUNDS_MAX], least[ROUNDS_MAX];
+    char dir[64];
+    make_directory(dir, sizeof dir);
+    write_file(dir, "storm.service", 0644, "[Service]\nExecStart=/bench/storm %d /shared/ticks\n", REAP_COUNT);
+    for (size_t i = 0; i < settings->rounds; i++) {
+        struct run run;
+        run_start(settings, &run, floor_argv, NULL);
+        least[i] = run_read_number(&run);
+        run_end(&run);
+        run_start(settings, &run, boot_argv, dir);
+        ours[i] = run_read_number(&run);
+        run_end(&run);
+    }
+    (void)puts("\n### reap: 20000 orphans that end at once, until none is left\n\n"
+               "| | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
+    print_row("20000", median(ours, settings->rounds), median(least, settings->rounds));
+    remove_tree(dir);
+}
+
+static void bench_restart(const struct settings *settings)
+{
+    static const char *const floor_argv[] = { "/bench/floor",  "restart", "1000", "/bench/tick",
+                                              "/shared/ticks", "once",    NULL };
+    int64_t ours[ROUNDS_MAX], least[ROUNDS_MAX];
+    char dir[64];
+    make_directory(dir, sizeof dir);
+    write_file(dir, "flap.service", 0644,
+               "[Service]\nExecStart=" TICK " once\nRestart=always\nRestartSec=0\nStartLimitIntervalSec=0\n");
+    for (size_t i = 0; i < settings->rounds; i++) {
+        struct run run;
+        run_start(settings, &run, floor_argv, NULL);
+        run_await(&run, START_COUNT);
+        least[i] = run.last_end - run.first_end;
+        run_end(&run);
+        run_start(settings, &run, boot_argv, dir);
+        run_await(&run, START_COUNT);
+        ours[i] = run.last_end - run.first_end;
+        run_end(&run);
+    }
+    (void)puts("\n### restart: one service that ends at once, 1000 starts, Restart=always RestartSec=0\n\n"
+               "| | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
+    print_row("1000", median(ours, settings->rounds), median(least, settings->rounds));
+    remove_tree(dir);
+}
+
+static int64_t time_program(const char *const *argv)
+{
+    pid_t pid;
+    int status = 0;
+    posix_spawn_file_actions_t actions;
+    extern char **environ;
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    int64_t began = now_ns();
+    int r = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+    if (r != 0 || waitpid(pid, &status, 0) < 0) die(r ? r : errno, "%s", argv[0]);
+    int64_t took = now_ns() - began;
+    (void)posix_spawn_file_actions_destroy(&actions);
+    if (status != 0) die(0, "%s ended with status %d", argv[0], WEXITSTATUS(status));
+    return took;
+}
+
+static void bench_validate(const struct settings *settings)
+{
+    int64_t ours[ROUNDS_MAX], least[ROUNDS_MAX];
+    char dir[64], floor_program[sizeof settings->tools + 8];
+    make_directory(dir, sizeof dir);
+    make_services(dir, 1);
+    for (size_t i = 1; i < UNIT_COUNT; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "s%04zu.service", i);
+        write_file(dir, name, 0644,
+                   "# The %zu. of them\n[Unit]\nDescription=Service number %zu\nDocumentation=man:none(8)\n"
+                   "After=network.target "
+                   "s%04zu.service\nWants=s%04zu.service\nStartLimitBurst=5\nStartLimitIntervalSec=60s\n\n"
+                   "[Service]\nType=simple\nUser=nobody\nWorkingDirectory=${APP_HOME:-/var/lib}\n"
+                   "Environment=\"GREETING=hello world\" NUMBER=%zu\nExecStartPre=-/usr/bin/install -d -m 0755 /run/a\n"
+                   "ExecStart=/usr/local/bin/app --listen 127.0.0.1:%zu --name %%n\nRestart=on-failure\nRestartSec=2s\n"
+                   "TimeoutStopSec=1min 30s\nKillSignal=SIGINT\n\n[Install]\nWantedBy=multi-user.target\n",
+                   i, i, i / 2, i / 2, i, i);
+    }
+    (void)snprintf(floor_program, sizeof floor_program, "%s/floor", settings->tools);
+    const char *const floor_argv[] = { floor_program, "read", dir, NULL };
+    const char *const argv[] = { settings->binary, "--units", dir, "--drop-in", "/none", "--validate", NULL };
+    for (size_t i = 0; i < settings->rounds; i++) {
+        least[i] = time_program(floor_argv);
+        ours[i] = time_program(argv);
+    }
+    (void)puts("\n### validate: 1000 unit files, against a program that only reads them\n\n"
+               "| | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
+    print_row("1000", median(ours, settings->rounds), median(least, settings->rounds));
+    remove_tree(dir);
+}
+
+static void bench_idle(const struct settings *settings)
+{
+    struct run run;
+    char dir[64];
+    make_directory(dir, sizeof dir);
+    make_services(dir, 100);
+    for (size_t i = 0; i < 10; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "lazy%zu.socket", i);
+        write_file(dir, name, 0644, "[Socket]\nListenStream=/run/lazy%zu.sock\n", i);
+        (void)snprintf(name, sizeof name, "lazy%zu.service", i);
+        write_file(dir, name, 0644, "[Service]\nExecStart=" TICK "\n");
+        (void)snprintf(name, sizeof name, "later%zu.service", i);
+        write_file(dir, name, 0644, "[Service]\nExecStart=" TICK " once\nRestart=always\nRestartSec=1h\n");
+        (void)snprintf(name, sizeof name, "starting%zu.service", i);
+        write_file(dir, name, 0644, "[Service]\nType=oneshot\nTimeoutStartSec=1h\nExecStart=" TICK "\n");
+    }
+    run_start(settings, &run, boot_argv, dir);
+    run_await(&run, 120);
+    run_settle(&run);
+    uint64_t before = run_voluntary_switches(&run);
+    (void)sleep(5);
+    uint64_t woken = run_voluntary_switches(&run) - before;
+    (void)printf("\n### idle: 100 services, 10 listeners, 20 armed deadlines\n\n"
+                 "Voluntary context switches of PID 1 in 5 s: %" PRIu64 "\n",
+                 woken);
+    run_end(&run);
+    remove_tree(dir);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const struct settings *settings);
+} benchmarks[] = {
+    { "boot", bench_boot },       { "stop", bench_stop },         { "reap", bench_reap },
+    { "restart", bench_restart }, { "validate", bench_validate }, { "idle", bench_idle },
+};
+
+static bool run_named(const struct settings *settings, const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < COUNT_OF(benchmarks); i++) {
+        if (strcmp(name, "all") != 0 && strcmp(name, benchmarks[i].name) != 0) continue;
+        (void)fprintf(stderr, "bench: %s\n", benchmarks[i].name);
+        benchmarks[i].run(settings);
+        found = true;
+    }
+    return found;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = { .rounds = 5 };
+    int i = 1;
+    for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+        if (strcmp(argv[i], "--peers") == 0)
+            settings.peers = true;
+        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
+            settings.rounds = strtoul(argv[++i], NULL, 10);
+        else
+            i = argc;
+    }
+    if (argc - i < 2 || settings.rounds < 1 || settings.rounds > ROUNDS_MAX) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    settings.binary = argv[i++];
+    ssize_t n = readlink("/proc/self/exe", settings.tools, sizeof settings.tools - 1);
+    if (n < 0) die(errno, "/proc/self/exe");
+    settings.tools[n] = '\0';
+    (void)dirname(settings.tools);
+    const char *refused = box_refused();
+    if (refused) die(0, "no container can be made here: %s", refused);
+    for (; i < argc; i++)
+        if (!run_named(&settings, argv[i])) die(0, "%s: no such benchmark", argv[i]);
+    return 0;
+}

@@ -106,6 +106,7 @@ static const char *suggest(struct parse *p, const char *key, enum section *ret_s
 
 static int report_unknown(struct parse *p, const char *key, const struct value *value)
 {
+    if (p->problems >= PARSE_PROBLEMS_MAX) return 0; /* not shown: looking for likenesses would take minutes */
     char hint[128] = "";
     enum section other = directive_section_of(key, strlen(key)), where;
     const char *near = other < SECTION_COUNT ? NULL : suggest(p, key, &where);

@@ -12,8 +12,6 @@
 
 #define QUOTED_MAX  160
 #define MESSAGE_MAX 512
-/* After so many diagnostics on one file the rest is not worth reading. */
-#define PROBLEMS_MAX 1000
 
 /* ---- reports ---- */
 
@@ -24,8 +22,8 @@ void parse_report(struct parse *p, enum severity severity, const struct value *v
     struct diag_about about = { at, p->section_name, p->key };
     char message[MESSAGE_MAX];
     if (severity == DIAG_ERROR) p->refused = true;
-    if (++p->problems > PROBLEMS_MAX) return;
-    if (p->problems == PROBLEMS_MAX) {
+    if (++p->problems > PARSE_PROBLEMS_MAX) return;
+    if (p->problems == PARSE_PROBLEMS_MAX) {
         p->refused = true;
         diag_report(p->diags, DIAG_ERROR, about, "too-many-problems", NULL,
                     "too many problems, further ones are not shown");

@@ -16,6 +16,9 @@
 
 struct arena;
 
+/* After so many diagnostics on one file it is refused, and further ones are not looked for. */
+#define PARSE_PROBLEMS_MAX 1000
+
 /* What one fragment is read with. */
 struct parse {
     struct arena *arena; /* strings and lists of the settings */

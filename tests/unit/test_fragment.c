@@ -169,13 +169,14 @@ static void test_dropins(void **state)
     assert_int_equal(settings.service.restart, RESTART_ALWAYS);
 }
 
-/* K94: a file that is wrong in every line ends with a bounded number of diagnostics. */
+/* K94: a file that is wrong in every line ends with a bounded number of diagnostics, and before the test's time is up:
+ * likenesses of a million typos are not looked for. */
 static void test_flood(void **state)
 {
     (void)state;
     AUTO_STR struct str text = STR_EMPTY;
     assert_int_equal(str_append(&text, "[Service]\n"), 0);
-    for (int i = 0; i < 100000; i++) assert_int_equal(str_append(&text, "Foo=1\n"), 0);
+    for (int i = 0; i < 1000000; i++) assert_int_equal(str_append(&text, "ExecStrat=1\n"), 0);
     struct parsed u = parse_unit("a.service", str_text(&text), true);
     assert_int_equal(u.result, 1);
     assert_true(diag_total(u.diags) <= 1002);

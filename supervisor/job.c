@@ -117,6 +117,22 @@ static void log_dependency(struct runtime *rt, const struct runtime *culprit, co
           TF_STR("dependency", runtime_name(culprit)), TF_STR("reason", what));
 }
 
+/* Tells of a requirement that is not installed, of its own or further down (S43). */
+static bool missing_requirement(struct runtime *rt)
+{
+    uint32_t via = rt->unit->id;
+    const char *missing = graph_missing_requirement(rt->manager->graph, rt->unit->id, &via);
+    if (!missing) return false;
+    if (via == rt->unit->id)
+        log_error("unit %s: not started: required unit %s not found", runtime_name(rt), missing);
+    else
+        log_error("unit %s: not started: required unit %s not found (required by %s)", runtime_name(rt), missing,
+                  runtime_name(manager_unit(rt->manager, via)));
+    TRACE(rt->manager->trace, "dependency_failed", TRACE_ERROR, 0, TF_STR("unit", runtime_name(rt)),
+          TF_STR("dependency", missing), TF_STR("reason", "not found"));
+    return true;
+}
+
 static bool job_is_start(const struct job *job)
 {
     return job->type == JOB_START;
@@ -136,7 +152,7 @@ static void fail_dependants(struct runtime *rt)
             for (uint32_t j = 0; j < span.count; j++) {
                 struct runtime *other = manager_unit(m, span.ids[j]);
                 if (!job_is_start(&other->job) || other->job.state != JOB_WAITING || other->job.held) continue;
-                log_dependency(other, culprit, "failed");
+                if (!missing_requirement(other)) log_dependency(other, culprit, "failed");
                 culprit->failure_decides = true;
                 other->result = RESULT_DEPENDENCY;
                 job_uninstall(other);
@@ -144,6 +160,9 @@ static void fail_dependants(struct runtime *rt)
             }
         }
     }
+    /* They stay as they were, but who waits for them has to know: a socket's clients, a handler's cause. */
+    for (size_t i = 1; i < failed.count; i++)
+        if (runtime_is_down(failed.items[i])) unit_went_down(failed.items[i]);
     vec_done(&failed);
 }
 
@@ -214,21 +233,6 @@ static const struct runtime *failed_requirement(const struct runtime *rt, const 
         }
     }
     return NULL;
-}
-
-static bool missing_requirement(struct runtime *rt)
-{
-    uint32_t via = rt->unit->id;
-    const char *missing = graph_missing_requirement(rt->manager->graph, rt->unit->id, &via);
-    if (!missing) return false;
-    if (via == rt->unit->id)
-        log_error("unit %s: not started: required unit %s not found", runtime_name(rt), missing);
-    else
-        log_error("unit %s: not started: required unit %s not found (required by %s)", runtime_name(rt), missing,
-                  runtime_name(manager_unit(rt->manager, via)));
-    TRACE(rt->manager->trace, "dependency_failed", TRACE_ERROR, 0, TF_STR("unit", runtime_name(rt)),
-          TF_STR("dependency", missing), TF_STR("reason", "not found"));
-    return true;
 }
 
 /* 1: go on; 0: skipped; -errno: the start fails. */

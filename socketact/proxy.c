@@ -198,6 +198,12 @@ void proxy_set_ready(struct proxy *proxy, bool ready)
 void proxy_drop_waiting(struct proxy *proxy)
 {
     while (proxy->waiting.first) connection_free(proxy->waiting.first);
+    for (struct connection *c = proxy->running.first, *next; c; c = next) {
+        next = c->next;
+        if (c->state != CONNECTION_DIALING) continue;
+        connection_note_error(c, -ECONNREFUSED);
+        connection_end(c);
+    }
 }
 
 size_t proxy_count(const struct proxy *proxy)

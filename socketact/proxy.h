@@ -31,7 +31,8 @@ DEFINE_AUTO(struct proxy, proxy_free)
 MUST_CHECK int proxy_accept(struct proxy *proxy, int listener_fd);
 /* true: connections that wait dial now, later ones at once. false: the service is gone, later ones wait. */
 void proxy_set_ready(struct proxy *proxy, bool ready);
-/* Closes the connections that still wait for the service: it will not come. */
+/* Closes the connections that still wait for the service, or that still look for its target (ECONNREFUSED): it will not
+ * come. */
 void proxy_drop_waiting(struct proxy *proxy);
 size_t proxy_count(const struct proxy *proxy);
 /* For tests: as if the kernel refused splice(2); how long a target is tried (0: 5 s). */

@@ -154,7 +154,7 @@ static void on_proxy_done(const char *from, const char *to, int error, void *use
 {
     struct socket *s = userdata;
     if (error == 0)
-        log_debug("socket %s proxy %s -> %s done", socket_name(s), from, to);
+        log_info("socket %s proxy %s -> %s done", socket_name(s), from, to);
     else
         log_info("socket %s proxy %s -> %s error: %s", socket_name(s), from, to, strerror(error));
 }

@@ -313,6 +313,21 @@ static void test_drop_and_not_ready(void **state)
     hear(f, second.n, "hello");
 }
 
+/* The service ends while its target is still looked for: nobody waits out the 5 s. */
+static void test_drop_while_dialing(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, true, false, false);
+    proxy_set_ready(f->proxy, true);
+    AUTO_FD struct fd client = client_new(f);
+    while (proxy_count(f->proxy) == 0) turn(f);
+    proxy_drop_waiting(f->proxy);
+    assert_int_equal(proxy_count(f->proxy), 0);
+    assert_int_equal(f->done_calls, 1);
+    assert_int_equal(f->last_error, ECONNREFUSED);
+    hear_end(f, client.n);
+}
+
 static void on_deadline(void *userdata)
 {
     (void)userdata; /* the loop has woken up, which is all */
@@ -419,6 +434,7 @@ int main(void)
         TEST(test_reset),
         TEST(test_server_stops_reading),
         TEST(test_drop_and_not_ready),
+        TEST(test_drop_while_dialing),
         TEST(test_targets),
         TEST(test_rests),
     };

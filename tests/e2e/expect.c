@@ -1,10 +1,12 @@
 #include "tests/e2e/expect.h"
 #include "tests/e2e/harness_internal.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 void expect_report(struct scene *scene, const char *name, const char *key, const char *want)
 {
@@ -61,4 +63,11 @@ void expect_validate(struct scene *scene, const char *option, int status, const 
         scene_fail(scene, "--validate left with %d, expected %d and \"%s\"; it said:\n%s", got, status,
                    text ? text : "", str_text(&output));
     str_done(&output);
+}
+
+void scene_touch(struct scene *scene, const char *name)
+{
+    int fd = openat(box_shared(scene->box), name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) scene_fail(scene, "/scene/%s cannot be made", name);
+    close(fd);
 }

@@ -15,3 +15,5 @@ void expect_order(struct scene *scene, const char *first, const char *unit1, con
 void expect_stop(struct scene *scene, int status);
 /* --validate on the scene's files: exit status, and that the output contains `text` (NULL: whatever it says). */
 void expect_validate(struct scene *scene, const char *option, int status, const char *text);
+/* Makes an empty /scene/NAME: what a service waits for. */
+void scene_touch(struct scene *scene, const char *name);

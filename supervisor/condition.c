@@ -2,10 +2,12 @@
 
 #include "base/glob.h"
 #include "base/parse.h"
+#include "supervisor/local_path.h"
 #include "unit/expand.h"
 #include "unit/unit.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,6 +70,29 @@ static int condition_holds(const struct condition *c, const struct condition_con
     }
     if (holds != c->negate) return 1;
     return str_append(reason, " unmet");
+}
+
+/* A pattern is matched by reading directories: they are known beforehand when only its last component is a pattern. */
+static bool pattern_is_local(const char *pattern)
+{
+    size_t magic = strcspn(pattern, "*?[\\");
+    const char *slash = strrchr(pattern, '/');
+    if (!slash || pattern + magic < slash) return false;
+    char *directory = slash == pattern ? strdup("/") : strndup(pattern, (size_t)(slash - pattern));
+    bool local = directory && local_path_is(directory);
+    free(directory);
+    return local;
+}
+
+bool conditions_are_local(const struct unit *unit)
+{
+    const struct condition_list *list = &unit->unit->conditions;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct condition *c = &list->items[i];
+        if (c->kind == CONDITION_PATH_EXISTS && !local_path_is(c->parameter)) return false;
+        if (c->kind == CONDITION_PATH_EXISTS_GLOB && !pattern_is_local(c->parameter)) return false;
+    }
+    return true;
 }
 
 int conditions_hold(const struct unit *unit, const struct condition_context *context, struct str *ret_reason,

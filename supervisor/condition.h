@@ -12,6 +12,8 @@ struct condition_context {
     char *const *environ;
     uid_t uid;
 };
+/* No path in them can make whoever looks wait: local_path_is() vouches for all. */
+bool conditions_are_local(const struct unit *unit);
 /* 1: all hold. 0: one does not; *ret_reason is the text for `unit U: skipped (REASON)` and *ret_is_assert says whether
  * an Assert...= failed (the start fails then). -ENOMEM. */
 MUST_CHECK int conditions_hold(const struct unit *unit, const struct condition_context *context, struct str *ret_reason,

@@ -1,8 +1,8 @@
 #include "supervisor/job.h"
 
 #include "base/log.h"
-#include "supervisor/condition.h"
 #include "supervisor/handlers.h"
+#include "supervisor/job_conditions.h"
 #include "supervisor/manager.h"
 #include "supervisor/restart.h"
 #include "supervisor/service.h"
@@ -40,7 +40,7 @@ static bool job_is_stop(const struct job *job)
 static void job_queue(struct runtime *rt)
 {
     struct job *job = &rt->job;
-    if (job->queued || job->state == JOB_RUNNING) return;
+    if (job->queued || job->state != JOB_WAITING) return;
     if (!job->forced && (job->blockers > 0 || job->held)) return;
     if (vec_push(&rt->manager->run_queue, rt->unit->id) < 0) {
         /* The queue never holds more than one entry per unit, and room for all of them was made at the start. */
@@ -93,6 +93,7 @@ static void job_uninstall(struct runtime *rt)
         struct runtime *other = manager_unit(m, before.ids[i]);
         job_unblock(rt, other, job_waiter(rt, other));
     }
+    job_check_drop(rt);
     bool queued = rt->job.queued;
     rt->job = (struct job){ .type = JOB_NONE, .queued = queued }; /* an entry in the queue stays and finds no job */
     m->n_jobs--;
@@ -151,7 +152,7 @@ static void fail_dependants(struct runtime *rt)
             struct id_span span = manager_edges(m, culprit->unit->id, kinds[k]);
             for (uint32_t j = 0; j < span.count; j++) {
                 struct runtime *other = manager_unit(m, span.ids[j]);
-                if (!job_is_start(&other->job) || other->job.state != JOB_WAITING || other->job.held) continue;
+                if (!job_is_start(&other->job) || other->job.state == JOB_RUNNING || other->job.held) continue;
                 if (!missing_requirement(other)) log_dependency(other, culprit, "failed");
                 culprit->failure_decides = true;
                 other->result = RESULT_DEPENDENCY;
@@ -178,7 +179,7 @@ static void job_finish(struct runtime *rt, enum job_result result)
 void job_on_state(struct runtime *rt)
 {
     struct job *job = &rt->job;
-    if (job->type == JOB_NONE) return;
+    if (job->type == JOB_NONE || job->state == JOB_CHECKING) return;
     if (job->state == JOB_WAITING) { /* a start that found its unit still on the way down */
         if (runtime_is_down(rt)) job_queue(rt);
         return;
@@ -233,29 +234,6 @@ static const struct runtime *failed_requirement(const struct runtime *rt, const 
         }
     }
     return NULL;
-}
-
-/* 1: go on; 0: skipped; -errno: the start fails. */
-static int check_conditions(struct runtime *rt)
-{
-    struct manager *m = rt->manager;
-    if (rt->unit->unit->conditions.count == 0) return 1;
-    AUTO_STR struct str reason = STR_EMPTY;
-    bool is_assert = false;
-    struct condition_context context = { .environ = m->options.environ, .uid = m->uid };
-    int r = conditions_hold(rt->unit, &context, &reason, &is_assert);
-    if (r != 0) return r;
-    if (is_assert) {
-        log_error("unit %s: failed to start: %s", runtime_name(rt), str_text(&reason));
-        TRACE(m->trace, "start_failed", TRACE_ERROR, 0, TF_STR("unit", runtime_name(rt)),
-              TF_STR("err", str_text(&reason)));
-        rt->result = RESULT_ASSERT;
-        return -EPROTO;
-    }
-    log_info("unit %s: skipped (%s)", runtime_name(rt), str_text(&reason));
-    TRACE(m->trace, "skipped", TRACE_OK, 0, TF_STR("unit", runtime_name(rt)), TF_STR("reason", str_text(&reason)));
-    rt->skipped = true;
-    return 0;
 }
 
 static bool take_start(struct runtime *rt)
@@ -324,7 +302,8 @@ static void dispatch_start(struct runtime *rt)
         return;
     }
     rt->skipped = false;
-    int r = check_conditions(rt);
+    int r = job_check_conditions(rt);
+    if (r == -EINPROGRESS) return;
     if (r == 0) {
         rt->result = RESULT_SUCCESS;
         if (in_auto_restart(rt)) {
@@ -336,7 +315,7 @@ static void dispatch_start(struct runtime *rt)
         return;
     }
     if (r < 0) {
-        fail_start(rt, rt->result == RESULT_ASSERT ? RESULT_ASSERT : RESULT_RESOURCES);
+        fail_start(rt, rt->result);
         return;
     }
     if (!take_start(rt)) {
@@ -364,7 +343,7 @@ size_t jobs_dispatch(struct manager *m, size_t max)
         struct runtime *rt = manager_unit(m, m->run_queue.items[m->run_queue_head++]);
         struct job *job = &rt->job;
         job->queued = false;
-        if (job->type == JOB_NONE || job->state == JOB_RUNNING) continue;
+        if (job->type == JOB_NONE || job->state != JOB_WAITING) continue;
         if (!job->forced && (job->blockers > 0 || job->held)) continue;
         n++;
         if (job_is_stop(job))
@@ -567,6 +546,12 @@ int job_release(struct runtime *rt)
     rt->job.held = false;
     job_queue(rt);
     return r;
+}
+
+void job_checked(struct runtime *rt)
+{
+    rt->job.state = JOB_WAITING; /* what it waits for, and what it requires, may have changed meanwhile */
+    job_queue(rt);
 }
 
 void job_force(struct runtime *rt)

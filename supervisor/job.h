@@ -9,9 +9,11 @@
 
 struct manager;
 struct runtime;
+struct job_check;
 
 enum job_type { JOB_NONE, JOB_START, JOB_STOP, JOB_RESTART, JOB_TYPE_COUNT };
-enum job_state { JOB_WAITING, JOB_RUNNING };
+/* CHECKING: its turn has come, and a file helper looks at its conditions (supervisor/job_conditions.h). */
+enum job_state { JOB_WAITING, JOB_CHECKING, JOB_RUNNING };
 /* clang-format off */
 #define JOB_RESULTS(X) \
     X(DONE, "done") X(FAILED, "failed") X(DEPENDENCY, "dependency") X(SKIPPED, "skipped") X(CANCELED, "canceled")
@@ -32,6 +34,7 @@ struct job {
     bool held;   /* a restart that waits for RestartSec= */
     bool forced; /* the stop bound is near: order does not matter any more */
     uint32_t blockers;
+    struct job_check *check; /* CHECKING, and the answer until it is used */
 };
 
 /* The start of everything that is not held back, with what it requires and wants (D6, D16). 0 or -ENOMEM. */
@@ -46,6 +49,8 @@ void jobs_stop_all(struct manager *manager);
 void job_hold(struct runtime *rt);
 /* The wait is over: what requires it is restarted with it, and the job may run. */
 MUST_CHECK int job_release(struct runtime *rt);
+/* The answer that a CHECKING job waited for is there: it may run. */
+void job_checked(struct runtime *rt);
 /* Lets a waiting stop run, order or not (D11). */
 void job_force(struct runtime *rt);
 /* The unit's state changed (called by runtime_set_active only). */

@@ -6,7 +6,9 @@
 #include "pid1/place.h"
 #include "pid1/reaper.h"
 #include "supervisor/exec_plan.h"
+#include "supervisor/file_helper.h"
 #include "supervisor/job.h"
+#include "supervisor/job_conditions.h"
 #include "supervisor/logs.h"
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
@@ -276,6 +278,8 @@ static int open_parts(struct manager *m)
     r = reaper_new(&m->reaper);
     if (r < 0) return r;
     reaper_set_orphan_fn(m->reaper, on_orphan, m);
+    r = file_helpers_new(m->loop, m->reaper, &m->file_helpers);
+    if (r < 0) return r;
     r = userdb_new(m->options.passwd_file, m->options.group_file, &m->userdb);
     if (r < 0) return r;
     r = spawner_new(m->loop, &m->spawner);
@@ -308,6 +312,7 @@ void manager_free(struct manager *m)
     if (!m) return;
     for (uint32_t id = 0; m->units && id < m->n_units; id++) {
         struct runtime *rt = m->units[id];
+        if (rt) job_check_drop(rt);
         if (rt && rt->type->done) rt->type->done(rt);
         free(rt);
     }
@@ -327,6 +332,7 @@ void manager_free(struct manager *m)
     procs_table_free(m->procs);
     spawner_free(m->spawner);
     userdb_free(m->userdb);
+    file_helpers_free(m->file_helpers);
     reaper_free(m->reaper);
     (void)cg_root_close_all(m->cgroup); /* best effort; what stays is empty */
     trace_free(m->trace);

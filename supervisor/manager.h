@@ -15,6 +15,7 @@
 
 struct cg_root;
 struct child_exit;
+struct file_helpers;
 struct logs;
 struct procs_table;
 struct reaper;
@@ -51,6 +52,7 @@ struct manager {
     struct cg_root *cgroup; /* NULL: none */
     struct userdb *userdb;
     struct spawner *spawner;
+    struct file_helpers *file_helpers;
     struct procs_table *procs;
 
     const struct unit_set *set; /* borrowed */

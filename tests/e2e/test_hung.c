@@ -1,0 +1,176 @@
+/* tests/e2e/test_hung.c - a path that never answers delays its own unit and nothing else (K72).
+ *
+ * /hung is FUSE without its daemon: whoever looks below it waits, until a signal ends it. /far is an overlay on a
+ * tmpfs: it answers, but PID 1 cannot know that beforehand and leaves it to a file helper as well. */
+#include "tests/e2e/harness_internal.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ACTOR "/usr/local/bin/actor"
+#define SLEEP "ExecStart=" ACTOR " sleep\n"
+
+static void boot(struct scene *s, const char *const *environment)
+{
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    spec.args[0] = "--log-level=debug";
+    spec.args[1] = "--stop-timeout=4s";
+    spec.box.setup = ACTOR " hung-mount /hung </dev/null >/dev/null 2>&1\n"
+                           "ln -s /hung /var/lib/hung\n"
+                           "mkdir -p /run/low /run/up /run/work /far\n"
+                           "mount -t overlay far -o lowerdir=/run/low,upperdir=/run/up,workdir=/run/work /far\n"
+                           "touch /far/there\n";
+    for (; environment && *environment; environment++) assert_int_equal(box_spec_env(&spec.box, *environment), 0);
+    /* What shows that PID 1 goes on: a unit that starts on a connection. */
+    scene_unit(s, "probe.socket", "[Socket]\nListenStream=/run/probe\n");
+    scene_unit(s, "probe.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_boot(s, &spec);
+}
+
+static void expect_life_goes_on(struct scene *s)
+{
+    scene_wait_event(s, "bound", "probe.socket", NULL);
+    int client = scene_connect(s, "unix:/run/probe");
+    struct str greeting = scene_receive(s, client, "probe.socket");
+    str_done(&greeting);
+    close(client);
+    static const char *const orphans[] = { ACTOR, "orphans", "3", NULL };
+    assert_int_equal(scene_exec(s, orphans, NULL), 0);
+    scene_wait_log(s, "reaped orphan");
+}
+
+static void expect_not_up(struct scene *s, const char *unit)
+{
+    static const char *const up[] = { "running", "exited", "listening" };
+    for (size_t i = 0; i < COUNT_OF(up); i++)
+        if (scene_count_events(s, "unit_state", unit, "sub", up[i], NULL) > 0) scene_fail(s, "%s is %s", unit, up[i]);
+}
+
+/* ---- every place that touches a path of the user ---- */
+
+#define BY_CONDITIONS "its conditions are looked at by a file helper"
+
+static const struct place {
+    const char *label, *unit, *text;
+    const char *waits; /* the log line by which the unit waits; NULL: a process was started for it */
+} places[] = {
+    { "WorkingDirectory=", "hung.service", "[Service]\nWorkingDirectory=/hung/x\n" SLEEP, NULL },
+    { "the program", "hung.service", "[Service]\nExecStart=/hung/program\n", NULL },
+    { "ExecStartPre=", "hung.service", "[Service]\nExecStartPre=/hung/program\n" SLEEP, "dead -> start-pre" },
+    { "EnvironmentFile=", "hung.service", "[Service]\nEnvironmentFile=/hung/x\n" SLEEP, NULL },
+    { "StandardInput=file:", "hung.service", "[Service]\nStandardInput=file:/hung/x\n" SLEEP, NULL },
+    { "StandardOutput=file:", "hung.service", "[Service]\nStandardOutput=file:/hung/x\n" SLEEP, NULL },
+    { "StandardError=append:", "hung.service", "[Service]\nStandardError=append:/hung/x\n" SLEEP, NULL },
+    { "StateDirectory=", "hung.service", "[Service]\nStateDirectory=hung/x\n" SLEEP, NULL },
+    { "ConditionPathExists=", "hung.service", "[Unit]\nConditionPathExists=/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS },
+    { "ConditionPathExists=!", "hung.service", "[Unit]\nConditionPathExists=!/hung/x\n[Service]\n" SLEEP,
+      BY_CONDITIONS },
+    { "through a link", "hung.service", "[Unit]\nConditionPathExists=/var/lib/hung/x\n[Service]\n" SLEEP,
+      BY_CONDITIONS },
+    { "AssertPathExists=", "hung.service", "[Unit]\nAssertPathExists=/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS },
+    { "ConditionPathExistsGlob=", "hung.service", "[Unit]\nConditionPathExistsGlob=/hung/*\n[Service]\n" SLEEP,
+      BY_CONDITIONS },
+    { "a pattern that leads there", "hung.service", "[Unit]\nConditionPathExistsGlob=/h?ng/x\n[Service]\n" SLEEP,
+      BY_CONDITIONS },
+    { "the condition of a target", "hung.target", "[Unit]\nConditionPathExists=/hung/x\nRequires=probe.socket\n",
+      BY_CONDITIONS },
+};
+
+static void test_places(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        const struct place *p = &places[i];
+        print_message("  %s\n", p->label);
+        struct scene *s = scene_new();
+        scene_unit(s, p->unit, p->text);
+        scene_unit(s, "after.service", "[Unit]\nAfter=hung.service hung.socket\n[Service]\n" SLEEP);
+        boot(s, NULL);
+        if (p->waits)
+            scene_wait_log(s, p->waits);
+        else
+            scene_wait_event(s, "spawn", p->unit, NULL);
+        expect_life_goes_on(s);
+        expect_not_up(s, p->unit);
+        scene_stop(s, SIGTERM);
+        assert_int_equal(scene_exit_code(s), 0);
+        assert_false(scene_log_has(s, "force-killed"));
+        expect_not_up(s, p->unit);
+        scene_end(s);
+    }
+}
+
+/* ---- what comes of it ---- */
+
+static void test_conditions_in_time(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "there.service", "[Unit]\nConditionPathExists=/far/there\n[Service]\n" SLEEP);
+    scene_unit(s, "not.service", "[Unit]\nConditionPathExists=/far/not\n[Service]\n" SLEEP);
+    scene_unit(s, "glob.service", "[Unit]\nConditionPathExistsGlob=/far/th*\n[Service]\n" SLEEP);
+    scene_unit(s, "assert.service", "[Unit]\nAssertPathExists=/far/not\n[Service]\n" SLEEP);
+    scene_unit(s, "needs.service", "[Unit]\nRequires=assert.service\nAfter=assert.service\n[Service]\n" SLEEP);
+    scene_unit(s, "late.service",
+               "[Unit]\nAssertPathExists=/hung/x\nOnFailure=handler.service\n[Service]\nTimeoutStartSec=300ms\n" SLEEP);
+    scene_unit(s, "handler.service", "[Service]\n" SLEEP);
+    boot(s, NULL);
+    print_message("  answers of a file system that is only far away\n");
+    scene_wait_event(s, "unit_state", "there.service", "sub", "running", NULL);
+    scene_wait_event(s, "unit_state", "glob.service", "sub", "running", NULL);
+    scene_wait_event(s, "skipped", "not.service", "reason", "ConditionPathExists=/far/not unmet", NULL);
+    scene_wait_event(s, "start_failed", "assert.service", "err", "AssertPathExists=/far/not unmet", NULL);
+    scene_wait_event(s, "dependency_failed", "needs.service", NULL);
+    print_message("  none within TimeoutStartSec=: the start has failed\n");
+    scene_wait_event(s, "start_failed", "late.service", "status", "timeout", NULL);
+    scene_wait_event(s, "unit_state", "late.service", "sub", "failed", "result", "timeout", NULL);
+    scene_wait_log(s, "late.service: failed to start: a path of its conditions did not answer within 300ms");
+    scene_wait_event(s, "unit_state", "handler.service", "sub", "running", NULL);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
+/* A stop, and the failure of what it requires, end the wait of one unit (K11). */
+static void test_the_wait_ends(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "stopped.service", "[Unit]\nConditionPathExists=/hung/x\n[Service]\n" SLEEP);
+    scene_unit(s, "stop.socket", "[Socket]\nListenStream=/run/stop\n");
+    scene_unit(s, "stop.service",
+               "[Unit]\nConflicts=stopped.service\nAfter=stopped.service\n[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "needs.service", "[Unit]\nConditionPathExists=/hung/x\nRequires=broken.service\n[Service]\n" SLEEP);
+    scene_unit(s, "broken.service", "[Service]\nType=oneshot\nExecStart=" ACTOR " pause 200 -- exit 3\n");
+    boot(s, NULL);
+    scene_wait_log(s, "needs.service: " BY_CONDITIONS);
+    scene_wait_event(s, "dependency_failed", "needs.service", "dependency", "broken.service", NULL);
+    scene_wait_log(s, "stopped.service: " BY_CONDITIONS);
+    int client = scene_connect(s, "unix:/run/stop");
+    struct str greeting = scene_receive(s, client, "stop.socket");
+    str_done(&greeting);
+    close(client);
+    scene_wait_log(s, "unit stopped.service: start job canceled");
+    expect_life_goes_on(s);
+    expect_not_up(s, "stopped.service");
+    expect_not_up(s, "needs.service");
+    scene_stop(s, SIGTERM);
+    (void)scene_exit_code(s);
+    assert_false(scene_log_has(s, "force-killed"));
+    scene_end(s);
+}
+
+int main(void)
+{
+    scene_skip_unless_possible();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_conditions_in_time),
+        cmocka_unit_test(test_the_wait_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -78,6 +78,7 @@ static void child_close_on_exec_by_number(int lowest)
 /* Every descriptor from `lowest` on becomes close-on-exec. Ours are born so; those a runtime left to us are not. */
 static int child_close_on_exec(const struct child_plan *p, int lowest)
 {
+    if (p->has_own_table) return 0; /* nothing was copied but what is close-on-exec */
     if (!p->close_range_missing && sys_close_range((unsigned)lowest, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return 0;
     int dir = sys_openat(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (dir < 0) {
@@ -218,7 +219,7 @@ static int child_set_up(struct child_plan *p, struct child_report *report)
     report->stage = EXEC_STAGE_SIGNALS; /* early: what follows may wait for a file, and TERM shall end that */
     static const uint64_t empty_mask = 0;
     if ((r = child_reset_signals(p)) < 0 || (r = sys_sigmask(SIG_SETMASK, &empty_mask, NULL)) < 0) return r;
-    (void)sys_umask(0); /* modes of directories are what their settings say */
+    if (p->n_directories > 0) (void)sys_umask(0); /* their modes are what their settings say */
     for (uint32_t i = 0; i < p->n_directories; i++) {
         r = child_make_directory(&p->directories[i], p->scratch);
         report->stage = p->directories[i].stage;
@@ -249,7 +250,28 @@ static int child_set_up(struct child_plan *p, struct child_report *report)
     return child_exec(p, report);
 }
 
-void child_enter(struct child_plan *p)
+/* The first thing a child does with its descriptors. The ends of pipes that belong to other starts must not stay open
+ * here: they would hide the end of the pipe from PID 1 for as long as this child takes. */
+static void child_take_table(struct child_plan *p)
+{
+    if (p->pad_end > 0) {
+        struct child_report report = { .stage = EXEC_STAGE_FDS, .is_note = 1 };
+        int r = sys_close_range((unsigned)p->pad_end, ~0U, CLOSE_RANGE_UNSHARE);
+        if (r < 0) { /* it must not go on: what it closes would be PID 1's */
+            report.is_note = 0;
+            report.error = -r;
+            child_fail(p, &report);
+        }
+        (void)sys_close_range(3, (unsigned)p->pad_begin - 1, 0); /* it just worked */
+        __atomic_store_n(&p->has_own_table, 1, __ATOMIC_RELEASE);
+        (void)sys_write(p->status_fd, &report, sizeof report); /* below PIPE_BUF */
+    } else if (p->others_end > 0) {
+        (void)sys_close_range((unsigned)p->others_begin, (unsigned)p->others_end - 1, 0); /* pads need it to work */
+    }
+    p->pad_end = p->others_end = 0;
+}
+
+static void child_enter_leaf(struct child_plan *p)
 {
     if (p->leaf_procs_fd < 0) return;
     long r = sys_write(p->leaf_procs_fd, "0", 1);
@@ -257,6 +279,12 @@ void child_enter(struct child_plan *p)
     if (r >= 0) return;
     struct child_report note = { .stage = EXEC_STAGE_CGROUP, .is_note = 1, .error = (int)-r };
     (void)sys_write(p->status_fd, &note, sizeof note); /* below PIPE_BUF; it runs outside the leaf */
+}
+
+void child_enter(struct child_plan *p)
+{
+    child_take_table(p);
+    child_enter_leaf(p);
 }
 
 _Noreturn void child_fail(const struct child_plan *p, const struct child_report *report)

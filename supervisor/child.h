@@ -27,7 +27,8 @@ struct child_stream {
     int same_as; /* -1, or a lower stream whose descriptor is used */
     bool controlling_terminal;
 };
-/* What the child says on the status pipe when a step failed, or (`is_note`) went otherwise than asked. */
+/* What the child says on the status pipe when a step failed. With `is_note` it goes on: stage CGROUP: it could not
+ * enter its leaf; stage FDS: it has a descriptor table of its own. */
 struct child_report {
     uint8_t stage, is_note;
     bool interpreter_missing; /* the program is there, what it needs to run is not */
@@ -38,9 +39,14 @@ struct child_report {
 #define CHILD_SCRATCH_SIZE 2048
 
 struct child_plan {
-    int status_fd;     /* written: the child moves it out of the way */
-    int leaf_procs_fd; /* written: -1, or the cgroup.procs to enter */
-    int *fds;          /* written: sources of 0, 1, 2, 3...; -1 where a stream has a path */
+    /* Not 0: the descriptor table is shared with PID 1, and the child takes its own copy of it up to pad_end, of which
+     * it keeps 0-2 and its pad. */
+    int pad_begin, pad_end;
+    int others_begin, others_end; /* without a pad of its own: the pads of others, to be closed; 0: none */
+    uint32_t has_own_table;       /* written, and read by the parent: the pad may be given to others */
+    int status_fd;                /* written: the child moves it out of the way */
+    int leaf_procs_fd;            /* written: -1, or the cgroup.procs to enter */
+    int *fds;                     /* written: sources of 0, 1, 2, 3...; -1 where a stream has a path */
     uint32_t n_fds;
     struct child_stream streams[3];
     bool close_range_missing, keeps_ignored_sigpipe;
@@ -66,7 +72,8 @@ struct child_plan {
     char *listen_pid; /* written: the blank after "LISTEN_PID=", DECIMAL_MAX(int) bytes; NULL without sockets */
     const uint8_t *exit_codes; /* by stage */
 };
-/* The two ends of child_run(), for a child that must do something in between. Enters the leaf, once. */
+/* The two ends of child_run(), for a child that must do something in between. Leaves PID 1's descriptors alone from
+ * here on, and enters the leaf; once. */
 void child_enter(struct child_plan *plan);
 /* Reports and leaves. */
 _Noreturn void child_fail(const struct child_plan *plan, const struct child_report *report);

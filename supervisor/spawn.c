@@ -13,8 +13,12 @@
 #include "cgroup/leaf.h"
 #include "pid1/boot.h"
 #include "supervisor/clone.h"
+#include "supervisor/pads.h"
 #include "supervisor/plan.h"
 #include "supervisor/sys.h"
+
+#define PADS_LOWEST    16
+#define PADS_PAY_ABOVE 64 /* descriptors of ours besides */
 
 enum learnt { UNKNOWN, WORKS, REFUSED };
 
@@ -23,6 +27,8 @@ struct spawner {
     struct slot_pool *slots;
     struct spawn *under_way;
     struct fd null;
+    struct pads pads;
+    struct spawn *pad_owners[PADS_AT_MOST];
     struct spawner_limits limits;
     enum learnt clone3;
     int clone3_error, into_cgroup_error; /* errno of what was refused */
@@ -41,10 +47,15 @@ int spawner_new(struct loop *loop, struct spawner **ret_spawner)
     if (!spawner) return -ENOMEM;
     spawner->loop = loop;
     spawner->null = FD_NONE;
+    spawner->pads = PADS_NONE;
     spawner->slots = slot_pool_new();
     if (!spawner->slots) return -ENOMEM;
     if (fd_openat(AT_FDCWD, "/dev/null", O_RDWR, 0, &spawner->null) < 0) spawner->null = FD_NONE; /* children try */
     spawner->close_range_missing = syscall(SYS_close_range, ~0U, ~0U, CLOSE_RANGE_CLOEXEC) < 0;
+    /* Now, while low numbers are free: what a child copies ends with its pad. */
+    if (!fd_is_open(&spawner->null) || spawner->close_range_missing ||
+        pads_init(&spawner->pads, spawner->null.n, PADS_LOWEST) < 0)
+        spawner->pads = PADS_NONE;
     spawner->dumpable = prctl(PR_GET_DUMPABLE) == 1;
     *ret_spawner = TAKE(spawner);
     return 0;
@@ -113,6 +124,64 @@ static void sharing_end(struct spawner *spawner)
     if (--spawner->n_sharing == 0) set_dumpable(spawner, true);
 }
 
+static struct exec_plan *plan_of(struct spawn *spawn)
+{
+    return (struct exec_plan *)(void *)((char *)spawn - offsetof(struct exec_plan, spawn));
+}
+
+/* ---- pads ---- */
+
+static void pad_release(struct spawn *spawn)
+{
+    if (spawn->pad < 0) return;
+    spawn->spawner->pad_owners[spawn->pad] = NULL;
+    pads_give(&spawn->spawner->pads, spawn->pad);
+    spawn->pad = -1;
+}
+
+/* A pad for this start, where it pays: few descriptors of ours are copied faster than pads are filled. */
+static int pad_acquire(struct spawner *spawner, struct exec_plan *plan)
+{
+    struct spawn *spawn = &plan->spawn;
+    if (spawn->status.n < PADS_PAY_ABOVE + spawner->pads.count * PAD_SLOT_COUNT || !spawn->shares_memory ||
+        plan->child.n_fds > 4)
+        return -1;
+    if (spawner->limits.no_close_range) return -1;
+    int pad = pads_take(&spawner->pads);
+    for (int i = 0; pad < 0 && i < spawner->pads.count; i++) {
+        struct spawn *owner = spawner->pad_owners[i];
+        if (!__atomic_load_n(&plan_of(owner)->child.has_own_table, __ATOMIC_ACQUIRE)) continue;
+        pad_release(owner);
+        pad = pads_take(&spawner->pads);
+    }
+    return pad;
+}
+
+/* Puts into the pad what the child needs; the plan then names the pad's numbers. */
+static int pad_fill(struct spawner *spawner, struct exec_plan *plan, int pad, struct fd *status_write)
+{
+    static const enum pad_slot slots[] = { PAD_NULL, PAD_OUT, PAD_ERR, PAD_LISTEN };
+    struct pads *pads = &spawner->pads;
+    struct child_plan *child = &plan->child;
+    plan->spawn.pad = pad;
+    spawner->pad_owners[pad] = &plan->spawn;
+    int r = pads_put(pads, pad, PAD_STATUS, status_write->n);
+    for (uint32_t i = 0; r == 0 && i < child->n_fds; i++) {
+        if (child->fds[i] < 3) continue; /* opened by the child, or one of 0-2, which it keeps */
+        bool null = i < 3 && child->streams[i].null;
+        enum pad_slot slot = null ? PAD_NULL : slots[i];
+        if (i == 0 && !null) slot = PAD_LISTEN;
+        if (slot != PAD_NULL) r = pads_put(pads, pad, slot, child->fds[i]);
+        child->fds[i] = pads_fd(pads, pad, slot);
+    }
+    if (r < 0) return r;
+    fd_close(status_write);
+    child->status_fd = pads_fd(pads, pad, PAD_STATUS);
+    child->pad_begin = pads_fd(pads, pad, PAD_STATUS);
+    child->pad_end = child->pad_begin + PAD_SLOT_COUNT;
+    return 0;
+}
+
 /* ---- clone ---- */
 
 struct creation {
@@ -169,6 +238,11 @@ static long create(struct spawner *spawner, struct creation *c, struct cg_leaf *
     int procs_fd = leaf ? cg_leaf_open_procs(leaf) : -EBADF;
     AUTO_FD struct fd procs = fd_own(procs_fd);
     c->plan->child.leaf_procs_fd = procs.n;
+    if (c->plan->spawn.pad >= 0 && fd_is_open(&procs)) { /* the child shares our table: ours is closed too early */
+        r = pads_put(&spawner->pads, c->plan->spawn.pad, PAD_LEAF, procs.n);
+        if (r < 0) return r;
+        c->plan->child.leaf_procs_fd = pads_fd(&spawner->pads, c->plan->spawn.pad, PAD_LEAF);
+    }
     *ret_in_leaf = fd_is_open(&procs);
     if (leaf && procs_fd < 0) c->plan->spawn.leaf_error = -procs_fd;
     long clone3_error = 0;
@@ -212,17 +286,13 @@ static void spawn_unlink(struct spawn *spawn)
     if (spawn->next) spawn->next->previous = spawn->previous;
 }
 
-static struct exec_plan *plan_of(struct spawn *spawn)
-{
-    return (struct exec_plan *)(void *)((char *)spawn - offsetof(struct exec_plan, spawn));
-}
-
 /* Gives back what a start held; the plan is gone afterwards. */
 static void spawn_release(struct spawn *spawn)
 {
     struct spawner *spawner = spawn->spawner;
     loop_io_remove(spawner->loop, &spawn->io);
     fd_close(&spawn->status);
+    pad_release(spawn);
     slot_give(spawner->slots, spawn->stack_slot);
     exec_plan_free(plan_of(spawn));
 }
@@ -237,10 +307,12 @@ static bool spawn_read(struct spawn *spawn)
         if (n < 0) return errno != EAGAIN;
         if (n == 0) return true;
         if (n != (ssize_t)sizeof report) continue; /* not ours: each report is one atomic write */
-        if (report.is_note)
+        if (!report.is_note)
+            spawn->report = report;
+        else if (report.stage == EXEC_STAGE_CGROUP)
             spawn->leaf_error = report.error;
         else
-            spawn->report = report;
+            pad_release(spawn);
     }
 }
 
@@ -270,6 +342,7 @@ static void on_status(int fd, uint32_t events, void *userdata)
 
 void spawn_drain(struct spawn *spawn)
 {
+    pad_release(spawn); /* the child is dead */
     if (spawn_read(spawn)) {
         spawn_finish(spawn);
         return;
@@ -293,6 +366,7 @@ void spawner_free(struct spawner *spawner)
     for (struct spawn *spawn = spawner->under_way, *next; spawn; spawn = next) {
         next = spawn->next;
         spawn->done = NULL;
+        if (plan_of(spawn)->child.has_own_table) pad_release(spawn);
         if (spawn_read(spawn)) {
             spawn_finish(spawn);
         } else { /* its child may read the plan for as long as we live */
@@ -300,6 +374,7 @@ void spawner_free(struct spawner *spawner)
             fd_close(&spawn->status);
         }
     }
+    pads_done(&spawner->pads);
     slot_pool_free(spawner->slots);
     fd_close(&spawner->null);
     free(spawner);
@@ -323,6 +398,11 @@ static int prepare(struct spawner *spawner, struct exec_plan *plan, struct fd *r
     child->reset_signals = spawner->ignored_signals;
     for (int i = 0; i < 3; i++)
         if (child->streams[i].null) child->fds[i] = spawner->null.n;
+    int pad = pad_acquire(spawner, plan);
+    if (pad >= 0) return pad_fill(spawner, plan, pad, ret_status_write);
+    if (spawner->pads.count == 0) return 0;
+    child->others_begin = spawner->pads.base;
+    child->others_end = spawner->pads.base + spawner->pads.count * PAD_SLOT_COUNT;
     return 0;
 }
 
@@ -335,11 +415,13 @@ int spawn_start(struct spawner *spawner, struct exec_plan *plan_take, struct cg_
     *ret_failure = (struct exec_failure){ .stage = EXEC_STAGE_FDS };
     spawn->spawner = spawner;
     spawn->status = FD_NONE;
+    spawn->pad = -1;
+    spawn->shares_memory = !plan->no_share_memory && !spawner->limits.no_clone_vm;
     long r = prepare(spawner, plan, &status_write);
     if (r < 0) goto fail;
 
     struct creation c = { .plan = plan, .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND, .pidfd = -EBADF };
-    spawn->shares_memory = !plan->no_share_memory && !spawner->limits.no_clone_vm;
+    if (spawn->pad >= 0) c.flags |= CLONE_FILES;
     ret_failure->stage = EXEC_STAGE_CLONE;
     if (spawn->shares_memory) {
         r = -ENOMEM;

@@ -99,6 +99,7 @@ static const char *const place_names[] = {
 };
 
 struct world {
+    struct own_cgroup own;
     struct fixture f;
     struct cg_root *root;
     struct procs_table *table;
@@ -111,6 +112,7 @@ static void world_open(struct world *w, enum place place)
     w->root = NULL;
     if (place == PLACE_LEAF || place == PLACE_OUTSIDE_LEAF) {
         struct cg_root_options options = { .leave_others = true };
+        if (!own_cgroup_enter(&w->own)) _exit(77);
         if (cg_root_open(&options, &w->root, NULL) < 0) _exit(77);
     }
     if (place != PLACE_MARK_SCAN) assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
@@ -128,7 +130,10 @@ static void world_close(struct world *w)
 {
     procs_end(w->table, &w->procs);
     procs_table_free(w->table);
-    (void)cg_root_close_all(w->root); /* best effort */
+    if (w->root) {
+        assert_int_equal(cg_root_close_all(w->root), 0);
+        own_cgroup_leave(&w->own);
+    }
     fixture_close(&w->f);
 }
 
@@ -447,7 +452,7 @@ static int reused_number(enum place place)
     assert_int_equal(kill(stranger, SIGUSR1), 0);
     assert_int_equal(waitpid(stranger, &status, 0), stranger);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1); /* the first signal it got */
-    world_reap(&w, false);
+    world_reap(&w, true);                                            /* the orphan */
     assert_true(procs_is_empty(w.table, &w.procs));
     fd_close(&reader);
     world_close(&w);

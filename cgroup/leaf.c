@@ -350,6 +350,7 @@ int cg_leaf_kill(struct cg_leaf *leaf)
     if (!cg_root_has_kill(leaf->root)) return cg_leaf_kill_by_pids(leaf);
     int r = leaf_write(leaf, "cgroup.kill", "1");
     if (is_gone(r)) return 0;
-    /* A threaded cgroup cannot be killed as a whole. */
-    return r == -EOPNOTSUPP ? cg_leaf_kill_by_pids(leaf) : r;
+    /* A threaded cgroup cannot be killed as a whole, and one that became read-only cannot be written; who is in it can
+     * be read and signalled all the same. */
+    return r < 0 ? cg_leaf_kill_by_pids(leaf) : 0;
 }

@@ -52,6 +52,20 @@ static void reset_ignored(void)
     }
 }
 
+static void fill_handled(sigset_t *handled)
+{
+    (void)sigfillset(handled);         /* cannot fail, as the next two */
+    (void)sigdelset(handled, SIGPIPE); /* ignored */
+    for (size_t i = 0; i < COUNT_OF(faults); i++) (void)sigdelset(handled, faults[i]);
+}
+
+void pid1_signals_hold(void)
+{
+    sigset_t handled;
+    fill_handled(&handled);
+    (void)sigprocmask(SIG_SETMASK, &handled, NULL); /* fails for bad arguments only */
+}
+
 int pid1_signals_open(struct pid1_signals *ret_signals)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -59,9 +73,7 @@ int pid1_signals_open(struct pid1_signals *ret_signals)
     if (sigaction(SIGPIPE, &ignore, NULL) < 0) return -errno;
 
     sigset_t handled, original;
-    (void)sigfillset(&handled);         /* cannot fail, as the next two */
-    (void)sigdelset(&handled, SIGPIPE); /* ignored */
-    for (size_t i = 0; i < COUNT_OF(faults); i++) (void)sigdelset(&handled, faults[i]);
+    fill_handled(&handled);
     if (sigprocmask(SIG_SETMASK, &handled, &original) < 0) return -errno;
     int fd = signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0) {

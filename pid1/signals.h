@@ -28,6 +28,9 @@ struct pid1_signals {
     sigset_t original_mask; /* what we were started with; children start with an empty mask all the same */
 };
 
+/* Blocks what pid1_signals_open() handles, so that a stop signal that comes while units are still being read waits for
+ * it: the kernel drops a signal with default disposition that is sent to PID 1 of a namespace. */
+void pid1_signals_hold(void);
 /* Resets inherited dispositions (an ignored CHLD would lose every exit status), ignores PIPE, blocks the rest and opens
  * the descriptor (non-blocking, close-on-exec). */
 MUST_CHECK int pid1_signals_open(struct pid1_signals *ret_signals);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/timespan.h"
+#include "pid1/signals.h"
 #include "supervisor/manager.h"
 #include "unit/reference.h"
 
@@ -65,6 +66,7 @@ static usec_t monotonic_now(void)
 
 static int run(const struct options *options, const struct validate_request *request)
 {
+    pid1_signals_hold();
     usec_t load_started = monotonic_now();
     __attribute__((cleanup(loaded_units_done))) struct loaded_units units = { .set = NULL };
     int r = cmd_load_units(request, &units);

@@ -160,11 +160,35 @@ static void test_as_init(void **state)
     in_child(as_init, true);
 }
 
+/* K20: a stop signal that comes while units are still being read. */
+static void early_signal(void)
+{
+    struct pid1_signals signals;
+    struct pid1_signal got = { 0 };
+    pid1_signals_hold();
+    pid_t pid = fork();
+    if (pid == 0) _exit(kill(1, SIGTERM) == 0 ? 0 : 1);
+    int status = 0;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(pid1_signals_open(&signals) == 0);
+    CHECK(pid1_signals_read(&signals, &got) == 1 && got.intent == PID1_SHUTDOWN);
+}
+
+static void test_signal_before_the_descriptor_K20(void **state)
+{
+    (void)state;
+    in_child(early_signal, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words), cmocka_unit_test(test_read_K25), cmocka_unit_test(test_inherited_ignore_is_reset),
-        cmocka_unit_test(test_masks), cmocka_unit_test(test_as_init),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_read_K25),
+        cmocka_unit_test(test_inherited_ignore_is_reset),
+        cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_as_init),
+        cmocka_unit_test(test_signal_before_the_descriptor_K20),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

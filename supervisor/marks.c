@@ -25,6 +25,11 @@ void mark_space_init(struct mark_space *space, uint64_t own_hard_limit)
     if (space->count == 0) space->width = 0;
 }
 
+void mark_space_begin_at(struct mark_space *space, uint64_t random)
+{
+    if (space->count > 0) space->at = random % space->count + 1;
+}
+
 uint64_t mark_space_next(struct mark_space *space)
 {
     if (space->count == 0) return 0;

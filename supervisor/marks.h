@@ -16,6 +16,9 @@ struct mark_space {
 };
 /* What may be given below the hard limit we run under ourselves. */
 void mark_space_init(struct mark_space *space, uint64_t own_hard_limit);
+/* Where the giving begins. Supervisors that see each other's processes, as in a shared pid namespace, each begin at a
+ * random place: with the same marks they would take each other's services for their own. */
+void mark_space_begin_at(struct mark_space *space, uint64_t random);
 /* The next mark; downwards, and from the top again after the last. 0 when there is none at all. */
 uint64_t mark_space_next(struct mark_space *space);
 /* The mark whose interval holds `hard_limit`; 0: no interval of this space does. */

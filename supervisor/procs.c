@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +25,9 @@ int procs_table_new(struct cg_root *root_or_null, struct procs_table **ret_table
     if (proc_open(&table->proc) < 0) table->proc = FD_NONE; /* asked for by procs_table_has_proc() */
     struct rlimit limit;
     mark_space_init(&table->marks, getrlimit(RLIMIT_LOCKS, &limit) == 0 ? (uint64_t)limit.rlim_max : MARK_UNLIMITED);
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) == (ssize_t)sizeof random)
+        mark_space_begin_at(&table->marks, random);
     *ret_table = table;
     return 0;
 }

@@ -72,6 +72,32 @@ static void test_nested_marks(void **state)
     assert_true(mark_space_owner(&outer, neighbour) == neighbour);
 }
 
+/* K09: two supervisors that see each other's processes must not take them for their own. */
+static void test_marks_of_two_supervisors(void **state)
+{
+    (void)state;
+    struct mark_space space;
+    mark_space_init(&space, MARK_UNLIMITED);
+    uint64_t top = mark_space_next(&space);
+    mark_space_begin_at(&space, 0);
+    assert_true(mark_space_next(&space) < top);
+    assert_true(mark_space_next(&space) == top); /* round, as ever */
+    mark_space_begin_at(&space, UINT64_MAX);
+    assert_true(mark_space_owner(&space, mark_space_next(&space)) != 0);
+
+    uint64_t marks[2];
+    for (size_t i = 0; i < COUNT_OF(marks); i++) {
+        AUTO(procs_table_free) struct procs_table *table = NULL;
+        struct procs procs = { .mark = 0 };
+        int leaf_error = 0;
+        assert_int_equal(procs_table_new(NULL, &table), 0);
+        assert_int_equal(procs_begin(table, &procs, "a.service", &leaf_error), 0);
+        marks[i] = procs.mark;
+        procs_end(table, &procs);
+    }
+    assert_true(marks[0] != marks[1]);
+}
+
 /* ---- the map ---- */
 
 static void test_id_map(void **state)
@@ -566,6 +592,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_nested_marks),
+        cmocka_unit_test(test_marks_of_two_supervisors),
         cmocka_unit_test(test_id_map),
         cmocka_unit_test(test_processes_in_every_place),
         cmocka_unit_test(test_reused_number_k09),

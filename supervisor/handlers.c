@@ -40,6 +40,7 @@ static void invoke(struct runtime *rt, struct runtime *handler, const char *rela
         coalesce(handler, relation, "already active");
         return;
     }
+    handler->cause_code = exit_code;
     if (start_limit_is_hit(handler->limit_begin, handler->limit_count, loop_now(m->loop), u->start_limit_interval,
                            u->start_limit_burst)) {
         char why[96], span[TIMESPAN_TEXT_MAX];
@@ -53,7 +54,6 @@ static void invoke(struct runtime *rt, struct runtime *handler, const char *rela
     TRACE(m->trace, "onfailure_invoke", TRACE_OK, 0, TF_STR("unit", runtime_name(handler)),
           TF_STR("cause", runtime_name(rt)));
     handler->is_handler = true;
-    handler->cause_code = exit_code;
     if (jobs_start(m, handler) < 0) log_error("%s: %s not invoked: out of memory", relation, runtime_name(handler));
 }
 

@@ -134,6 +134,12 @@ static bool missing_requirement(struct runtime *rt)
     return true;
 }
 
+/* The first one's failure is the container's when nothing else is left to run (K31). */
+static void note_deciding(struct runtime *culprit)
+{
+    if (culprit->decides == 0) culprit->decides = ++culprit->manager->n_deciding;
+}
+
 static bool job_is_start(const struct job *job)
 {
     return job->type == JOB_START;
@@ -154,7 +160,7 @@ static void fail_dependants(struct runtime *rt)
                 struct runtime *other = manager_unit(m, span.ids[j]);
                 if (!job_is_start(&other->job) || other->job.state == JOB_RUNNING || other->job.held) continue;
                 if (!missing_requirement(other)) log_dependency(other, culprit, "failed");
-                culprit->failure_decides = true;
+                note_deciding(culprit);
                 other->result = RESULT_DEPENDENCY;
                 job_uninstall(other);
                 if (vec_push(&failed, other) < 0) break;
@@ -207,7 +213,7 @@ static const struct runtime *failed_requirement(const struct runtime *rt, const 
             if (other->job.type == JOB_START) continue; /* on its way, in parallel */
             if (other->active == ACTIVE_STATE_FAILED ||
                 (other->result == RESULT_DEPENDENCY && runtime_is_down(other))) {
-                other->failure_decides = true;
+                note_deciding(other);
                 *ret_what = "failed";
                 return other;
             }

@@ -87,7 +87,7 @@ static void leave(struct manager *m)
 {
     for (uint32_t id = 0; id < m->n_units; id++) {
         const struct runtime *rt = manager_unit(m, id);
-        if (rt->failure_decides) shutdown_decide(m, rt->exit_code);
+        if (rt->decides == 1) shutdown_decide(m, rt->exit_code);
     }
     shutdown_begin(m, "nothing is left to run or to wait for; leaving");
 }

@@ -64,7 +64,7 @@ struct runtime {
     uint8_t result;       /* enum unit_result of the last run */
     bool refused;         /* left out of the boot transaction: it conflicts with a unit that starts */
     bool skipped;         /* its last start was skipped by a condition */
-    bool failure_decides; /* a unit that requires it could not start because of it (K31) */
+    uint32_t decides;     /* its place among those without which another unit could not start (K31); 0: none */
     uint32_t limit_count; /* start limit: starts within the window that began at limit_begin (S50) */
     usec_t limit_begin;
     bool is_handler; /* started by the end of another unit, as its OnFailure= or OnSuccess= */

@@ -58,12 +58,13 @@ void service_after_signal(struct service *s)
 
 void service_begin_stop(struct service *s)
 {
+    bool has_time = !s->base.manager->shutdown.near_bound_passed;
     s->stop_requested = true;
     switch (s->state) {
     case SERVICE_STATE_RUNNING:
     case SERVICE_STATE_EXITED:
-        service_post(s, service_commands(s, SERVICE_EXEC_STOP)->count > 0 ? SERVICE_EVENT_GO_STOP
-                                                                          : SERVICE_EVENT_GO_STOP_SIGTERM);
+        service_post(s, service_commands(s, SERVICE_EXEC_STOP)->count > 0 && has_time ? SERVICE_EVENT_GO_STOP
+                                                                                      : SERVICE_EVENT_GO_STOP_SIGTERM);
         break;
     case SERVICE_STATE_AUTO_RESTART:
         service_post(s, SERVICE_EVENT_GO_DEAD);

@@ -198,6 +198,12 @@ static void service_stop(struct runtime *rt)
     service_begin_stop(service_of(rt));
 }
 
+static void service_hurry(struct runtime *rt)
+{
+    struct service *s = service_of(rt);
+    if (s->state == SERVICE_STATE_STOP) service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
+}
+
 static void service_kill(struct runtime *rt)
 {
     struct service *s = service_of(rt);
@@ -220,6 +226,7 @@ const struct unit_type service_type = {
     .done = service_done,
     .start = service_start,
     .stop = service_stop,
+    .hurry = service_hurry,
     .kill = service_kill,
     .sub_state = service_sub,
 };

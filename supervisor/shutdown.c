@@ -17,7 +17,12 @@
 static void on_near_bound(void *userdata)
 {
     struct manager *m = userdata;
-    for (uint32_t id = 0; id < m->n_units; id++) job_force(manager_unit(m, id));
+    m->shutdown.near_bound_passed = true;
+    for (uint32_t id = 0; id < m->n_units; id++) {
+        struct runtime *rt = manager_unit(m, id);
+        job_force(rt);
+        if (rt->type->hurry) rt->type->hurry(rt);
+    }
 }
 
 static void on_bound(void *userdata)

@@ -10,7 +10,7 @@ struct manager;
 struct runtime;
 
 struct shutdown {
-    bool begun, bound_passed, finished;
+    bool begun, near_bound_passed, bound_passed, finished;
     bool decided; /* exit_code holds a deciding failure's */
     int exit_code;
     unsigned force_killed; /* units that had to be killed */

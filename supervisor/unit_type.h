@@ -48,6 +48,8 @@ struct unit_type {
     void (*failed)(struct runtime *rt);
     /* Begins to stop. States tell the rest. */
     void (*stop)(struct runtime *rt);
+    /* Most of the stop bound has passed: a stop command that still runs gives way to the stop signal (D11). */
+    void (*hurry)(struct runtime *rt);
     /* The stop bound has passed: KILL whatever is left. */
     void (*kill)(struct runtime *rt);
     const char *(*sub_state)(const struct runtime *rt);

@@ -124,7 +124,7 @@ void act_execed(struct service *s, enum service_state from)
 {
     (void)from;
     /* simple and exec are up when the program runs (D16); a main process that has ended already is judged instead. */
-    if (!is_oneshot(s) && s->main.pid > 0) go_start_post(s);
+    if (!is_oneshot(s) && !s->main.exited) go_start_post(s);
 }
 
 static void fail_protocol(struct service *s, const char *why)
@@ -159,7 +159,7 @@ void act_find_main(struct service *s, enum service_state from)
 
 void service_settle_up(struct service *s)
 {
-    bool following = s->main.pid > 0;
+    bool following = process_is_there(&s->main);
     if (service_settings(s)->type == SERVICE_FORKING && !s->main_known)
         following = !procs_is_empty(s->base.manager->procs, &s->procs);
     if (s->base.result != RESULT_SUCCESS) {
@@ -187,7 +187,7 @@ void act_running(struct service *s, enum service_state from)
 {
     log_up(s, from, "started");
     sockets_service_ready(s);
-    if (s->main.pid == 0) {
+    if (!process_is_there(&s->main)) {
         if (s->main_known || service_settings(s)->type != SERVICE_FORKING)
             service_settle_up(s); /* it ended while ExecStartPost= or ExecReload= ran */
         else
@@ -275,6 +275,7 @@ static void control_failed(struct service *s, enum unit_result result, const str
 void act_control_exit(struct service *s, enum service_state from)
 {
     const struct command *command = s->control.command;
+    s->control.exited = false;
     switch (s->state) {
     case SERVICE_STATE_STOP_SIGTERM:
     case SERVICE_STATE_STOP_SIGKILL:
@@ -325,17 +326,16 @@ static void judge_main_exit(struct service *s)
 void act_main_exit(struct service *s, enum service_state from)
 {
     (void)from;
+    s->main.exited = false;
     judge_main_exit(s);
     switch (s->state) {
     case SERVICE_STATE_START:
-        if (is_oneshot(s) && s->base.result == RESULT_SUCCESS) {
-            if (s->command_next < service_commands(s, SERVICE_EXEC_START)->count)
-                start_main_next(s);
-            else
-                go_start_post(s);
-        } else {
+        if (s->base.result != RESULT_SUCCESS)
             service_settle_up(s);
-        }
+        else if (is_oneshot(s) && s->command_next < service_commands(s, SERVICE_EXEC_START)->count)
+            start_main_next(s);
+        else
+            go_start_post(s);
         break;
     case SERVICE_STATE_RUNNING:
         service_settle_up(s);
@@ -369,7 +369,7 @@ void act_empty(struct service *s, enum service_state from)
     bool unknown_main = service_settings(s)->type == SERVICE_FORKING && !s->main_known;
     switch (s->state) {
     case SERVICE_STATE_START:
-        if (unknown_main && s->control.pid == 0)
+        if (unknown_main && !process_is_there(&s->control))
             fail_protocol(s, "all its processes ended before PIDFile= was written");
         break;
     case SERVICE_STATE_RUNNING:
@@ -381,7 +381,7 @@ void act_empty(struct service *s, enum service_state from)
         break;
     case SERVICE_STATE_FINAL_SIGTERM:
     case SERVICE_STATE_FINAL_SIGKILL:
-        if (s->main.pid == 0 && s->control.pid == 0) service_post_end(s);
+        if (!process_is_there(&s->main) && !process_is_there(&s->control)) service_post_end(s);
         break;
     case SERVICE_STATE_START_POST:
     case SERVICE_STATE_RELOAD:

@@ -41,7 +41,7 @@ void service_after_stop_post(struct service *s)
 void service_after_signal(struct service *s)
 {
     bool waits = s->base.unit->kill->mode != KILL_NONE; /* nobody was signalled: nobody is waited for */
-    if (waits && (s->main.pid > 0 || s->control.pid > 0)) return;
+    if (waits && (process_is_there(&s->main) || process_is_there(&s->control))) return;
     bool unknown_main = service_settings(s)->type == SERVICE_FORKING && !s->main_known;
     if (unknown_main && s->base.unit->kill->mode == KILL_CONTROL_GROUP &&
         !procs_is_empty(s->base.manager->procs, &s->procs)) {

@@ -58,12 +58,16 @@ static const struct transition {
 
 void service_post(struct service *s, enum service_event event)
 {
-    manager_post(s->base.manager, s, event);
+    if (s->firing && service_event_is_decision(event))
+        s->next = (uint8_t)event;
+    else
+        manager_post(s->base.manager, s, event);
 }
 
 static void on_timeout(void *userdata)
 {
     struct service *s = userdata;
+    s->timed_out = true;
     manager_post(s->base.manager, s, SERVICE_EVENT_TIMEOUT);
 }
 
@@ -71,6 +75,7 @@ void service_arm_timeout(struct service *s)
 {
     const struct service_section *settings = s->base.unit->service;
     usec_t span = USEC_INFINITY;
+    s->timed_out = false;
     switch (service_state_timeout(s->state)) {
     case SERVICE_TIMEOUT_NONE:
         break;
@@ -89,10 +94,11 @@ void service_arm_timeout(struct service *s)
         log_error("unit %s: out of memory: %s has no time limit", service_name(s), service_state_name(s->state));
 }
 
-void service_fire(struct service *s, enum service_event event)
+static void step(struct service *s, enum service_event event)
 {
     const struct transition *t = &transitions[s->state][event];
-    if (!t->action) {
+    bool outdated = event == SERVICE_EVENT_TIMEOUT && !s->timed_out; /* the limit of a state that was left since */
+    if (!t->action || outdated) {
         log_debug("unit %s: %s ignored in %s", service_name(s), service_event_name(event),
                   service_state_name(s->state));
         return;
@@ -106,6 +112,18 @@ void service_fire(struct service *s, enum service_event event)
                            service_state_name(s->state));
     }
     t->action(s, from);
+}
+
+void service_fire(struct service *s, enum service_event event)
+{
+    s->firing = true;
+    step(s, event);
+    while (s->next != 0) {
+        enum service_event next = s->next;
+        s->next = 0;
+        step(s, next);
+    }
+    s->firing = false;
 }
 
 void service_set_result(struct service *s, enum unit_result result, int failure_code)

@@ -15,7 +15,8 @@
 struct spawn;
 
 struct process {
-    pid_t pid; /* 0: none */
+    pid_t pid;   /* 0: none */
+    bool exited; /* its exit was collected and is still to be judged */
     struct fd pidfd;
     loop_io io;          /* on the pidfd, for a main process that may be another one's child */
     struct spawn *spawn; /* until exec is proved or has failed */
@@ -35,6 +36,9 @@ struct service {
     bool begun;            /* procs and directories of a run are in place */
     bool forced;           /* counted as force-killed */
     bool main_ended;       /* main_exit is of this run */
+    bool firing;           /* within service_fire(): a decision goes to `next` */
+    bool timed_out;        /* the time limit of this state has passed */
+    uint8_t next;          /* enum service_event, a decision; 0: none */
     uint32_t n_restarts;   /* in a row, for the log */
     int failure_code;      /* exit status that the first failure of this run stands for (D2) */
     usec_t since;          /* when `state` was entered */
@@ -66,7 +70,12 @@ static inline const char *service_name(const struct service *s)
     return s->base.unit->name;
 }
 
-/* manager_post() for this service. */
+static inline bool process_is_there(const struct process *process)
+{
+    return process->pid > 0 || process->exited;
+}
+
+/* Queues an event; what an action decides is done as soon as the action returns. */
 void service_post(struct service *s, enum service_event event);
 /* Moves; see the matrix. Called by the manager's settle loop only. */
 void service_fire(struct service *s, enum service_event event);

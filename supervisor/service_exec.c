@@ -38,6 +38,7 @@ void process_release(struct service *s, struct process *process)
     loop_io_remove(m->loop, &process->io);
     fd_close(&process->pidfd);
     process->pid = 0;
+    process->exited = false;
 }
 
 /* An exit was collected: the report of the start, if it is still to come, is there now (K82). */
@@ -50,6 +51,7 @@ static void process_ended(struct service *s, struct process *process, const stru
     procs_remove(m->procs, &s->procs, exit->pid);
     *ret_exit = *exit;
     process_release(s, process);
+    process->exited = true;
 }
 
 static void on_main_exit(const struct child_exit *exit, void *userdata)
@@ -230,6 +232,7 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     struct child_exit *exit = is_main ? &s->main_exit : &s->control_exit;
 
     process->command = command;
+    process->exited = false;
     process->since = loop_now(m->loop);
     s->exec_failed = false;
     int r = add_variables(s, slot, &variables);
@@ -260,6 +263,7 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     manager_report_userdb(m);
     if (r == 0) return 0;
     report_failure(s, process, slot, &failure);
+    process->exited = true;
     *exit = (struct child_exit){ .code = CLD_EXITED, .status = exec_stage_exit_code(failure.stage) };
     if (is_main) s->main_ended = true;
     return r;

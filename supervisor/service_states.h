@@ -2,8 +2,10 @@
  *
  * States are systemd's SubState words. Two kinds of events: what was observed (MAIN_EXIT, CONTROL_EXIT, EXECED, EMPTY,
  * TIMEOUT, PID_FILE), which an action judges without moving, and GO_..., by which an action says what comes next; the
- * matrix (service_fsm.def) says which of them are legal where. A pair without a row is ignored, by name, in the debug
- * log. Source: systemd.service(5); the states of systemd's service.c as shown by SubState=. */
+ * matrix (service_fsm.def) says which of them are legal where. What an action decides is done before the next
+ * observation is judged, so that no observation is judged in a state that is as good as left. A pair without a row is
+ * ignored, by name, in the debug log. Source: systemd.service(5); the states of systemd's service.c as shown by
+ * SubState=. */
 #pragma once
 #include "base/attr.h"
 #include "supervisor/unit_type.h"
@@ -38,6 +40,11 @@ enum service_event {
 #undef X
         SERVICE_EVENT_COUNT
 };
+/* An action decides (GO_...), a callback observes. */
+static inline bool service_event_is_decision(enum service_event event)
+{
+    return event >= SERVICE_EVENT_GO_CONDITION;
+}
 enum service_timeout { SERVICE_TIMEOUT_NONE, SERVICE_TIMEOUT_START, SERVICE_TIMEOUT_STOP, SERVICE_TIMEOUT_RESTART };
 
 const char *service_state_name(enum service_state state); /* "start-pre" */

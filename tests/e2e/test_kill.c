@@ -117,12 +117,12 @@ static void test_leaf_is_removed(void **state)
 /* ---- leaves that cannot be made, entered or killed ---- */
 
 /* Only this mount, not the file system: that one is the machine's. */
-#define READ_ONLY "/bin/mount -o remount,bind,ro /sys/fs/cgroup"
+#define READ_ONLY "until mount -o remount,bind,ro /sys/fs/cgroup 2>&-; do :; done" /* busy while a leaf is entered */
 
 /* clang-format off */
 static const struct { const char *label, *oneshot, *order, *log; bool no_clone3; } leafless[] = {
-    { "K01: the leaf cannot be made", READ_ONLY, "After=break.service", "cgroup mkdir victim.service: Read-only file system (falling back to PGID kill path)", false },
-    { "K01: the leaf cannot be killed", READ_ONLY, "Before=break.service", "started", false },
+    { "K01: the leaf cannot be made", "/bin/sh -c '" READ_ONLY "'", "After=break.service", "cgroup mkdir victim.service: Read-only file system (falling back to PGID kill path)", false },
+    { "K01: the leaf cannot be killed", "/bin/sh -c '" READ_ONLY "'", "Before=break.service", "started", false },
     { "K01: the limit of leaves is reached", "/bin/sh -c 'echo 1 > /sys/fs/cgroup/container-init/cgroup.max.descendants'", "After=break.service", "cgroup mkdir victim.service: Resource temporarily unavailable (falling back to PGID kill path)", false },
     { "K02: the leaf is there and cannot be entered", "/bin/sh -c 'mkdir /sys/fs/cgroup/container-init/victim.service; " READ_ONLY "'", "After=break.service", "cgroup mkdir victim.service: Read-only file system (falling back to PGID kill path)", true },
 };

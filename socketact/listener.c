@@ -69,11 +69,10 @@ static int remove_stale(const char *path)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static bool is_node_ours(const struct listener *listener)
+static bool is_node(const char *path, struct listener_node node)
 {
     struct stat st;
-    return listener->path && lstat(listener->path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-           st.st_dev == listener->node.device && st.st_ino == listener->node.inode;
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == node.device && st.st_ino == node.inode;
 }
 
 /* The kernel takes the node's mode from the unbound socket's, so that it is born with 0 (K47). A file system of sockets
@@ -274,11 +273,21 @@ struct listener_node listener_node(const struct listener *listener)
     return listener->node;
 }
 
+const char *listener_path(const struct listener *listener)
+{
+    return listener->path;
+}
+
+void listener_remove_node(const char *path, struct listener_node node)
+{
+    if (is_node(path, node)) (void)unlink(path); /* gone already is as good */
+}
+
 void listener_free(struct listener *listener, bool remove_node)
 {
     if (!listener) return;
     /* Before the socket is closed: its inode number could be given out again. */
-    if (remove_node && is_node_ours(listener)) (void)unlink(listener->path); /* gone already is as good */
+    if (remove_node && listener->path) listener_remove_node(listener->path, listener->node);
     fd_close(&listener->fd);
     free(listener->path);
     free(listener);

@@ -34,6 +34,10 @@ MUST_CHECK int listener_adopt_take(const struct socket_listen *listen, struct fd
                                    struct listener **ret_listener);
 /* Closes; `remove_node` unlinks a Unix node that is still ours (same inode). */
 void listener_free(struct listener *listener, bool remove_node);
+/* The node a listener made, NULL without one; borrowed. And its removal alone, if it is still that one: for a file
+ * helper that does what listener_free() must not do on a file system that hangs. */
+const char *listener_path(const struct listener *listener);
+void listener_remove_node(const char *path, struct listener_node node);
 int listener_fd(const struct listener *listener);              /* borrowed */
 const char *listener_network(const struct listener *listener); /* "tcp", "unix": for log and trace (S16, S67) */
 const char *listener_address(const struct listener *listener); /* "[::]:5050", "/run/x.sock", "@abstract" */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/local_path.h"
 #include "unit/unit.h"
 
 void exec_identity_done(struct exec_identity *identity)
@@ -132,6 +133,15 @@ static int identity_compare(const struct exec_request *request, const struct exe
                                  "SupplementaryGroups= asks for gid %u, we are uid %u gid %u and not root",
                                  identity->groups[i], request->own_uid, request->own_gid);
     return 0;
+}
+
+bool exec_userdb_is_local(const struct userdb *db)
+{
+    for (int file = 0; file < USERDB_FILE_COUNT; file++) {
+        const char *path = userdb_preferred_path(db, (enum userdb_file)file);
+        if (path && !local_path_is(path)) return false;
+    }
+    return true;
 }
 
 int exec_identity_resolve(const struct exec_request *request, struct exec_identity *ret,

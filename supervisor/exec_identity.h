@@ -17,6 +17,9 @@ struct exec_identity {
 };
 void exec_identity_done(struct exec_identity *identity);
 #define AUTO_EXEC_IDENTITY __attribute__((cleanup(exec_identity_done)))
+/* None of the files that somebody chose for the database (CONTAINER_INIT_PASSWD_FILE...) lies where a look might hang.
+ */
+bool exec_userdb_is_local(const struct userdb *db);
 /* 0, or -errno with *ret_failure: -ESRCH no such user or group, -EPERM an identity we may not take. *ret holds what
  * exec_identity_done() can free in both cases. */
 MUST_CHECK int exec_identity_resolve(const struct exec_request *request, struct exec_identity *ret,

@@ -3,23 +3,23 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/timespan.h"
-#include "socketact/listener.h"
 #include "socketact/proxy.h"
-#include "supervisor/condition.h"
+#include "supervisor/file_helper.h"
 #include "supervisor/handlers.h"
 #include "supervisor/manager.h"
 #include "supervisor/restart.h"
 #include "supervisor/service.h"
+#include "supervisor/socket_open.h"
 #include "supervisor/unit_type.h"
 #include "trace/trace.h"
-#include "userdb/userdb.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum socket_state { SOCKET_DEAD, SOCKET_LISTENING, SOCKET_RUNNING, SOCKET_FAILED };
+/* START, STOP: a file helper opens the listeners, or removes the nodes (systemd's socket has such states as well). */
+enum socket_state { SOCKET_DEAD, SOCKET_START, SOCKET_LISTENING, SOCKET_RUNNING, SOCKET_STOP, SOCKET_FAILED };
 
 struct socket;
 struct socket_listener {
@@ -33,6 +33,8 @@ struct socket {
     struct service *service; /* NULL until the start found it */
     struct socket_listener *listeners;
     uint32_t n_listeners;
+    bool is_far;                  /* a file helper opens them: their nodes are not touched by us */
+    struct file_request *request; /* START; or nodes are removed, which STOP waits for and a start cancels */
     struct proxy *proxy;
     struct loop_deadline pause; /* accepting goes on after a lack of descriptors */
     usec_t trigger_begin;
@@ -60,10 +62,10 @@ static const char *socket_name(const struct socket *s)
 
 static const char *socket_state_name(enum socket_state state)
 {
-    static const char *const names[] = { [SOCKET_DEAD] = "dead",
-                                         [SOCKET_LISTENING] = "listening",
-                                         [SOCKET_RUNNING] = "running",
-                                         [SOCKET_FAILED] = "failed" };
+    static const char *const names[] = {
+        [SOCKET_DEAD] = "dead",       [SOCKET_START] = "start-chown", [SOCKET_LISTENING] = "listening",
+        [SOCKET_RUNNING] = "running", [SOCKET_STOP] = "stop-post",    [SOCKET_FAILED] = "failed"
+    };
     return names[state];
 }
 
@@ -74,10 +76,11 @@ static bool is_native(const struct socket *s)
 
 static void set_state(struct socket *s, enum socket_state to)
 {
-    static const uint8_t active[] = { [SOCKET_DEAD] = ACTIVE_STATE_INACTIVE,
-                                      [SOCKET_LISTENING] = ACTIVE_STATE_ACTIVE,
-                                      [SOCKET_RUNNING] = ACTIVE_STATE_ACTIVE,
-                                      [SOCKET_FAILED] = ACTIVE_STATE_FAILED };
+    static const uint8_t active[] = {
+        [SOCKET_DEAD] = ACTIVE_STATE_INACTIVE,     [SOCKET_START] = ACTIVE_STATE_ACTIVATING,
+        [SOCKET_LISTENING] = ACTIVE_STATE_ACTIVE,  [SOCKET_RUNNING] = ACTIVE_STATE_ACTIVE,
+        [SOCKET_STOP] = ACTIVE_STATE_DEACTIVATING, [SOCKET_FAILED] = ACTIVE_STATE_FAILED
+    };
     enum socket_state from = s->state;
     if (from == to) return;
     s->state = to;
@@ -92,10 +95,35 @@ static void stop_waiting(struct socket *s)
     loop_deadline_clear(s->base.manager->loop, &s->pause);
 }
 
+static void on_nodes_removed(int r, struct file_answer *answer, void *userdata)
+{
+    struct socket *s = userdata;
+    (void)answer;
+    s->request = NULL;
+    if (r < 0) log_warning("socket %s: its nodes were not removed: %s", socket_name(s), strerror(-r));
+    if (s->state == SOCKET_STOP) set_state(s, SOCKET_DEAD);
+}
+
+static void remove_far_nodes(struct socket *s)
+{
+    struct socket_nodes *nodes = socket_nodes_new(s->n_listeners);
+    for (uint32_t i = 0; nodes && i < s->n_listeners; i++) socket_nodes_add(nodes, s->listeners[i].listener);
+    struct file_task task = { .run = socket_nodes_remove_task,
+                              .argument = nodes,
+                              .free_argument = socket_nodes_free,
+                              .keep_fd = -1,
+                              .timeout = FILE_HELPER_TIMEOUT,
+                              .done = on_nodes_removed,
+                              .userdata = s };
+    int r = nodes ? file_helper_ask(s->base.manager->file_helpers, &task, &s->request) : -ENOMEM;
+    if (r < 0) on_nodes_removed(r, NULL, s);
+}
+
 static void close_listeners(struct socket *s, bool remove_nodes)
 {
     stop_waiting(s);
-    for (uint32_t i = 0; i < s->n_listeners; i++) listener_free(s->listeners[i].listener, remove_nodes);
+    if (s->is_far && remove_nodes && s->n_listeners > 0) remove_far_nodes(s);
+    for (uint32_t i = 0; i < s->n_listeners; i++) listener_free(s->listeners[i].listener, remove_nodes && !s->is_far);
     free(s->listeners);
     s->listeners = NULL;
     s->n_listeners = 0;
@@ -209,27 +237,6 @@ static void wait_for_connection(struct socket *s)
 
 /* ---- starting ---- */
 
-static int resolve_owner(struct socket *s, struct listener_options *options, const char **ret_step)
-{
-    const struct socket_section *settings = settings_of(s);
-    struct userdb *db = s->base.manager->userdb;
-    options->uid = (uid_t)-1;
-    options->gid = (gid_t)-1;
-    if (settings->socket_user) {
-        AUTO_USER_IDENTITY struct user_identity identity = USER_IDENTITY_EMPTY;
-        int r = userdb_lookup_user(db, settings->socket_user, &identity);
-        *ret_step = "SocketUser=";
-        if (r < 0) return r;
-        options->uid = identity.uid;
-        options->gid = identity.gid;
-    }
-    if (settings->socket_group) {
-        *ret_step = "SocketGroup=";
-        return userdb_lookup_group(db, settings->socket_group, &options->gid);
-    }
-    return 0;
-}
-
 static void bind_failed(struct socket *s, const struct socket_listen *listen, const char *step, int error)
 {
     const char *text = error == ESRCH ? "no such user or group" : strerror(error);
@@ -242,52 +249,92 @@ static void bind_failed(struct socket *s, const struct socket_listen *listen, co
     close_listeners(s, true);
 }
 
-static int open_listeners(struct socket *s)
+static void take_listeners(struct socket *s, struct socket_opened *opened)
 {
-    const struct socket_section *settings = settings_of(s);
-    struct manager *m = s->base.manager;
-    const char *step = "";
-    struct listener_options options = { .socket_mode = settings->socket_mode,
-                                        .directory_mode = settings->directory_mode,
-                                        .backlog = settings->backlog };
-    int r = resolve_owner(s, &options, &step);
-    if (r < 0) {
-        bind_failed(s, &settings->listens.items[0], step, -r);
-        return r;
-    }
-    s->listeners = calloc(settings->listens.count, sizeof *s->listeners);
-    if (!s->listeners) return -ENOMEM;
-    for (uint32_t i = 0; i < settings->listens.count; i++) {
+    const char *mode = is_native(s) ? "native" : "proxy";
+    for (uint32_t i = 0; i < opened->n_listeners; i++) {
         struct socket_listener *l = &s->listeners[i];
-        r = listener_open(&settings->listens.items[i], &options, &l->listener, &step);
-        if (r < 0) {
-            bind_failed(s, &settings->listens.items[i], step, -r);
-            return r;
-        }
-        l->socket = s;
-        s->n_listeners++;
-        const char *mode = is_native(s) ? "native" : "proxy";
+        *l = (struct socket_listener){ .listener = opened->listeners[i], .socket = s };
         log_info("socket %s: bound %s/%s -> %s (mode=%s)", socket_name(s), listener_network(l->listener),
                  listener_address(l->listener), service_name(s->service), mode);
-        TRACE(m->trace, "bound", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
+        TRACE(s->base.manager->trace, "bound", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
               TF_STR("network", listener_network(l->listener)), TF_STR("address", listener_address(l->listener)),
               TF_STR("mode", mode));
     }
+    s->n_listeners = opened->n_listeners;
+    opened->n_listeners = 0;
+}
+
+/* Listens with what was opened, or says why not. 0 or -errno. */
+static int begin_listening(struct socket *s, struct socket_opened *opened)
+{
+    struct manager *m = s->base.manager;
+    const char *service = service_name(s->service);
+    if (opened->error > 0) {
+        bind_failed(s, &settings_of(s)->listens.items[opened->index], opened->step, opened->error);
+        return -opened->error;
+    }
+    if (opened->skipped) {
+        log_info("unit %s: skipped (service %s skipped)", socket_name(s), service);
+        TRACE(m->trace, "skipped", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
+              TF_STR("reason", str_text(&opened->reason)));
+        s->base.skipped = true;
+        set_state(s, SOCKET_LISTENING); /* up for whoever waits for it, and down again: nothing is bound */
+        set_state(s, SOCKET_DEAD);
+        return 0;
+    }
+    s->listeners = calloc(opened->n_listeners, sizeof *s->listeners);
+    if (!s->listeners) return -ENOMEM;
+    take_listeners(s, opened);
+    int r = is_native(s) ? 0 : proxy_new(m->loop, settings_of(s)->proxy_target, &hooks, s, &s->proxy);
+    if (r < 0) {
+        close_listeners(s, true);
+        return r;
+    }
+    bool service_up = s->service->base.active == ACTIVE_STATE_ACTIVE;
+    s->trigger_count = 0;
+    set_state(s, service_up && is_native(s) ? SOCKET_RUNNING : SOCKET_LISTENING);
+    if (s->proxy) proxy_set_ready(s->proxy, service_up);
+    if (s->state == SOCKET_LISTENING) wait_for_connection(s);
     return 0;
 }
 
-/* A socket whose service would be skipped is skipped itself (S59): nobody should connect and wait for ever. */
-static bool service_is_skipped(struct socket *s)
+static struct socket_to_open to_open(const struct socket *s)
 {
-    struct manager *m = s->base.manager;
-    AUTO_STR struct str reason = STR_EMPTY;
-    bool is_assert = false;
-    struct condition_context context = { .environ = m->options.environ, .uid = m->uid };
-    if (conditions_hold(s->service->base.unit, &context, &reason, &is_assert) != 0 || is_assert) return false;
-    log_info("unit %s: skipped (service %s skipped)", socket_name(s), service_name(s->service));
-    TRACE(m->trace, "skipped", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("reason", str_text(&reason)));
-    s->base.skipped = true;
-    return true;
+    return (struct socket_to_open){ s->base.manager, s->base.unit, s->service->base.unit };
+}
+
+static int open_task(void *argument, struct file_answer *answer)
+{
+    struct socket_to_open what = to_open(argument);
+    return socket_open_task(&what, answer);
+}
+
+static void on_opened(int r, struct file_answer *answer, void *userdata)
+{
+    struct socket *s = userdata;
+    struct socket_to_open what = to_open(s);
+    struct socket_opened opened;
+    s->request = NULL;
+    IGNORE_RESULT(socket_open_read_answer(&what, r, answer, &opened)); /* it is in `opened` as well */
+    r = begin_listening(s, &opened);
+    socket_opened_done(&opened);
+    if (r == 0) return;
+    s->base.result = RESULT_RESOURCES;
+    set_state(s, SOCKET_FAILED);
+    unit_failed_for_good(&s->base, 1);
+}
+
+static int open_by_helper(struct socket *s)
+{
+    struct file_task task = {
+        .run = open_task, .argument = s, .keep_fd = -1, .timeout = FILE_HELPER_TIMEOUT, .done = on_opened, .userdata = s
+    };
+    int r = file_helper_ask(s->base.manager->file_helpers, &task, &s->request);
+    if (r < 0) return r;
+    log_debug("socket %s: its listeners are opened by a file helper", socket_name(s));
+    set_state(s, SOCKET_START);
+    return 0;
 }
 
 static int socket_start(struct runtime *rt)
@@ -301,23 +348,15 @@ static int socket_start(struct runtime *rt)
         return -ENOENT;
     }
     s->service = service_of(manager_unit(m, unit->id));
-    if (service_is_skipped(s)) {
-        set_state(s, SOCKET_LISTENING); /* up for whoever waits for it, and down again: nothing is bound */
-        set_state(s, SOCKET_DEAD);
-        return 0;
-    }
-    int r = open_listeners(s);
-    if (r == 0 && !is_native(s)) r = proxy_new(m->loop, settings_of(s)->proxy_target, &hooks, s, &s->proxy);
-    if (r < 0) {
-        close_listeners(s, true);
-        return r;
-    }
-    bool service_up = s->service->base.active == ACTIVE_STATE_ACTIVE;
-    s->trigger_count = 0;
-    set_state(s, service_up && is_native(s) ? SOCKET_RUNNING : SOCKET_LISTENING);
-    if (s->proxy) proxy_set_ready(s->proxy, service_up);
-    if (s->state == SOCKET_LISTENING) wait_for_connection(s);
-    return 0;
+    struct socket_to_open what = to_open(s);
+    file_helper_cancel(&s->request);
+    s->is_far = !socket_open_is_local(&what);
+    if (s->is_far) return open_by_helper(s);
+    struct socket_opened opened;
+    IGNORE_RESULT(socket_open(&what, &opened)); /* it is in `opened` as well */
+    int r = begin_listening(s, &opened);
+    socket_opened_done(&opened);
+    return r;
 }
 
 static void socket_failed(struct runtime *rt)
@@ -328,12 +367,24 @@ static void socket_failed(struct runtime *rt)
 static void socket_stop(struct runtime *rt)
 {
     struct socket *s = socket_of(rt);
+    if (s->state == SOCKET_STOP) return;
+    file_helper_cancel(&s->request);
     close_listeners(s, settings_of(s)->remove_on_stop);
+    set_state(s, s->request ? SOCKET_STOP : SOCKET_DEAD);
+}
+
+/* The stop bound has passed: nodes that cannot be reached stay. */
+static void socket_kill(struct runtime *rt)
+{
+    struct socket *s = socket_of(rt);
+    file_helper_cancel(&s->request);
+    close_listeners(s, false);
     set_state(s, SOCKET_DEAD);
 }
 
 static void socket_done(struct runtime *rt)
 {
+    file_helper_cancel(&socket_of(rt)->request);
     close_listeners(socket_of(rt), false);
 }
 
@@ -347,6 +398,7 @@ const struct unit_type socket_type = {
     .done = socket_done,
     .start = socket_start,
     .stop = socket_stop,
+    .kill = socket_kill,
     .failed = socket_failed,
     .sub_state = socket_sub,
 };

@@ -369,6 +369,11 @@ void userdb_free(struct userdb *db)
     free(db);
 }
 
+const char *userdb_preferred_path(const struct userdb *db, enum userdb_file file)
+{
+    return db->sources[file].preferred;
+}
+
 const char *userdb_path_in_use(const struct userdb *db, enum userdb_file file)
 {
     return db->sources[file].in_use;

@@ -52,6 +52,8 @@ MUST_CHECK int userdb_groups_of(struct userdb *db, const char *user_name, gid_t 
 /* The passwd entry of a number, for HOME, USER and LOGNAME of a process that does not switch. -ESRCH without one. */
 MUST_CHECK int userdb_lookup_uid(struct userdb *db, uid_t uid, struct user_identity *ret);
 
+/* The file that is preferred to the default, NULL: none is. Borrowed. */
+const char *userdb_preferred_path(const struct userdb *db, enum userdb_file file);
 /* The path the last lookup read (or failed on): the preferred one or the default; NULL before the first. Borrowed. */
 const char *userdb_path_in_use(const struct userdb *db, enum userdb_file file);
 /* Which file the last lookup failed on; NULL when it did not fail, or for another reason than a file. Borrowed. */

@@ -18,7 +18,7 @@ static void boot(struct scene *s, const char *const *environment)
 {
     struct scene_spec spec = SCENE_SPEC_DEFAULT;
     spec.args[0] = "--log-level=debug";
-    spec.args[1] = "--stop-timeout=4s";
+    spec.args[1] = "--stop-timeout=2s";
     spec.box.setup = ACTOR " hung-mount /hung </dev/null >/dev/null 2>&1\n"
                            "ln -s /hung /var/lib/hung\n"
                            "mkdir -p /run/low /run/up /run/work /far\n"
@@ -52,6 +52,7 @@ static void expect_not_up(struct scene *s, const char *unit)
 
 /* ---- every place that touches a path of the user ---- */
 
+#define BY_LISTENERS  "its listeners are opened by a file helper"
 #define BY_CONDITIONS "its conditions are looked at by a file helper"
 
 static const struct place {
@@ -76,6 +77,14 @@ static const struct place {
       BY_CONDITIONS },
     { "a pattern that leads there", "hung.service", "[Unit]\nConditionPathExistsGlob=/h?ng/x\n[Service]\n" SLEEP,
       BY_CONDITIONS },
+    { "ListenStream=", "hung.socket", "[Socket]\nService=served.service\nListenStream=/hung/s\n", BY_LISTENERS },
+    { "ListenStream= in a directory to be made", "hung.socket",
+      "[Socket]\nService=served.service\nListenStream=/run/s\nListenStream=/hung/a/s\n", BY_LISTENERS },
+    { "a proxied ListenStream=", "hung.socket",
+      "[Socket]\nService=served.service\nListenStream=/hung/s\nActivationMode=proxy\nProxyTarget=/run/served\n",
+      BY_LISTENERS },
+    { "the condition of a socket's service", "hung.socket",
+      "[Socket]\nService=conditional.service\nListenStream=/run/s\n", BY_LISTENERS },
     { "the condition of a target", "hung.target", "[Unit]\nConditionPathExists=/hung/x\nRequires=probe.socket\n",
       BY_CONDITIONS },
 };
@@ -88,6 +97,8 @@ static void test_places(void **state)
         print_message("  %s\n", p->label);
         struct scene *s = scene_new();
         scene_unit(s, p->unit, p->text);
+        scene_unit(s, "served.service", "[Service]\n" SLEEP);
+        scene_unit(s, "conditional.service", "[Unit]\nConditionPathExists=/hung/x\n[Service]\n" SLEEP);
         scene_unit(s, "after.service", "[Unit]\nAfter=hung.service hung.socket\n[Service]\n" SLEEP);
         boot(s, NULL);
         if (p->waits)
@@ -135,6 +146,78 @@ static void test_conditions_in_time(void **state)
     scene_end(s);
 }
 
+static unsigned mode_of(struct scene *s, const char *path)
+{
+    char buffer[PATH_MAX];
+    struct stat st;
+    if (lstat(box_path(scene_box(s), path, buffer), &st) < 0) return 0;
+    return st.st_mode & (S_IFMT | 07777);
+}
+
+/* The listeners that a helper opened are as good as our own. */
+static void test_far_sockets(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "far.socket",
+               "[Socket]\nListenStream=/far/made/s\nListenStream=127.0.0.1:4711\nListenStream=@far\nSocketMode=0640\n"
+               "SocketUser=app\nDirectoryMode=0710\nRemoveOnStop=yes\n");
+    scene_unit(s, "far.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "taken.socket", "[Socket]\nListenStream=/far/taken\nListenStream=/far/there\n");
+    scene_unit(s, "taken.service", "[Service]\n" SLEEP);
+    scene_unit(s, "skipped.socket", "[Socket]\nListenStream=/run/skipped\n");
+    scene_unit(s, "skipped.service", "[Unit]\nConditionPathExists=/far/not\n[Service]\n" SLEEP);
+    scene_unit(s, "ordered.service", "[Unit]\nAfter=far.socket\n[Service]\n" SLEEP);
+    scene_user(s, "app", 1234, "/");
+    boot(s, NULL);
+    scene_wait_event(s, "unit_state", "far.socket", "from", "start-chown", "sub", "listening", NULL);
+    scene_wait_event(s, "bound", "far.socket", "address", "/far/made/s", "network", "unix", NULL);
+    scene_wait_event(s, "bound", "far.socket", "address", "127.0.0.1:4711", "network", "tcp", NULL);
+    scene_wait_event(s, "bound", "far.socket", "address", "@far", NULL);
+    assert_int_equal(mode_of(s, "/far/made/s"), S_IFSOCK | 0640);
+    assert_int_equal(mode_of(s, "/far/made"), S_IFDIR | 0710);
+    scene_wait_event(s, "unit_state", "ordered.service", "sub", "running", NULL);
+    assert_true(scene_event_position(s, "unit_state", "ordered.service", "sub", "start", NULL) >
+                scene_event_position(s, "unit_state", "far.socket", "sub", "listening", NULL));
+    static const char *const addresses[] = { "unix:/far/made/s", "tcp:127.0.0.1:4711", "abstract:far" };
+    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
+        print_message("  %s\n", addresses[i]);
+        int client = scene_connect(s, addresses[i]);
+        struct str greeting = scene_receive(s, client, "far.socket:far.socket:far.socket");
+        str_done(&greeting);
+        close(client);
+    }
+    print_message("  what cannot be bound leaves nothing behind\n");
+    scene_wait_event(s, "bind_failed", "taken.socket", "err", "removing what is in its place: File exists", NULL);
+    scene_wait_event(s, "unit_state", "taken.socket", "sub", "failed", NULL);
+    assert_int_equal(mode_of(s, "/far/taken"), 0);
+    scene_wait_event(s, "skipped", "skipped.socket", NULL);
+    assert_int_equal(scene_count_events(s, "bound", "skipped.socket", NULL), 0);
+    expect_not_up(s, "taken.socket");
+    scene_stop(s, SIGTERM);
+    (void)scene_exit_code(s);
+    scene_wait_event(s, "unit_state", "far.socket", "from", "stop-post", "sub", "dead", NULL);
+    scene_end(s);
+}
+
+/* The file system of a node dies while it is listened on: removing it ends with the stop's bound. */
+static void test_nodes_that_cannot_be_removed(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "far.socket", "[Socket]\nListenStream=/far/s\nRemoveOnStop=yes\n");
+    scene_unit(s, "far.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    boot(s, NULL);
+    scene_wait_event(s, "unit_state", "far.socket", "sub", "listening", NULL);
+    static const char *const argv[] = { "/bin/sh", "-c", ACTOR " hung-mount /far </dev/null >/dev/null 2>&1", NULL };
+    assert_int_equal(scene_exec(s, argv, NULL), 0);
+    scene_stop(s, SIGTERM);
+    scene_wait_event(s, "unit_state", "far.socket", "sub", "stop-post", NULL);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_wait_event(s, "unit_state", "far.socket", "from", "stop-post", "sub", "dead", NULL);
+    scene_end(s);
+}
+
 /* A stop, and the failure of what it requires, end the wait of one unit (K11). */
 static void test_the_wait_ends(void **state)
 {
@@ -171,6 +254,8 @@ int main(void)
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_conditions_in_time),
         cmocka_unit_test(test_the_wait_ends),
+        cmocka_unit_test(test_far_sockets),
+        cmocka_unit_test(test_nodes_that_cannot_be_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,226 @@
+#include "supervisor/socket_open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisor/condition.h"
+#include "supervisor/exec_identity.h"
+#include "supervisor/file_helper.h"
+#include "supervisor/local_path.h"
+#include "supervisor/manager.h"
+#include "unit/address.h"
+#include "unit/unit.h"
+#include "userdb/userdb.h"
+
+/* ---- local or not ---- */
+
+static bool listen_is_local(const struct socket_listen *listen)
+{
+    struct address address;
+    if (address_parse(listen->text, &address) < 0 || address.kind != ADDRESS_PATH) return true;
+    char *path = strndup(address.name, address.name_length);
+    bool local = path && local_path_is(path);
+    free(path);
+    return local;
+}
+
+bool socket_open_is_local(const struct socket_to_open *what)
+{
+    const struct socket_section *settings = what->unit->socket;
+    if (!conditions_are_local(what->service)) return false;
+    if ((settings->socket_user || settings->socket_group) && !exec_userdb_is_local(what->manager->userdb)) return false;
+    for (uint32_t i = 0; i < settings->listens.count; i++)
+        if (!listen_is_local(&settings->listens.items[i])) return false;
+    return true;
+}
+
+/* ---- opening ---- */
+
+static int resolve_owner(const struct socket_to_open *what, struct listener_options *options, const char **ret_step)
+{
+    const struct socket_section *settings = what->unit->socket;
+    struct userdb *db = what->manager->userdb;
+    if (settings->socket_user) {
+        AUTO_USER_IDENTITY struct user_identity identity = USER_IDENTITY_EMPTY;
+        int r = userdb_lookup_user(db, settings->socket_user, &identity);
+        *ret_step = "SocketUser=";
+        if (r < 0) return r;
+        options->uid = identity.uid;
+        options->gid = identity.gid;
+    }
+    if (settings->socket_group) {
+        *ret_step = "SocketGroup=";
+        return userdb_lookup_group(db, settings->socket_group, &options->gid);
+    }
+    return 0;
+}
+
+static int open_all(const struct socket_to_open *what, struct socket_opened *opened, const char **ret_step)
+{
+    const struct socket_section *settings = what->unit->socket;
+    struct listener_options options = { .uid = (uid_t)-1,
+                                        .gid = (gid_t)-1,
+                                        .socket_mode = settings->socket_mode,
+                                        .directory_mode = settings->directory_mode,
+                                        .backlog = settings->backlog };
+    int r = resolve_owner(what, &options, ret_step);
+    if (r < 0) return r;
+    opened->listeners = calloc(settings->listens.count, sizeof(struct listener *));
+    if (!opened->listeners) return -ENOMEM;
+    for (uint32_t i = 0; i < settings->listens.count; i++) {
+        opened->index = i;
+        r = listener_open(&settings->listens.items[i], &options, &opened->listeners[i], ret_step);
+        if (r < 0) return r;
+        opened->n_listeners++;
+    }
+    return 0;
+}
+
+static void close_all(struct socket_opened *opened)
+{
+    for (uint32_t i = 0; i < opened->n_listeners; i++) listener_free(opened->listeners[i], !opened->is_far);
+    free(opened->listeners);
+    opened->listeners = NULL;
+    opened->n_listeners = 0;
+}
+
+int socket_open(const struct socket_to_open *what, struct socket_opened *ret)
+{
+    struct manager *m = what->manager;
+    struct condition_context context = { .environ = m->options.environ, .uid = m->uid };
+    bool is_assert = false;
+    const char *step = "";
+    *ret = (struct socket_opened){ .error = 0 };
+    /* A socket whose service would be skipped is skipped itself: nobody should connect and wait for ever. */
+    if (conditions_hold(what->service, &context, &ret->reason, &is_assert) == 0 && !is_assert) {
+        ret->skipped = true;
+        return 0;
+    }
+    int r = open_all(what, ret, &step);
+    if (r == 0) return 0;
+    close_all(ret);
+    ret->error = -r;
+    (void)snprintf(ret->step, sizeof ret->step, "%s", step); /* steps are short words */
+    return r;
+}
+
+void socket_opened_done(struct socket_opened *opened)
+{
+    close_all(opened);
+    str_done(&opened->reason);
+}
+
+/* ---- by a file helper ---- */
+
+/* The answer: this, the node of each listener, the reason; a descriptor for each listener. */
+struct opened_head {
+    uint32_t index, n_listeners;
+    bool skipped;
+    char step[sizeof((struct socket_opened *)NULL)->step];
+};
+
+static int write_opened(const struct socket_opened *opened, struct file_answer *answer)
+{
+    struct opened_head head = { .index = opened->index,
+                                .n_listeners = opened->n_listeners,
+                                .skipped = opened->skipped };
+    memcpy(head.step, opened->step, sizeof head.step);
+    int r = str_append_bytes(&answer->bytes, &head, sizeof head);
+    for (uint32_t i = 0; r == 0 && i < opened->n_listeners; i++) {
+        struct listener_node node = listener_node(opened->listeners[i]);
+        struct fd fd = FD_NONE;
+        r = str_append_bytes(&answer->bytes, &node, sizeof node);
+        if (r == 0) r = fd_dup(listener_fd(opened->listeners[i]), 3, &fd);
+        if (r == 0) r = file_answer_add_take(answer, fd);
+    }
+    return r < 0 ? r : str_append(&answer->bytes, str_text(&opened->reason));
+}
+
+int socket_open_task(void *argument, struct file_answer *answer)
+{
+    struct socket_opened opened;
+    int r = socket_open(argument, &opened);
+    int written = write_opened(&opened, answer);
+    return r < 0 ? r : written;
+}
+
+static int adopt_all(const struct socket_to_open *what, const struct opened_head *head, struct file_answer *answer,
+                     struct socket_opened *opened)
+{
+    const struct socket_listen_list *listens = &what->unit->socket->listens;
+    if (head->n_listeners != answer->n_fds || (!head->skipped && head->n_listeners != listens->count)) return -EBADMSG;
+    opened->listeners = calloc(listens->count, sizeof(struct listener *));
+    if (!opened->listeners) return -ENOMEM;
+    for (uint32_t i = 0; i < head->n_listeners; i++) {
+        struct listener_node node;
+        memcpy(&node, answer->bytes.data + sizeof *head + i * sizeof node, sizeof node);
+        opened->index = i;
+        int r = listener_adopt_take(&listens->items[i], fd_take(&answer->fds[i]), node, &opened->listeners[i]);
+        if (r < 0) return r;
+        opened->n_listeners++;
+    }
+    return str_append(&opened->reason,
+                      answer->bytes.data + sizeof *head + head->n_listeners * sizeof(struct listener_node));
+}
+
+int socket_open_read_answer(const struct socket_to_open *what, int r, struct file_answer *answer,
+                            struct socket_opened *ret)
+{
+    struct opened_head head = { .index = 0 };
+    *ret = (struct socket_opened){ .is_far = true };
+    bool whole = answer->bytes.length >= sizeof head;
+    if (whole) {
+        memcpy(&head, answer->bytes.data, sizeof head);
+        ret->index = MIN_OF(head.index, what->unit->socket->listens.count - 1);
+        ret->skipped = head.skipped;
+        memcpy(ret->step, head.step, sizeof ret->step - 1);
+    } else {
+        (void)snprintf(ret->step, sizeof ret->step, "waiting for its path"); /* fits */
+    }
+    if (r == 0) r = whole ? adopt_all(what, &head, answer, ret) : -EBADMSG;
+    if (r == 0) return 0;
+    close_all(ret);
+    ret->error = -r;
+    return r;
+}
+
+/* ---- nodes ---- */
+
+struct socket_nodes {
+    uint32_t count;
+    struct {
+        struct listener_node node;
+        char *path;
+    } items[];
+};
+
+struct socket_nodes *socket_nodes_new(uint32_t room)
+{
+    return calloc(1, sizeof(struct socket_nodes) + room * sizeof((struct socket_nodes *)NULL)->items[0]);
+}
+
+void socket_nodes_add(struct socket_nodes *nodes, const struct listener *listener)
+{
+    const char *path = listener_path(listener);
+    char *copy = path ? strdup(path) : NULL;
+    if (!copy) return; /* without memory the node stays, and the next start finds it stale */
+    nodes->items[nodes->count].path = copy;
+    nodes->items[nodes->count++].node = listener_node(listener);
+}
+
+void socket_nodes_free(void *nodes)
+{
+    struct socket_nodes *n = nodes;
+    for (uint32_t i = 0; n && i < n->count; i++) free(n->items[i].path);
+    free(n);
+}
+
+int socket_nodes_remove_task(void *nodes, struct file_answer *answer)
+{
+    const struct socket_nodes *n = nodes;
+    (void)answer;
+    for (uint32_t i = 0; i < n->count; i++) listener_remove_node(n->items[i].path, n->items[i].node);
+    return 0;
+}

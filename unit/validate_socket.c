@@ -153,7 +153,7 @@ static int collect_claims(struct validator *v, const struct unit *socket, struct
         int r = vec_push(claims, claim);
         if (r < 0) return r;
     }
-    validate_target(v, socket, claims->items + before, claims->count - before);
+    validate_target(v, socket, claims->items ? claims->items + before : NULL, claims->count - before);
     return 0;
 }
 

@@ -155,7 +155,9 @@ static void test_hostile_entries(void **state)
     scratch_write(&f->dir, "base/@.service", "x");
     scratch_write(&f->dir, "base/x.mount", "x");
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", scratch_path(&f->dir, "base/node.service"));
+    const char *node = scratch_path(&f->dir, "base/node.service");
+    assert_true(strlen(node) < sizeof address.sun_path);
+    memcpy(address.sun_path, node, strlen(node) + 1);
     assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(close(fd), 0);
     search_both(f);

@@ -15,7 +15,7 @@
 struct cg_leaf {
     struct cg_root *root;
     struct fd dir, events;
-    bool adopted;
+    bool adopted, killed;
     char name[];
 };
 
@@ -116,6 +116,11 @@ void cg_leaf_free(struct cg_leaf *leaf)
 bool cg_leaf_is_adopted(const struct cg_leaf *leaf)
 {
     return leaf->adopted;
+}
+
+bool cg_leaf_takes_clones(const struct cg_leaf *leaf)
+{
+    return !leaf->adopted && !leaf->killed;
 }
 
 const char *cg_leaf_name(const struct cg_leaf *leaf)
@@ -349,6 +354,7 @@ int cg_leaf_kill(struct cg_leaf *leaf)
 {
     if (!cg_root_has_kill(leaf->root)) return cg_leaf_kill_by_pids(leaf);
     int r = leaf_write(leaf, "cgroup.kill", "1");
+    leaf->killed = leaf->killed || r == 0;
     if (is_gone(r)) return 0;
     /* A threaded cgroup cannot be killed as a whole, and one that became read-only cannot be written; who is in it can
      * be read and signalled all the same. */

@@ -23,6 +23,10 @@ DEFINE_AUTO(struct cg_leaf, cg_leaf_free)
 
 /* The directory was there already, left by an earlier run: it may hold processes. */
 bool cg_leaf_is_adopted(const struct cg_leaf *leaf);
+/* May a process be cloned into it? Linux (seen up to 6.18) kills what CLONE_INTO_CGROUP makes in a cgroup that was ever
+ * killed as a whole: it compares how often the creator's cgroup and this one were. A process may enter it by itself. An
+ * adopted leaf may have been killed by whoever made it. */
+bool cg_leaf_takes_clones(const struct cg_leaf *leaf);
 /* Name of the directory below cg_root_path(); borrowed. */
 const char *cg_leaf_name(const struct cg_leaf *leaf);
 /* For CLONE_INTO_CGROUP. Borrowed, valid until cg_leaf_rest() or cg_leaf_free(); opened again when needed. -errno. */

@@ -224,7 +224,9 @@ static long create(struct spawner *spawner, struct creation *c, struct cg_leaf *
     bool with_clone3 = spawner->clone3 != REFUSED && !spawner->limits.no_clone3;
     long into_error = 0, r;
     *ret_in_leaf = false;
-    if (with_clone3 && leaf && !spawner->into_cgroup_off && !spawner->limits.no_into_cgroup) {
+    bool into_cgroup =
+        leaf && cg_leaf_takes_clones(leaf) && !spawner->into_cgroup_off && !spawner->limits.no_into_cgroup;
+    if (with_clone3 && into_cgroup) {
         int dirfd = cg_leaf_dirfd(leaf);
         r = dirfd < 0 ? dirfd : clone_new(c, true, dirfd);
         if (r >= 0) {

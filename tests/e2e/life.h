@@ -148,6 +148,15 @@ static inline void life_expect_log(struct scene *s, const char *text, bool there
     if (scene_log_has(s, text) != there) scene_fail(s, "the log has %s\"%s\"", there ? "no " : "", text);
 }
 
+/* Makes /scene/NAME, for a service that waits for it. */
+static inline void life_touch(struct scene *s, const char *name)
+{
+    char path[PATH_MAX];
+    int fd = open(scene_path(s, name, path), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) scene_fail(s, "/scene/%s cannot be made", name);
+    close(fd);
+}
+
 /* Sends a signal to the unit's main process, as `docker exec ... kill` does: nobody asked for a stop. */
 static inline void life_signal_unit(struct scene *s, const char *unit, const char *signal)
 {

@@ -5,12 +5,15 @@
 #include "base/timespan.h"
 #include "supervisor/exec_directories.h"
 #include "supervisor/handlers.h"
+#include "supervisor/local_path.h"
 #include "supervisor/manager.h"
 #include "supervisor/restart.h"
 #include "trace/trace.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 void service_post_end(struct service *s)
 {
@@ -224,6 +227,16 @@ void act_timeout(struct service *s, enum service_state from)
 
 /* ---- the end of a run ---- */
 
+/* systemd.service(5) PIDFile=: removed after the shutdown if it still exists. One on a file system that may not answer
+ * stays: it names nobody of the next run (K78). */
+static void remove_pid_file(const struct service *s)
+{
+    const char *path = service_settings(s)->pid_file;
+    if (!path || !local_path_is(path)) return;
+    if (unlink(path) < 0 && errno != ENOENT && errno != EROFS) /* read-only: it is not of this run */
+        log_warning("unit %s: PIDFile=: %s not removed: %s", service_name(s), path, strerror(errno));
+}
+
 static void end_run(struct service *s, bool restarting)
 {
     struct manager *m = s->base.manager;
@@ -232,6 +245,7 @@ static void end_run(struct service *s, bool restarting)
     process_release(s, &s->control);
     loop_io_remove(m->loop, &s->events_io);
     service_unwatch_pid_file(s);
+    remove_pid_file(s);
     enum kill_mode mode = s->base.unit->kill->mode;
     if ((mode == KILL_PROCESS || mode == KILL_NONE) && !procs_is_empty(m->procs, &s->procs)) {
         log_warning("unit %s: KillMode=%s leaves processes behind", service_name(s),

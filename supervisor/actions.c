@@ -6,6 +6,7 @@
 #include "supervisor/exec_directories.h"
 #include "supervisor/handlers.h"
 #include "supervisor/manager.h"
+#include "supervisor/pid_file.h"
 #include "supervisor/restart.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
@@ -138,22 +139,18 @@ static void fail_protocol(struct service *s, const char *why)
 void act_find_main(struct service *s, enum service_state from)
 {
     (void)from;
+    const char *path = service_settings(s)->pid_file;
+    char why[PATH_MAX + 128];
     int r = service_find_main(s);
-    if (r == 1) {
-        service_unwatch_pid_file(s);
+    if (r == 1 || !path) { /* without a file, nothing or several processes: followed by whether any is left */
+        pid_file_forget(s);
         go_start_post(s);
-        return;
-    }
-    if (!service_settings(s)->pid_file) { /* nothing, or several processes: followed by whether any is left */
-        go_start_post(s);
-        return;
-    }
-    if (r < 0) {
-        fail_protocol(s, "the process named in PIDFile= does not belong to the unit");
-    } else if (service_watch_pid_file(s) < 0) {
-        fail_protocol(s, "PIDFile= cannot be watched");
-    } else {
+    } else if (r == 0) {
         service_check_empty(s);
+    } else {
+        (void)snprintf(why, sizeof why, "PIDFile=%s: %s", path,
+                       r == -ETIMEDOUT ? "it did not answer" : strerror(-r)); /* cut when it is long */
+        fail_protocol(s, why);
     }
 }
 

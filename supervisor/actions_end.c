@@ -7,6 +7,7 @@
 #include "supervisor/handlers.h"
 #include "supervisor/local_path.h"
 #include "supervisor/manager.h"
+#include "supervisor/pid_file.h"
 #include "supervisor/restart.h"
 #include "trace/trace.h"
 
@@ -132,7 +133,7 @@ static void after_signalling(struct service *s)
 void act_terminate(struct service *s, enum service_state from)
 {
     (void)from;
-    service_unwatch_pid_file(s);
+    pid_file_forget(s);
     signal_unit(s, s->base.unit->kill->signal);
     after_signalling(s);
 }
@@ -244,7 +245,7 @@ static void end_run(struct service *s, bool restarting)
     process_release(s, &s->main);
     process_release(s, &s->control);
     loop_io_remove(m->loop, &s->events_io);
-    service_unwatch_pid_file(s);
+    pid_file_forget(s);
     remove_pid_file(s);
     enum kill_mode mode = s->base.unit->kill->mode;
     if ((mode == KILL_PROCESS || mode == KILL_NONE) && !procs_is_empty(m->procs, &s->procs)) {

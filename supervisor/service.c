@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "supervisor/manager.h"
+#include "supervisor/pid_file.h"
 #include "supervisor/spawn.h"
 #include "cgroup/leaf.h"
 
@@ -191,7 +192,7 @@ void service_kill_again(struct service *s)
 static int service_init(struct runtime *rt)
 {
     struct service *s = service_of(rt);
-    s->main.pidfd = s->control.pidfd = s->pid_file_watch = FD_NONE;
+    s->main.pidfd = s->control.pidfd = FD_NONE;
     return 0;
 }
 
@@ -200,7 +201,7 @@ static void service_done(struct runtime *rt)
     struct service *s = service_of(rt);
     process_release(s, &s->main);
     process_release(s, &s->control);
-    service_unwatch_pid_file(s);
+    pid_file_forget(s);
     loop_deadline_clear(rt->manager->loop, &s->timeout);
     loop_io_remove(rt->manager->loop, &s->events_io);
     procs_end(rt->manager->procs, &s->procs);

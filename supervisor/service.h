@@ -12,6 +12,7 @@
 #include "supervisor/service_states.h"
 #include "supervisor/unit_type.h"
 
+struct pid_file;
 struct spawn;
 
 struct process {
@@ -46,10 +47,9 @@ struct service {
     struct process main, control;
     struct child_exit main_exit, control_exit;
     struct procs procs;
-    bool exec_failed;         /* the last command did not get to exec, which was logged then */
-    struct fd pid_file_watch; /* inotify, while PIDFile= is awaited */
-    int pid_file_wd;          /* what it watches now */
-    loop_io pid_file_io, events_io;
+    bool exec_failed;          /* the last command did not get to exec, which was logged then */
+    struct pid_file *pid_file; /* while PIDFile= is awaited */
+    loop_io events_io;
     char invocation_id[33];
 };
 
@@ -101,8 +101,6 @@ void process_release(struct service *s, struct process *process);
 int process_signal(const struct process *process, int signal);
 /* PIDFile= or what is left in the unit (Type=forking). 1: found, 0: not yet, -errno: it cannot be used. */
 int service_find_main(struct service *s);
-int service_watch_pid_file(struct service *s);
-void service_unwatch_pid_file(struct service *s);
 
 /* ---- supervisor/actions.c ---- */
 typedef void service_action(struct service *s, enum service_state from);

@@ -6,6 +6,7 @@
 #include "cgroup/leaf.h"
 #include "supervisor/logs.h"
 #include "supervisor/manager.h"
+#include "supervisor/pid_file.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "trace/memsnap.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -319,75 +319,16 @@ static int adopt_main(struct service *s, pid_t pid)
 int service_find_main(struct service *s)
 {
     struct manager *m = s->base.manager;
-    const char *path = s->base.unit->service->pid_file;
-    if (!path) {
+    if (!service_settings(s)->pid_file) {
         struct only_process only = { 0 };
         int r = procs_each(m->procs, &s->procs, count_process, &only);
         if (r < 0 || only.count != 1) return 0;
         return adopt_main(s, only.pid);
     }
-    char *data = NULL;
-    size_t size = 0;
-    uint32_t pid;
-    int r = file_read(AT_FDCWD, path, 64, &data, &size);
-    if (r == -ENOENT) return 0;
-    if (r < 0) return r;
-    data[strcspn(data, " \t\r\n")] = '\0';
-    r = parse_u32(data, 1, INT32_MAX, &pid);
-    free(data);
-    if (r < 0) return 0; /* not written to its end yet */
-    r = procs_contains(m->procs, &s->procs, (pid_t)pid);
-    if (r < 0) return r;
-    if (r == 0) return 0; /* left by a dead daemon (K78): the one that starts will replace it */
-    return adopt_main(s, (pid_t)pid);
-}
-
-static void on_pid_file(int fd, uint32_t events, void *userdata)
-{
-    struct service *s = userdata;
-    char buffer[4096];
-    (void)events;
-    while (read(fd, buffer, sizeof buffer) > 0) continue; /* which name it was does not matter: the file is read */
-    manager_post(s->base.manager, s, SERVICE_EVENT_PID_FILE);
-}
-
-/* Watches the directory of the file, or its nearest parent that exists: a watch descriptor, or -errno. */
-static int watch_nearest(int inotify, const char *path)
-{
-    char directory[PATH_MAX];
-    if (strlen(path) >= sizeof directory) return -ENAMETOOLONG;
-    memcpy(directory, path, strlen(path) + 1);
-    for (;;) {
-        char *slash = strrchr(directory, '/');
-        if (!slash) return -EINVAL;
-        slash[slash == directory ? 1 : 0] = '\0';
-        int wd =
-            inotify_add_watch(inotify, directory, IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MODIFY | IN_ONLYDIR);
-        if (wd >= 0) return wd;
-        if (errno != ENOENT || slash == directory) return -errno;
-    }
-}
-
-int service_watch_pid_file(struct service *s)
-{
-    struct manager *m = s->base.manager;
-    if (!fd_is_open(&s->pid_file_watch)) {
-        s->pid_file_watch = fd_own(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-        if (!fd_is_open(&s->pid_file_watch)) return -errno;
-        s->pid_file_wd = -1;
-        int r = loop_io_add(m->loop, s->pid_file_watch.n, EPOLLIN, LOOP_NORMAL, on_pid_file, s, &s->pid_file_io);
-        if (r < 0) return r;
-    }
-    int wd = watch_nearest(s->pid_file_watch.n, s->base.unit->service->pid_file);
-    if (wd < 0) return wd;
-    if (wd == s->pid_file_wd) return 0;
-    s->pid_file_wd = wd;
-    manager_post(m, s, SERVICE_EVENT_PID_FILE); /* it may have been written between the look and the watch */
-    return 0;
-}
-
-void service_unwatch_pid_file(struct service *s)
-{
-    loop_io_remove(s->base.manager->loop, &s->pid_file_io);
-    fd_close(&s->pid_file_watch);
+    pid_t pid;
+    int r = pid_file_find(s, &pid);
+    if (r != 1) return r;
+    r = adopt_main(s, pid);
+    if (r == 0) service_post(s, SERVICE_EVENT_PID_FILE); /* it has just ended: perhaps another takes its place */
+    return r;
 }

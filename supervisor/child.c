@@ -28,7 +28,7 @@ static int child_reset_signals(const struct child_plan *p)
 /* Reads find the end, writes fail with EPIPE. */
 static int child_open_dead_end(bool for_reading)
 {
-    int ends[2];
+    int ends[2] = { -1, -1 };
     int r = sys_pipe2(ends, O_CLOEXEC);
     if (r < 0) return r;
     (void)sys_close(ends[for_reading ? 1 : 0]); /* the point of it */
@@ -60,7 +60,7 @@ static int child_open_streams(struct child_plan *p, uint32_t *ret_which)
 static int child_parse_fd(const char *name)
 {
     int fd = 0;
-    for (const char *c = name; *c; c++) {
+    for (const char *c = name; *c; c++) { /* NOLINT(clang-analyzer-core.uninitialized.Branch): the kernel wrote it */
         if (*c < '0' || *c > '9' || fd > DESCRIPTORS_AT_MOST * 1000) return -1;
         fd = fd * 10 + (*c - '0');
     }
@@ -152,7 +152,7 @@ static int child_adjust_oom(const struct child_plan *p)
  * none of them is all that can be done. */
 static bool child_groups_are_fixed(void)
 {
-    char text[8];
+    char text[8] = "";
     int fd = sys_openat(AT_FDCWD, "/proc/self/setgroups", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0) return false;
     long n = sys_read(fd, text, sizeof text);

@@ -38,7 +38,7 @@ struct child_report {
 };
 #define CHILD_SCRATCH_SIZE 2048
 
-struct child_plan {
+struct child_plan { /* NOLINT(clang-analyzer-optin.performance.Padding): in the order in which it is read */
     /* Not 0: the descriptor table is shared with PID 1, and the child takes its own copy of it up to pad_end, of which
      * it keeps 0-2 and its pad. */
     int pad_begin, pad_end;

@@ -79,7 +79,7 @@ static char *env_alloc(struct exec_env *env, const char *name, size_t value_size
     size_t length = strlen(name);
     char *text = plan_alloc(env->memory, length + 1 + value_size);
     if (!text) return NULL;
-    memcpy(text, name, length);
+    memcpy(text, name, length); /* NOLINT(bugprone-not-null-terminated-result): the value follows, in zeroed memory */
     text[length] = '=';
     return text;
 }

@@ -32,7 +32,7 @@ static int reserve_row(int null_fd, int lowest, int want, int *ret_first)
 static int pads_wanted(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= 16 * PADS_AT_MOST * PAD_SLOT_COUNT)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 16 >= (rlim_t)PADS_AT_MOST * PAD_SLOT_COUNT)
         return PADS_AT_MOST;
     return (int)limit.rlim_cur / (16 * PAD_SLOT_COUNT);
 }

@@ -36,6 +36,7 @@ struct spawn {
     struct child_report report; /* stage NONE until the child reports */
     int leaf_error;
     bool shares_memory;
+    pid_t pid;
     int pad;          /* of spawner's pads, -1: none */
     void *stack_slot; /* of spawner's pool, for a plan that is not in a slot */
 };

@@ -32,7 +32,7 @@ struct spawner {
     struct spawner_limits limits;
     enum learnt clone3;
     int clone3_error, into_cgroup_error; /* errno of what was refused */
-    bool into_cgroup_off, close_range_missing;
+    bool into_cgroup_off, close_range_missing, sharing_refused;
     bool dumpable;    /* as we were started; taken away while memory is shared */
     size_t n_sharing; /* children that share our memory now */
     bool signals_known;
@@ -93,7 +93,7 @@ static void learn_signals(struct spawner *spawner)
     if (spawner->signals_known) return;
     spawner->signals_known = true;
     for (int signal = 1; signal <= 64; signal++) {
-        struct sys_sigaction action;
+        struct sys_sigaction action = { .handler = SYS_SIG_DFL };
         if (sys_get_sigaction(signal, &action) < 0 || action.handler == SYS_SIG_DFL) continue;
         uint64_t bit = UINT64_C(1) << (signal - 1);
         if (action.handler == SYS_SIG_IGN)
@@ -150,7 +150,8 @@ static int pad_acquire(struct spawner *spawner, struct exec_plan *plan)
     int pad = pads_take(&spawner->pads);
     for (int i = 0; pad < 0 && i < spawner->pads.count; i++) {
         struct spawn *owner = spawner->pad_owners[i];
-        if (!__atomic_load_n(&plan_of(owner)->child.has_own_table, __ATOMIC_ACQUIRE)) continue;
+        bool is_gone = kill(owner->pid, 0) < 0 && errno == ESRCH; /* and nobody drained it */
+        if (!is_gone && !__atomic_load_n(&plan_of(owner)->child.has_own_table, __ATOMIC_ACQUIRE)) continue;
         pad_release(owner);
         pad = pads_take(&spawner->pads);
     }
@@ -262,6 +263,12 @@ static long create(struct spawner *spawner, struct creation *c, struct cg_leaf *
     }
     c->plan->child.reset_signals |= spawner->handled_signals;
     r = clone_new(c, false, -1);
+    if (r < 0 && !is_shortage(r) && c->stack) { /* a sandbox that knows threads and copies, and nothing in between */
+        c->stack = NULL;
+        c->flags &= ~(uint64_t)(CLONE_VM | CLONE_FILES);
+        r = clone_new(c, false, -1);
+        spawner->sharing_refused = r >= 0;
+    }
     if (r < 0 || !with_clone3 || is_shortage(clone3_error)) return r;
     spawner->clone3 = REFUSED;
     spawner->clone3_error = (int)-clone3_error;
@@ -418,7 +425,7 @@ int spawn_start(struct spawner *spawner, struct exec_plan *plan_take, struct cg_
     spawn->spawner = spawner;
     spawn->status = FD_NONE;
     spawn->pad = -1;
-    spawn->shares_memory = !plan->no_share_memory && !spawner->limits.no_clone_vm;
+    spawn->shares_memory = !plan->no_share_memory && !spawner->limits.no_clone_vm && !spawner->sharing_refused;
     long r = prepare(spawner, plan, &status_write);
     if (r < 0) goto fail;
 
@@ -439,10 +446,12 @@ int spawn_start(struct spawner *spawner, struct exec_plan *plan_take, struct cg_
     bool in_leaf;
     r = create(spawner, &c, leaf, &in_leaf);
     (void)sigprocmask(SIG_SETMASK, &old, NULL); /* both cannot fail: the sets are ours */
-    if (r < 0) {
-        if (spawn->shares_memory) sharing_end(spawner);
-        goto fail;
+    if (spawn->shares_memory && (r < 0 || !c.stack)) {
+        spawn->shares_memory = false;
+        sharing_end(spawner);
     }
+    if (r < 0) goto fail;
+    spawn->pid = (pid_t)r;
     spawn_link(spawner, spawn);
     spawn->done = done;
     spawn->userdata = userdata;

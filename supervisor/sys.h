@@ -107,6 +107,8 @@ static inline int sys_mkdirat(int dirfd, const char *path, unsigned mode)
 }
 static inline int sys_statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *ret)
 {
+    ret->stx_mode = 0; /* what callers look at; the whole would be a call of memset() */
+    ret->stx_uid = ret->stx_gid = 0;
     return (int)sys_call(SYS_statx, dirfd, (long)path, flags, (long)mask, (long)ret);
 }
 static inline int sys_faccessat(int dirfd, const char *path, int mode)

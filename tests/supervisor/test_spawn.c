@@ -146,11 +146,15 @@ static void test_failing_child_leaves_errno_alone(void **state)
 
 /* ---- seccomp: K92 ---- */
 
-static void refuse_call(uint32_t number, int error)
+/* With `first_argument_bits` only calls that have one of them in the first argument. */
+static void refuse_call(uint32_t number, uint32_t first_argument_bits, int error)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, first_argument_bits, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, first_argument_bits ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | (uint32_t)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -160,31 +164,41 @@ static void refuse_call(uint32_t number, int error)
 }
 
 /* In a process of its own, for a filter cannot be taken off. Two starts: the first learns. */
-static int run_refused(uint32_t number, int error, const char *const *words)
+static int run_refused(uint32_t number, uint32_t bits, int error, const char *const *words)
 {
-    refuse_call(number, error);
+    if (bits) refuse_call(SYS_clone3, 0, ENOSYS);
+    refuse_call(number, bits, error);
     struct fixture f;
+    int crowd[CROWD];
     fixture_open(&f);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) { /* the last two with many descriptors of ours */
+        if (i == 2) crowd_open(crowd);
         if (fixture_run(&f, words) < 0) return 10;
         if (f.failure.stage != EXEC_STAGE_NONE) return 11;
         if (strcmp(f.output, "hello\n") != 0) return 12;
         if (f.status != 0) return 13;
     }
+    crowd_close(crowd);
     fixture_close(&f);
     return 0;
 }
 
 static const struct {
     const char *label;
-    uint32_t number;
+    uint32_t number, bits;
     int error;
 } refusals[] = {
-    { "clone3: ENOSYS", SYS_clone3, ENOSYS },         { "clone3: EPERM", SYS_clone3, EPERM },
-    { "clone3: EINVAL", SYS_clone3, EINVAL },         { "clone3: EACCES", SYS_clone3, EACCES },
-    { "clone3: E2BIG", SYS_clone3, E2BIG },           { "clone3: EAGAIN", SYS_clone3, EAGAIN },
-    { "clone3: ENOMEM", SYS_clone3, ENOMEM },         { "close_range: ENOSYS", SYS_close_range, ENOSYS },
-    { "close_range: EPERM", SYS_close_range, EPERM }, { "prctl refused", SYS_prctl, EPERM },
+    { "clone3: ENOSYS", SYS_clone3, 0, ENOSYS },
+    { "clone3: EPERM", SYS_clone3, 0, EPERM },
+    { "clone3: EINVAL", SYS_clone3, 0, EINVAL },
+    { "clone3: EACCES", SYS_clone3, 0, EACCES },
+    { "clone3: E2BIG", SYS_clone3, 0, E2BIG },
+    { "clone3: EAGAIN", SYS_clone3, 0, EAGAIN },
+    { "clone3: ENOMEM", SYS_clone3, 0, ENOMEM },
+    { "clone3: ENOSYS, clone with shared memory: EINVAL", SYS_clone, CLONE_VM, EINVAL },
+    { "close_range: ENOSYS", SYS_close_range, 0, ENOSYS },
+    { "close_range: EPERM", SYS_close_range, 0, EPERM },
+    { "prctl: EPERM", SYS_prctl, 0, EPERM },
 };
 
 static void test_refused_calls(void **state)
@@ -194,7 +208,8 @@ static void test_refused_calls(void **state)
         print_message("  %s\n", refusals[i].label);
         pid_t pid = fork();
         assert_true(pid >= 0);
-        if (pid == 0) _exit(run_refused(refusals[i].number, refusals[i].error, WORDS("/bin/echo", "hello")));
+        if (pid == 0)
+            _exit(run_refused(refusals[i].number, refusals[i].bits, refusals[i].error, WORDS("/bin/echo", "hello")));
         int status;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));

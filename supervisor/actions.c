@@ -84,6 +84,8 @@ static void control_start(struct service *s)
 {
     const struct command *command = &service_commands(s, s->slot)->items[s->command_next++];
     service_arm_timeout(s);
+    /* One that was not killed (SendSIGKILL=no) may still be there: it is an orphan of the unit from now on. */
+    process_release(s, &s->control);
     if (service_spawn(s, s->slot, command, &s->control) < 0) service_post(s, SERVICE_EVENT_CONTROL_EXIT);
 }
 
@@ -194,6 +196,7 @@ void act_running(struct service *s, enum service_state from)
 
 void act_exited(struct service *s, enum service_state from)
 {
+    unit_handler_ended(&s->base); /* it has done what it was started for (S52) */
     log_up(s, from, from == SERVICE_STATE_RUNNING ? "main process ended, still active" : "finished, still active");
     sockets_service_ready(s);
 }
@@ -204,7 +207,6 @@ static void log_command_failure(struct service *s, const struct command *command
 {
     char words[EXIT_WORDS_MAX];
     bool starting = service_state_active(s->state) == ACTIVE_STATE_ACTIVATING;
-    if (s->exec_failed) return; /* told already, with the step that failed */
     log_error("unit %s: %s: %s=%s (%s:%u): %s", service_name(s), starting ? "failed to start" : "failed",
               service_command_name(s->slot), command->program, command->origin.file ? command->origin.file : "-",
               command->origin.line, exit_words(exit, words));
@@ -244,11 +246,12 @@ static void control_succeeded(struct service *s)
     }
 }
 
-static void control_failed(struct service *s, enum unit_result result, const struct command *command)
+/* `told`: it did not get to exec, and the log has said so. */
+static void control_failed(struct service *s, enum unit_result result, const struct command *command, bool told)
 {
     const struct child_exit *exit = &s->control_exit;
     int code = exit_shell_code(exit);
-    if (s->slot == SERVICE_EXEC_CONDITION && result == RESULT_EXIT_CODE && exit->status < 255 && !s->exec_failed) {
+    if (s->slot == SERVICE_EXEC_CONDITION && result == RESULT_EXIT_CODE && exit->status < 255 && !told) {
         log_info("unit %s: skipped (ExecCondition=%s exit code %d)", service_name(s), command->program, exit->status);
         TRACE(s->base.manager->trace, "skipped", TRACE_OK, 0, TF_STR("unit", service_name(s)),
               TF_STR("reason", "ExecCondition"));
@@ -257,7 +260,7 @@ static void control_failed(struct service *s, enum unit_result result, const str
         service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
         return;
     }
-    log_command_failure(s, command, exit);
+    if (!told) log_command_failure(s, command, exit);
     if (s->slot == SERVICE_EXEC_RELOAD) { /* a failed reload leaves the service as it was */
         service_settle_up(s);
         return;
@@ -280,7 +283,7 @@ void act_control_exit(struct service *s, enum service_state from)
         return;
     case SERVICE_STATE_FINAL_SIGTERM:
     case SERVICE_STATE_FINAL_SIGKILL:
-        service_check_empty(s);
+        service_after_final(s);
         return;
     case SERVICE_STATE_DEAD:
     case SERVICE_STATE_CONDITION:
@@ -299,10 +302,12 @@ void act_control_exit(struct service *s, enum service_state from)
     }
     (void)from;
     enum unit_result result = exit_result(&s->control_exit, NULL, false);
+    bool told = s->exec_failed;
+    s->exec_failed = false;
     if (result == RESULT_SUCCESS || (command && command->flags & COMMAND_IGNORE_FAILURE))
         control_succeeded(s);
     else
-        control_failed(s, result, command);
+        control_failed(s, result, command, told);
 }
 
 static void judge_main_exit(struct service *s)
@@ -313,10 +318,11 @@ static void judge_main_exit(struct service *s)
     char words[EXIT_WORDS_MAX];
     (void)exit_words(exit, words);
     if (command && command->flags & COMMAND_IGNORE_FAILURE) result = RESULT_SUCCESS;
-    bool failed = result != RESULT_SUCCESS;
+    bool failed = result != RESULT_SUCCESS, told = s->exec_failed;
+    s->exec_failed = false;
     TRACE(s->base.manager->trace, "exited", failed ? TRACE_ERROR : TRACE_OK, s->main.since,
           TF_STR("unit", service_name(s)), TF_BOOL("failed", failed), TF_STR("err", words));
-    if (failed && !s->exec_failed) log_error("unit %s: failed: %s", service_name(s), words);
+    if (failed && !told) log_error("unit %s: failed: %s", service_name(s), words);
     if (failed) service_set_result(s, result, exit_shell_code(exit));
 }
 
@@ -343,7 +349,7 @@ void act_main_exit(struct service *s, enum service_state from)
         break;
     case SERVICE_STATE_FINAL_SIGTERM:
     case SERVICE_STATE_FINAL_SIGKILL:
-        service_check_empty(s);
+        service_after_final(s);
         break;
     case SERVICE_STATE_START_POST: /* judged when the sequence under way is through */
     case SERVICE_STATE_RELOAD:

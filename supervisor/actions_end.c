@@ -34,8 +34,10 @@ void service_after_stop_post(struct service *s)
     enum kill_mode mode = s->base.unit->kill->mode;
     if (mode == KILL_PROCESS || mode == KILL_NONE || procs_is_empty(s->base.manager->procs, &s->procs))
         service_post_end(s);
-    else if (mode == KILL_MIXED || s->state == SERVICE_STATE_STOP_SIGKILL)
+    else if ((mode == KILL_MIXED && s->base.unit->kill->send_sigkill) || s->state == SERVICE_STATE_STOP_SIGKILL)
         service_post(s, SERVICE_EVENT_GO_FINAL_SIGKILL);
+    else if (mode == KILL_MIXED)
+        service_post_end(s); /* only a SIGKILL would reach the others */
     else
         service_post(s, SERVICE_EVENT_GO_FINAL_SIGTERM);
 }
@@ -56,6 +58,16 @@ void service_after_signal(struct service *s)
         service_post(s, SERVICE_EVENT_GO_STOP_POST);
     else
         service_after_stop_post(s);
+}
+
+void service_after_final(struct service *s)
+{
+    enum kill_mode mode = s->base.unit->kill->mode;
+    bool at_bound = s->base.manager->shutdown.bound_passed; /* then everything is killed, whatever the mode */
+    if (at_bound || mode == KILL_CONTROL_GROUP || mode == KILL_MIXED)
+        service_check_empty(s);
+    else if (mode == KILL_NONE || (!process_is_there(&s->main) && !process_is_there(&s->control)))
+        service_post_end(s); /* what else there is may stay */
 }
 
 /* ---- the way down ---- */
@@ -125,7 +137,7 @@ static void signal_unit(struct service *s, int signal)
 static void after_signalling(struct service *s)
 {
     if (s->state == SERVICE_STATE_FINAL_SIGTERM || s->state == SERVICE_STATE_FINAL_SIGKILL)
-        service_check_empty(s);
+        service_after_final(s);
     else
         service_after_signal(s);
 }
@@ -238,7 +250,7 @@ static void remove_pid_file(const struct service *s)
         log_warning("unit %s: PIDFile=: %s not removed: %s", service_name(s), path, strerror(errno));
 }
 
-static void end_run(struct service *s, bool restarting)
+static void end_run(struct service *s)
 {
     struct manager *m = s->base.manager;
     if (!s->begun) return;
@@ -255,7 +267,12 @@ static void end_run(struct service *s, bool restarting)
     }
     procs_end(m->procs, &s->procs);
     s->begun = false;
+}
+
+static void remove_directories(struct service *s, bool restarting)
+{
     const char *path = NULL;
+    if (s->begun) return; /* somebody was left behind, and may need them */
     int r = exec_directories_remove(s->base.unit, restarting, &path);
     if (r < 0)
         log_warning("unit %s: RuntimeDirectory=: /run/%s not removed: %s", service_name(s), path ? path : "",
@@ -266,7 +283,8 @@ void act_auto_restart(struct service *s, enum service_state from)
 {
     (void)from;
     char span[TIMESPAN_TEXT_MAX];
-    end_run(s, true);
+    end_run(s);
+    remove_directories(s, true);
     s->n_restarts++;
     log_info("unit %s: restarting in %s (restart %u)", service_name(s),
              timespan_format(service_settings(s)->restart_usec, 1, span), s->n_restarts);
@@ -283,7 +301,8 @@ void act_restart_due(struct service *s, enum service_state from)
 void act_end(struct service *s, enum service_state from)
 {
     bool failed = s->state == SERVICE_STATE_FAILED, was_down = from == SERVICE_STATE_DEAD;
-    end_run(s, false);
+    end_run(s);
+    remove_directories(s, false);
     s->n_restarts = 0;
     if (!was_down && !failed && s->base.result != RESULT_EXEC_CONDITION)
         log_info("unit %s: %s", service_name(s), s->stop_requested ? "stopped" : "ended");

@@ -31,8 +31,9 @@ static void coalesce(struct runtime *handler, const char *relation, const char *
           TF_STR("reason", why));
 }
 
-static void invoke(struct runtime *rt, struct runtime *handler, const char *relation, int exit_code)
+static void invoke(struct runtime *rt, struct runtime *handler, enum graph_edge edge, int exit_code)
 {
+    const char *relation = edge == GRAPH_ON_FAILURE ? "OnFailure" : "OnSuccess";
     struct manager *m = rt->manager;
     const struct unit_section *u = handler->unit->unit;
     bool starting = handler->job.type == JOB_START || handler->job.type == JOB_RESTART;
@@ -47,22 +48,22 @@ static void invoke(struct runtime *rt, struct runtime *handler, const char *rela
         (void)snprintf(why, sizeof why, "start limit hit (%u starts within %s)", u->start_limit_burst,
                        timespan_format(u->start_limit_interval, 1, span)); /* fits */
         coalesce(handler, relation, why);
-        handler_wants_exit(handler, "start limit hit");
+        if (edge == GRAPH_ON_FAILURE) handler_wants_exit(handler, "start limit hit");
         return;
     }
     log_info("%s: invoking %s", relation, runtime_name(handler));
     TRACE(m->trace, "onfailure_invoke", TRACE_OK, 0, TF_STR("unit", runtime_name(handler)),
           TF_STR("cause", runtime_name(rt)));
-    handler->is_handler = true;
+    handler->is_handler = edge == GRAPH_ON_FAILURE;
     if (jobs_start(m, handler) < 0) log_error("%s: %s not invoked: out of memory", relation, runtime_name(handler));
 }
 
-static void invoke_all(struct runtime *rt, enum graph_edge edge, const char *relation, int exit_code)
+static void invoke_all(struct runtime *rt, enum graph_edge edge, int exit_code)
 {
     struct manager *m = rt->manager;
     struct id_span span = manager_edges(m, rt->unit->id, edge);
     for (uint32_t i = 0; i < span.count && !m->shutdown.begun; i++)
-        invoke(rt, manager_unit(m, span.ids[i]), relation, exit_code);
+        invoke(rt, manager_unit(m, span.ids[i]), edge, exit_code);
     const char *unknown;
     for (size_t i = 0; edge == GRAPH_ON_FAILURE && (unknown = graph_unknown_handler(m->graph, rt->unit->id, i)); i++)
         log_error("OnFailure: unknown target %s", unknown);
@@ -77,11 +78,27 @@ static void handler_ended(struct runtime *rt, bool failed)
     handler_wants_exit(rt, failed ? "failed=true" : "failed=false");
 }
 
+/* S17, K22: what would have been started says so. */
+static void tell_not_invoked(struct runtime *rt)
+{
+    struct id_span span = manager_edges(rt->manager, rt->unit->id, GRAPH_ON_FAILURE);
+    for (uint32_t i = 0; i < span.count; i++)
+        log_info("OnFailure: %s not invoked: shutting down", runtime_name(manager_unit(rt->manager, span.ids[i])));
+}
+
+void unit_handler_ended(struct runtime *rt)
+{
+    handler_ended(rt, false);
+}
+
 void unit_failed_for_good(struct runtime *rt, int exit_code)
 {
     struct manager *m = rt->manager;
     rt->exit_code = exit_code > 0 ? exit_code : 1;
-    if (m->shutdown.begun) return;
+    if (m->shutdown.begun) {
+        tell_not_invoked(rt);
+        return;
+    }
     if (rt->is_handler) {
         handler_ended(rt, true);
     } else if (asks_for_exit(rt)) {
@@ -89,14 +106,19 @@ void unit_failed_for_good(struct runtime *rt, int exit_code)
         shutdown_decide(m, exit_code);
         shutdown_begin(m, NULL);
     }
-    invoke_all(rt, GRAPH_ON_FAILURE, "OnFailure", exit_code);
+    invoke_all(rt, GRAPH_ON_FAILURE, exit_code);
+}
+
+void unit_start_canceled(struct runtime *rt)
+{
+    if (rt->unit->kind == UNIT_KIND_SERVICE) sockets_service_down((struct service *)rt, NULL);
 }
 
 void unit_succeeded(struct runtime *rt)
 {
     if (rt->manager->shutdown.begun) return;
     handler_ended(rt, false);
-    invoke_all(rt, GRAPH_ON_SUCCESS, "OnSuccess", 0);
+    invoke_all(rt, GRAPH_ON_SUCCESS, 0);
 }
 
 void unit_went_down(struct runtime *rt)

@@ -145,6 +145,11 @@ static bool job_is_start(const struct job *job)
     return job->type == JOB_START;
 }
 
+static bool in_auto_restart(struct runtime *rt)
+{
+    return rt->type == &service_type && service_of(rt)->state == SERVICE_STATE_AUTO_RESTART;
+}
+
 /* Start jobs that wait for what has failed fail as well; a list, since each may have such dependants of its own. */
 static void fail_dependants(struct runtime *rt)
 {
@@ -162,6 +167,11 @@ static void fail_dependants(struct runtime *rt)
                 if (!missing_requirement(other)) log_dependency(other, culprit, "failed");
                 note_deciding(culprit);
                 other->result = RESULT_DEPENDENCY;
+                if (in_auto_restart(other)) { /* it is not down: its job ends with its state */
+                    other->job.state = JOB_RUNNING;
+                    manager_post(m, service_of(other), SERVICE_EVENT_GO_FAILED);
+                    continue;
+                }
                 job_uninstall(other);
                 if (vec_push(&failed, other) < 0) break;
             }
@@ -180,6 +190,7 @@ static void job_finish(struct runtime *rt, enum job_result result)
     job_uninstall(rt);
     if (type == JOB_RESTART && result == JOB_DONE && !rt->manager->shutdown.begun) job_install(rt, JOB_START);
     if (type == JOB_START && (result == JOB_FAILED || result == JOB_DEPENDENCY)) fail_dependants(rt);
+    if (type == JOB_START && result == JOB_CANCELED && runtime_is_down(rt)) unit_start_canceled(rt);
 }
 
 void job_on_state(struct runtime *rt)
@@ -201,6 +212,23 @@ void job_on_state(struct runtime *rt)
 
 /* ---- dispatch ---- */
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool is_up(const struct runtime *rt)
+{
+    return rt->active == ACTIVE_STATE_ACTIVE || rt->active == ACTIVE_STATE_RELOADING;
+}
+
+static bool is_ordered_after(const struct manager *m, uint32_t id, uint32_t other)
+{
+    struct id_span after = manager_edges(m, id, GRAPH_AFTER);
+    return after.count > 0 && bsearch(&other, after.ids, after.count, sizeof other, compare_ids) != NULL;
+}
+
 /* A required unit that is down for good keeps this one down (K31, K35, K39). */
 static const struct runtime *failed_requirement(const struct runtime *rt, const char **ret_what)
 {
@@ -221,6 +249,10 @@ static const struct runtime *failed_requirement(const struct runtime *rt, const 
                 *ret_what = "conflicts with a unit that starts";
                 return other;
             }
+            if (kinds[k] == GRAPH_BINDS_TO && !is_up(other) && is_ordered_after(m, rt->unit->id, span.ids[i])) {
+                *ret_what = "is not active"; /* systemd.unit(5) BindsTo=: a skipped condition counts as well */
+                return other;
+            }
         }
     }
     /* A service is not started without the socket that was to be bound for it (S44). */
@@ -234,7 +266,7 @@ static const struct runtime *failed_requirement(const struct runtime *rt, const 
     span = manager_edges(m, rt->unit->id, GRAPH_REQUISITE);
     for (uint32_t i = 0; i < span.count; i++) {
         struct runtime *other = manager_unit(m, span.ids[i]);
-        if (other->active != ACTIVE_STATE_ACTIVE && other->active != ACTIVE_STATE_RELOADING) {
+        if (!is_up(other)) {
             *ret_what = "is not active";
             return other;
         }
@@ -254,11 +286,6 @@ static bool take_start(struct runtime *rt)
     TRACE(rt->manager->trace, "start_limit_hit", TRACE_ERROR, 0, TF_STR("unit", runtime_name(rt)),
           TF_U64("burst", u->start_limit_burst), TF_U64("interval_ms", u->start_limit_interval / USEC_PER_MSEC));
     return false;
-}
-
-static bool in_auto_restart(struct runtime *rt)
-{
-    return rt->type == &service_type && service_of(rt)->state == SERVICE_STATE_AUTO_RESTART;
 }
 
 /* Ends a start that did not begin. A unit that moves to FAILED takes its job along; one that was there already does not
@@ -470,12 +497,6 @@ static void plan_install(struct manager *m, uint32_t id)
     if (job->type == JOB_RESTART && type == JOB_START) return; /* it starts anyway */
     if (job->type != JOB_NONE) job_finish(rt, JOB_CANCELED);
     job_install(rt, type);
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
 }
 
 /* Installs the planned jobs in the order of names (S40), or forgets the plan when it could not be completed. */

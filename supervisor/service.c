@@ -231,6 +231,9 @@ static void service_kill(struct runtime *rt)
         s->forced = true;
         shutdown_count_forced(rt, true);
     }
+    /* At once, and not only by the event: there may be no next round (K24). */
+    if (alive && procs_kill(rt->manager->procs, &s->procs) < 0)
+        log_error("unit %s: its processes could not be killed", service_name(s));
     manager_post(rt->manager, s, SERVICE_EVENT_GO_FINAL_SIGKILL);
 }
 

@@ -88,7 +88,6 @@ void service_check_empty(struct service *s);
 void service_kill_again(struct service *s);
 /* The first failure of a run counts; later ones are consequences. */
 void service_set_result(struct service *s, enum unit_result result, int failure_code);
-bool service_is_native_socket_target(const struct service *s);
 
 /* ---- supervisor/service_exec.c ---- */
 /* Starts one command as main (ExecStart= but for forking) or control process. When it cannot be started, that is logged
@@ -116,6 +115,8 @@ MUST_CHECK int service_begin(struct service *s);
 void service_after_signal(struct service *s);
 /* ExecStopPost= is through, or there is none: the rest of the unit follows, or the end. */
 void service_after_stop_post(struct service *s);
+/* FINAL_SIGTERM, FINAL_SIGKILL: posts the end once what these states wait for under the unit's KillMode= has gone. */
+void service_after_final(struct service *s);
 /* Posts the end of the run: DEAD, FAILED or AUTO_RESTART. */
 void service_post_end(struct service *s);
 /* Posts what stopping means in the state it is in. */

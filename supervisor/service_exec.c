@@ -7,6 +7,7 @@
 #include "supervisor/logs.h"
 #include "supervisor/manager.h"
 #include "supervisor/pid_file.h"
+#include "supervisor/proc_scan.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "trace/memsnap.h"
@@ -273,7 +274,9 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
 
 /* ---- Type=forking: which process is the main one ---- */
 
+/* A daemon's main process is our own child by now; those it forked are not. Without /proc everyone counts. */
 struct only_process {
+    int proc;
     pid_t pid;
     unsigned count;
 };
@@ -281,6 +284,8 @@ struct only_process {
 static int count_process(pid_t pid, void *userdata)
 {
     struct only_process *only = userdata;
+    struct proc_stat stat;
+    if (only->proc >= 0 && proc_read_stat(only->proc, pid, &stat) == 0 && stat.parent != getpid()) return 0;
     only->pid = pid;
     return ++only->count > 1;
 }
@@ -320,7 +325,8 @@ int service_find_main(struct service *s)
 {
     struct manager *m = s->base.manager;
     if (!service_settings(s)->pid_file) {
-        struct only_process only = { 0 };
+        AUTO_FD struct fd proc = FD_NONE;
+        struct only_process only = { .proc = proc_open(&proc) < 0 ? -1 : proc.n };
         int r = procs_each(m->procs, &s->procs, count_process, &only);
         if (r < 0 || only.count != 1) return 0;
         return adopt_main(s, only.pid);

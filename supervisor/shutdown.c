@@ -41,6 +41,7 @@ static void on_give_up(void *userdata)
     struct manager *m = userdata;
     for (uint32_t id = 0; id < m->n_units; id++) {
         struct runtime *rt = manager_unit(m, id);
+        if (!runtime_is_down(rt) && rt->type->kill) rt->type->kill(rt);
         if (!runtime_is_down(rt))
             log_error("shutdown: %s is still %s; leaving it behind", runtime_name(rt), active_state_name(rt->active));
     }

@@ -159,7 +159,11 @@ static bool take_trigger(struct socket *s)
 static void trigger(struct socket *s)
 {
     struct manager *m = s->base.manager;
-    if (m->shutdown.begun || !take_trigger(s)) return;
+    if (m->shutdown.begun) {
+        stop_waiting(s); /* nothing is started any more, and the connection would keep us awake */
+        return;
+    }
+    if (!take_trigger(s)) return;
     if (!s->connected_once) TRACE(m->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
     s->connected_once = true;
     TRACE(m->trace, "triggered", TRACE_OK, 0, TF_STR("unit", socket_name(s)),

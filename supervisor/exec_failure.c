@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "supervisor/exec_identity.h"
 #include "supervisor/plan.h"
 
 const uint8_t exec_stage_exit_codes[EXEC_STAGE_COUNT] = {
@@ -40,6 +41,15 @@ static const char *limit_name(unsigned resource)
     }
 }
 
+/* The child looked the identity up: what the parent would have said had it done so itself. */
+static int explain_identity(const struct exec_request *request, const struct child_report *report, struct str *subject)
+{
+    if (report->error == EPERM && !request->is_root) /* K67 */
+        return str_appendf(subject, " is uid %u gid %u, we are uid %u gid %u and not root", report->index,
+                           report->detail, request->own_uid, request->own_gid);
+    return report->error == ESRCH ? str_appendf(subject, ": %s", exec_identity_words(-ESRCH)) : 0;
+}
+
 /* What the step was about; -ENOMEM leaves a message without it. */
 static int explain_subject(const struct exec_plan *plan, const struct child_report *report, struct str *subject)
 {
@@ -73,7 +83,7 @@ static int explain_subject(const struct exec_plan *plan, const struct child_repo
         text = plan->environment_files[report->index];
         break;
     case EXEC_STAGE_GROUP:
-        text = plan->group, setting = plan->group ? "Group=" : "";
+        text = plan->group ? plan->group : "SupplementaryGroups=", setting = plan->group ? "Group=" : "";
         break;
     case EXEC_STAGE_USER:
         text = plan->user, setting = "User=";
@@ -98,6 +108,8 @@ static int explain_subject(const struct exec_plan *plan, const struct child_repo
     }
     if (!text) return 0;
     int r = str_appendf(subject, "%s%s", setting, text);
+    if (r == 0 && plan->deferred && (report->stage == EXEC_STAGE_USER || report->stage == EXEC_STAGE_GROUP))
+        r = explain_identity(plan->deferred, report, subject);
     if (r == 0 && report->stage == EXEC_STAGE_ENVIRONMENT && report->detail > 0)
         r = str_appendf(subject, ":%u", report->detail);
     if (r == 0 && report->interpreter_missing) r = str_append(subject, " (its interpreter is missing)");

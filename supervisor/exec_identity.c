@@ -31,7 +31,7 @@ static int identity_fail(struct exec_failure *failure, enum exec_stage stage, in
     return r;
 }
 
-static const char *lookup_words(int r)
+const char *exec_identity_words(int r)
 {
     return r == -ESRCH    ? "there is no such name"
            : r == -EINVAL ? "neither a name nor a number"
@@ -46,7 +46,7 @@ static int identity_user(const struct exec_request *request, struct exec_identit
     identity->gid = request->own_gid;
     if (!text) return 0;
     int r = userdb_lookup_user(request->userdb, text, &identity->user);
-    if (r < 0) return identity_fail(failure, EXEC_STAGE_USER, r, "User=%s: %s", text, lookup_words(r));
+    if (r < 0) return identity_fail(failure, EXEC_STAGE_USER, r, "User=%s: %s", text, exec_identity_words(r));
     identity->has_user = true;
     identity->uid = identity->user.uid;
     identity->gid = identity->user.gid;
@@ -59,7 +59,7 @@ static int identity_group(const struct exec_request *request, struct exec_identi
     const char *text = request->unit->exec->group;
     if (!text) return 0;
     int r = userdb_lookup_group(request->userdb, text, &identity->gid);
-    if (r < 0) return identity_fail(failure, EXEC_STAGE_GROUP, r, "Group=%s: %s", text, lookup_words(r));
+    if (r < 0) return identity_fail(failure, EXEC_STAGE_GROUP, r, "Group=%s: %s", text, exec_identity_words(r));
     return 0;
 }
 
@@ -94,7 +94,7 @@ static int identity_groups(const struct exec_request *request, struct exec_ident
         r = userdb_lookup_group(request->userdb, texts->items[i], &gid);
         if (r < 0)
             return identity_fail(failure, EXEC_STAGE_GROUP, r, "SupplementaryGroups=%s: %s", texts->items[i],
-                                 lookup_words(r));
+                                 exec_identity_words(r));
         groups_add(identity, gid);
     }
     return 0;
@@ -142,6 +142,14 @@ bool exec_userdb_is_local(const struct userdb *db)
         if (path && !local_path_is(path)) return false;
     }
     return true;
+}
+
+void exec_identity_unknown(const struct exec_request *request, struct exec_identity *ret)
+{
+    *ret = (struct exec_identity){ .user = USER_IDENTITY_EMPTY,
+                                   .has_user = request->unit->exec->user,
+                                   .uid = request->own_uid,
+                                   .gid = request->own_gid };
 }
 
 int exec_identity_resolve(const struct exec_request *request, struct exec_identity *ret,

@@ -20,6 +20,10 @@ void exec_identity_done(struct exec_identity *identity);
 /* None of the files that somebody chose for the database (CONTAINER_INIT_PASSWD_FILE...) lies where a look might hang.
  */
 bool exec_userdb_is_local(const struct userdb *db);
+/* Stands for an identity that the child looks up: ours, with a user of whom nothing is known. */
+void exec_identity_unknown(const struct exec_request *request, struct exec_identity *ret);
+/* Why a name could not be looked up, in words, for an -errno of userdb. */
+const char *exec_identity_words(int r);
 /* 0, or -errno with *ret_failure: -ESRCH no such user or group, -EPERM an identity we may not take. *ret holds what
  * exec_identity_done() can free in both cases. */
 MUST_CHECK int exec_identity_resolve(const struct exec_request *request, struct exec_identity *ret,

@@ -265,16 +265,18 @@ static int plan_finish(struct exec_plan *plan, const struct exec_request *reques
     return plan->child.envp ? 0 : -ENOMEM;
 }
 
-/* ---- an environment that the child must build ---- */
+/* ---- what the child must read by itself ---- */
 
 /* What a deferred plan needs of its request, which is gone by then. */
 struct deferred {
     struct exec_request request;
     struct strlist variables;
     struct exec_env_user user;
+    bool has_identity; /* else the user database is far as well: the child looks its user up */
 };
 
-static int plan_defer(struct exec_plan *plan, const struct exec_request *request, const struct exec_env_user *user)
+static int plan_defer(struct exec_plan *plan, const struct exec_request *request, const struct exec_env_user *user,
+                      bool has_identity)
 {
     struct plan_memory *memory = &plan->memory;
     struct deferred *deferred = plan_alloc(memory, sizeof *deferred);
@@ -284,6 +286,7 @@ static int plan_defer(struct exec_plan *plan, const struct exec_request *request
     char **argv = plan_alloc(memory, (request->command->argc + (size_t)1) * sizeof *argv);
     if (!deferred || !variables || !names || !argv) return -ENOMEM;
     deferred->request = *request;
+    deferred->has_identity = has_identity;
     deferred->user = (struct exec_env_user){ plan_strdup(memory, user->name), plan_strdup(memory, user->home),
                                              plan_strdup(memory, user->shell) };
     for (size_t i = 0; i < n; i++) variables[i] = plan_strdup(memory, request->variables->items[i]);
@@ -300,17 +303,47 @@ static int plan_defer(struct exec_plan *plan, const struct exec_request *request
     return memory->failed ? -ENOMEM : 0;
 }
 
+static bool needs_foreign_userdb(const struct exec_request *request)
+{
+    const struct exec_section *exec = request->unit->exec;
+    bool any = exec->user || exec->group || exec->supplementary_groups.count > 0;
+    return any && !exec_userdb_is_local(request->userdb);
+}
+
+/* In the child: the identity, and the parts of the plan that need one. Nothing is given back, exec ends it all. */
+static int plan_late_identity(struct exec_plan *plan, struct deferred *deferred, struct child_report *report)
+{
+    struct exec_failure failure = { .stage = EXEC_STAGE_MEMORY };
+    struct exec_identity identity;
+    int r = exec_identity_resolve(&deferred->request, &identity, &failure);
+    if (r < 0) {
+        report->stage = (uint8_t)failure.stage;
+        report->index = identity.uid; /* for the words about -EPERM */
+        report->detail = identity.gid;
+        return r;
+    }
+    deferred->user = (struct exec_env_user){ identity.user.name, identity.user.home, identity.user.shell };
+    report->stage = EXEC_STAGE_MEMORY;
+    r = plan_identity(plan, &identity);
+    if (r == 0) r = exec_directories_plan(plan, &deferred->request, &identity);
+    if (r == 0) r = plan_working_directory(plan, &deferred->request, &identity);
+    return r;
+}
+
 _Noreturn void exec_plan_run_deferred(void *userdata)
 {
     struct exec_plan *plan = userdata;
-    const struct deferred *deferred = (const struct deferred *)(const void *)plan->deferred;
+    struct deferred *deferred = (struct deferred *)(void *)plan->deferred;
+    int r = 0;
     struct child_report report = { .stage = EXEC_STAGE_NONE };
     sigset_t none;
     child_enter(&plan->child);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail; TERM shall end a child that waits for its file */
-    report.error = -plan_finish(plan, &deferred->request, &deferred->user, &report);
-    if (report.error == 0) child_run(&plan->child);
+    if (!deferred->has_identity) r = plan_late_identity(plan, deferred, &report);
+    if (r == 0) r = plan_finish(plan, &deferred->request, &deferred->user, &report);
+    if (r == 0) child_run(&plan->child);
+    report.error = -r;
     child_fail(&plan->child, &report);
 }
 
@@ -364,7 +397,12 @@ int exec_plan_new(const struct exec_request *request, struct exec_plan **ret_pla
 {
     *ret_failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = ENOMEM };
     AUTO_EXEC_IDENTITY struct exec_identity identity = { .user = USER_IDENTITY_EMPTY };
-    int r = exec_identity_resolve(request, &identity, ret_failure);
+    bool is_late = needs_foreign_userdb(request);
+    int r = 0;
+    if (is_late)
+        exec_identity_unknown(request, &identity);
+    else
+        r = exec_identity_resolve(request, &identity, ret_failure);
     if (r < 0) return r;
     AUTO(exec_plan_free) struct exec_plan *plan = plan_create(request->slots);
     if (!plan) return -ENOMEM;
@@ -375,8 +413,8 @@ int exec_plan_new(const struct exec_request *request, struct exec_plan **ret_pla
     }
     struct exec_env_user user = { identity.user.name, identity.user.home, identity.user.shell };
     struct child_report report = { .stage = EXEC_STAGE_MEMORY };
-    if (needs_foreign_file(request->unit->exec))
-        r = plan_defer(plan, request, &user);
+    if (is_late || needs_foreign_file(request->unit->exec))
+        r = plan_defer(plan, request, &user, !is_late);
     else
         r = plan_finish(plan, request, &user, &report);
     if (r == 0 && plan->memory.failed) r = -ENOMEM;

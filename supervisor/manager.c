@@ -5,6 +5,7 @@
 #include "cgroup/root.h"
 #include "pid1/place.h"
 #include "pid1/reaper.h"
+#include "supervisor/exec_identity.h"
 #include "supervisor/exec_plan.h"
 #include "supervisor/file_helper.h"
 #include "supervisor/job.h"
@@ -282,6 +283,8 @@ static int open_parts(struct manager *m)
     if (r < 0) return r;
     r = userdb_new(m->options.passwd_file, m->options.group_file, &m->userdb);
     if (r < 0) return r;
+    if (!exec_userdb_is_local(m->userdb))
+        log_info("userdb: a file that was named may not answer; each child reads it by itself");
     r = spawner_new(m->loop, &m->spawner);
     if (r < 0) return r;
     return procs_table_new(m->cgroup, &m->procs);

@@ -47,9 +47,9 @@ struct exec_plan {
     struct plan_memory memory;
     struct slot_pool *slots; /* the plan is in a slot of it; NULL: malloc'ed */
     bool no_share_memory;
-    /* Not NULL: the environment needs a file on a file system that may not answer, and the child, on its copy of our
-     * memory, reads it and finishes the plan. */
-    const struct exec_request *deferred;
+    /* Not NULL: environment or identity need a file on a file system that may not answer, and the child, on its copy of
+     * our memory, reads it and finishes the plan. */
+    struct exec_request *deferred;
     struct strlist words, unset;
     /* For messages, by index of a report. */
     const char *user, *group, *program;

@@ -14,21 +14,35 @@
 #define ACTOR "/usr/local/bin/actor"
 #define SLEEP "ExecStart=" ACTOR " sleep\n"
 
-static void boot(struct scene *s, const char *const *environment)
+static void boot_spec(struct scene *s, struct scene_spec spec)
 {
-    struct scene_spec spec = SCENE_SPEC_DEFAULT;
     spec.args[0] = "--log-level=debug";
     spec.args[1] = "--stop-timeout=2s";
     spec.box.setup = ACTOR " hung-mount /hung </dev/null >/dev/null 2>&1\n"
                            "ln -s /hung /var/lib/hung\n"
                            "mkdir -p /run/low /run/up /run/work /far\n"
                            "mount -t overlay far -o lowerdir=/run/low,upperdir=/run/up,workdir=/run/work /far\n"
-                           "touch /far/there\n";
-    for (; environment && *environment; environment++) assert_int_equal(box_spec_env(&spec.box, *environment), 0);
+                           "touch /far/there\n"
+                           "echo app:x:4242:4343:App:/run/home:/bin/sh >/far/passwd\n"
+                           "echo extra:x:4444:app >/far/group\n"
+                           "mkdir /run/home\n";
     /* What shows that PID 1 goes on: a unit that starts on a connection. */
     scene_unit(s, "probe.socket", "[Socket]\nListenStream=/run/probe\n");
     scene_unit(s, "probe.service", "[Service]\nExecStart=" ACTOR " listen\n");
     scene_boot(s, &spec);
+}
+
+static void boot(struct scene *s)
+{
+    boot_spec(s, SCENE_SPEC_DEFAULT);
+}
+
+static struct scene_spec with_environment(const char *first, const char *second)
+{
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    if (first) assert_int_equal(box_spec_env(&spec.box, first), 0);
+    if (second) assert_int_equal(box_spec_env(&spec.box, second), 0);
+    return spec;
 }
 
 static void expect_life_goes_on(struct scene *s)
@@ -58,37 +72,46 @@ static void expect_not_up(struct scene *s, const char *unit)
 static const struct place {
     const char *label, *unit, *text;
     const char *waits; /* the log line by which the unit waits; NULL: a process was started for it */
+    const char *environment;
 } places[] = {
-    { "WorkingDirectory=", "hung.service", "[Service]\nWorkingDirectory=/hung/x\n" SLEEP, NULL },
-    { "the program", "hung.service", "[Service]\nExecStart=/hung/program\n", NULL },
-    { "ExecStartPre=", "hung.service", "[Service]\nExecStartPre=/hung/program\n" SLEEP, "dead -> start-pre" },
-    { "EnvironmentFile=", "hung.service", "[Service]\nEnvironmentFile=/hung/x\n" SLEEP, NULL },
-    { "StandardInput=file:", "hung.service", "[Service]\nStandardInput=file:/hung/x\n" SLEEP, NULL },
-    { "StandardOutput=file:", "hung.service", "[Service]\nStandardOutput=file:/hung/x\n" SLEEP, NULL },
-    { "StandardError=append:", "hung.service", "[Service]\nStandardError=append:/hung/x\n" SLEEP, NULL },
-    { "StateDirectory=", "hung.service", "[Service]\nStateDirectory=hung/x\n" SLEEP, NULL },
-    { "ConditionPathExists=", "hung.service", "[Unit]\nConditionPathExists=/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS },
-    { "ConditionPathExists=!", "hung.service", "[Unit]\nConditionPathExists=!/hung/x\n[Service]\n" SLEEP,
-      BY_CONDITIONS },
-    { "through a link", "hung.service", "[Unit]\nConditionPathExists=/var/lib/hung/x\n[Service]\n" SLEEP,
-      BY_CONDITIONS },
-    { "AssertPathExists=", "hung.service", "[Unit]\nAssertPathExists=/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS },
+    { "WorkingDirectory=", "hung.service", "[Service]\nWorkingDirectory=/hung/x\n" SLEEP, NULL, NULL },
+    { "the program", "hung.service", "[Service]\nExecStart=/hung/program\n", NULL, NULL },
+    { "ExecStartPre=", "hung.service", "[Service]\nExecStartPre=/hung/program\n" SLEEP, "dead -> start-pre", NULL },
+    { "EnvironmentFile=", "hung.service", "[Service]\nEnvironmentFile=/hung/x\n" SLEEP, NULL, NULL },
+    { "StandardInput=file:", "hung.service", "[Service]\nStandardInput=file:/hung/x\n" SLEEP, NULL, NULL },
+    { "StandardOutput=file:", "hung.service", "[Service]\nStandardOutput=file:/hung/x\n" SLEEP, NULL, NULL },
+    { "StandardError=append:", "hung.service", "[Service]\nStandardError=append:/hung/x\n" SLEEP, NULL, NULL },
+    { "StateDirectory=", "hung.service", "[Service]\nStateDirectory=hung/x\n" SLEEP, NULL, NULL },
+    { "ConditionPathExists=", "hung.service", "[Unit]\nConditionPathExists=/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS,
+      NULL },
+    { "ConditionPathExists=!", "hung.service", "[Unit]\nConditionPathExists=!/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS,
+      NULL },
+    { "through a link", "hung.service", "[Unit]\nConditionPathExists=/var/lib/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS,
+      NULL },
+    { "AssertPathExists=", "hung.service", "[Unit]\nAssertPathExists=/hung/x\n[Service]\n" SLEEP, BY_CONDITIONS, NULL },
     { "ConditionPathExistsGlob=", "hung.service", "[Unit]\nConditionPathExistsGlob=/hung/*\n[Service]\n" SLEEP,
-      BY_CONDITIONS },
+      BY_CONDITIONS, NULL },
     { "a pattern that leads there", "hung.service", "[Unit]\nConditionPathExistsGlob=/h?ng/x\n[Service]\n" SLEEP,
-      BY_CONDITIONS },
+      BY_CONDITIONS, NULL },
     { "PIDFile=", "hung.service", "[Service]\nType=forking\nPIDFile=/hung/pid\nExecStart=" ACTOR " daemon - -- sleep\n",
-      "PIDFile= is looked at by a file helper" },
-    { "ListenStream=", "hung.socket", "[Socket]\nService=served.service\nListenStream=/hung/s\n", BY_LISTENERS },
+      "PIDFile= is looked at by a file helper", NULL },
+    { "ListenStream=", "hung.socket", "[Socket]\nService=served.service\nListenStream=/hung/s\n", BY_LISTENERS, NULL },
     { "ListenStream= in a directory to be made", "hung.socket",
-      "[Socket]\nService=served.service\nListenStream=/run/s\nListenStream=/hung/a/s\n", BY_LISTENERS },
+      "[Socket]\nService=served.service\nListenStream=/run/s\nListenStream=/hung/a/s\n", BY_LISTENERS, NULL },
     { "a proxied ListenStream=", "hung.socket",
       "[Socket]\nService=served.service\nListenStream=/hung/s\nActivationMode=proxy\nProxyTarget=/run/served\n",
-      BY_LISTENERS },
+      BY_LISTENERS, NULL },
     { "the condition of a socket's service", "hung.socket",
-      "[Socket]\nService=conditional.service\nListenStream=/run/s\n", BY_LISTENERS },
+      "[Socket]\nService=conditional.service\nListenStream=/run/s\n", BY_LISTENERS, NULL },
+    { "CONTAINER_INIT_PASSWD_FILE", "hung.service", "[Service]\nUser=root\n" SLEEP, NULL,
+      "CONTAINER_INIT_PASSWD_FILE=/hung/passwd" },
+    { "CONTAINER_INIT_GROUP_FILE", "hung.service", "[Service]\nGroup=root\n" SLEEP, NULL,
+      "CONTAINER_INIT_GROUP_FILE=/hung/group" },
+    { "CONTAINER_INIT_PASSWD_FILE for SocketUser=", "hung.socket",
+      "[Socket]\nService=served.service\nListenStream=/run/s\nSocketUser=root\n", BY_LISTENERS,
+      "CONTAINER_INIT_PASSWD_FILE=/hung/passwd" },
     { "the condition of a target", "hung.target", "[Unit]\nConditionPathExists=/hung/x\nRequires=probe.socket\n",
-      BY_CONDITIONS },
+      BY_CONDITIONS, NULL },
 };
 
 static void test_places(void **state)
@@ -102,7 +125,7 @@ static void test_places(void **state)
         scene_unit(s, "served.service", "[Service]\n" SLEEP);
         scene_unit(s, "conditional.service", "[Unit]\nConditionPathExists=/hung/x\n[Service]\n" SLEEP);
         scene_unit(s, "after.service", "[Unit]\nAfter=hung.service hung.socket\n[Service]\n" SLEEP);
-        boot(s, NULL);
+        boot_spec(s, with_environment(p->environment, NULL));
         if (p->waits)
             scene_wait_log(s, p->waits);
         else
@@ -131,7 +154,7 @@ static void test_conditions_in_time(void **state)
     scene_unit(s, "late.service",
                "[Unit]\nAssertPathExists=/hung/x\nOnFailure=handler.service\n[Service]\nTimeoutStartSec=300ms\n" SLEEP);
     scene_unit(s, "handler.service", "[Service]\n" SLEEP);
-    boot(s, NULL);
+    boot(s);
     print_message("  answers of a file system that is only far away\n");
     scene_wait_event(s, "unit_state", "there.service", "sub", "running", NULL);
     scene_wait_event(s, "unit_state", "glob.service", "sub", "running", NULL);
@@ -171,7 +194,7 @@ static void test_far_sockets(void **state)
     scene_unit(s, "skipped.service", "[Unit]\nConditionPathExists=/far/not\n[Service]\n" SLEEP);
     scene_unit(s, "ordered.service", "[Unit]\nAfter=far.socket\n[Service]\n" SLEEP);
     scene_user(s, "app", 1234, "/");
-    boot(s, NULL);
+    boot(s);
     scene_wait_event(s, "unit_state", "far.socket", "from", "start-chown", "sub", "listening", NULL);
     scene_wait_event(s, "bound", "far.socket", "address", "/far/made/s", "network", "unix", NULL);
     scene_wait_event(s, "bound", "far.socket", "address", "127.0.0.1:4711", "network", "tcp", NULL);
@@ -208,7 +231,7 @@ static void test_nodes_that_cannot_be_removed(void **state)
     struct scene *s = scene_new();
     scene_unit(s, "far.socket", "[Socket]\nListenStream=/far/s\nRemoveOnStop=yes\n");
     scene_unit(s, "far.service", "[Service]\nExecStart=" ACTOR " listen\n");
-    boot(s, NULL);
+    boot(s);
     scene_wait_event(s, "unit_state", "far.socket", "sub", "listening", NULL);
     static const char *const argv[] = { "/bin/sh", "-c", ACTOR " hung-mount /far </dev/null >/dev/null 2>&1", NULL };
     assert_int_equal(scene_exec(s, argv, NULL), 0);
@@ -235,7 +258,7 @@ static void test_far_pid_file(void **state)
                " mv /far/d/new /far/d/pid; exec " ACTOR " sleep'\n");
     static const char *const fifo[] = { "mkfifo", "/run/late", NULL };
     static const char *const go_on[] = { "/bin/sh", "-c", "echo go >/run/late", NULL };
-    boot(s, NULL);
+    boot(s);
     assert_int_equal(scene_exec(s, fifo, NULL), 0);
     scene_wait_log(s, "daemon.service: PIDFile= is looked at by a file helper");
     scene_wait_log(s, "daemon.service: PIDFile=/far/d/pid does not name a process of the unit yet");
@@ -245,6 +268,63 @@ static void test_far_pid_file(void **state)
     scene_stop(s, SIGTERM);
     (void)scene_exit_code(s);
     assert_false(scene_log_has(s, "force-killed"));
+    scene_end(s);
+}
+
+/* Users and groups from files that only a child may read. */
+static void test_far_userdb(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "app.service",
+               "[Service]\nUser=app\nStateDirectory=app\nWorkingDirectory=~\nExecStart=" ACTOR
+               " report /scene/app -- sleep\n");
+    scene_unit(s, "nobody.service", "[Service]\nUser=no-such\n" SLEEP);
+    scene_unit(s, "owned.socket", "[Socket]\nListenStream=/run/owned\nSocketUser=app\nSocketGroup=extra\n");
+    scene_unit(s, "owned.service", "[Service]\n" SLEEP);
+    boot_spec(s, with_environment("CONTAINER_INIT_PASSWD_FILE=/far/passwd", "CONTAINER_INIT_GROUP_FILE=/far/group"));
+    scene_wait_event(s, "unit_state", "app.service", "sub", "running", NULL);
+    scene_wait_file(s, "app", "groups=");
+    static const struct {
+        const char *key, *want;
+    } facts[] = { { "uid", "4242" },      { "gid", "4343" },     { "groups", "4444" },
+                  { "cwd", "/run/home" }, { "env.USER", "app" }, { "env.HOME", "/run/home" } };
+    for (size_t i = 0; i < COUNT_OF(facts); i++) {
+        char *got = scene_report(s, "app", facts[i].key);
+        print_message("  %s\n", facts[i].key);
+        assert_non_null(got);
+        assert_string_equal(got, facts[i].want);
+        free(got);
+    }
+    char path[PATH_MAX];
+    struct stat st;
+    assert_int_equal(stat(box_path(scene_box(s), "/var/lib/app", path), &st), 0);
+    assert_int_equal(st.st_uid, 4242);
+    assert_int_equal(st.st_gid, 4343);
+    scene_wait_event(s, "bound", "owned.socket", NULL);
+    assert_int_equal(lstat(box_path(scene_box(s), "/run/owned", path), &st), 0);
+    assert_int_equal(st.st_uid, 4242);
+    assert_int_equal(st.st_gid, 4444);
+    scene_wait_event(s, "start_failed", "nobody.service", NULL);
+    scene_wait_log(s, "User=no-such: there is no such name");
+    scene_stop(s, SIGTERM);
+    (void)scene_exit_code(s);
+    scene_end(s);
+}
+
+/* K67, said by PID 1 for a child that found it out. */
+static void test_far_identity_without_root(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "app.service", "[Service]\nUser=app\n" SLEEP);
+    struct scene_spec spec = with_environment("CONTAINER_INIT_PASSWD_FILE=/far/passwd", NULL);
+    spec.box.as_user = true;
+    spec.box.uid = spec.box.gid = 1000;
+    boot_spec(s, spec);
+    scene_wait_log(s, "User=app is uid 4242 gid 4343, we are uid 1000 gid 1000 and not root");
+    scene_stop(s, SIGTERM);
+    (void)scene_exit_code(s);
     scene_end(s);
 }
 
@@ -259,7 +339,7 @@ static void test_the_wait_ends(void **state)
                "[Unit]\nConflicts=stopped.service\nAfter=stopped.service\n[Service]\nExecStart=" ACTOR " listen\n");
     scene_unit(s, "needs.service", "[Unit]\nConditionPathExists=/hung/x\nRequires=broken.service\n[Service]\n" SLEEP);
     scene_unit(s, "broken.service", "[Service]\nType=oneshot\nExecStart=" ACTOR " pause 200 -- exit 3\n");
-    boot(s, NULL);
+    boot(s);
     scene_wait_log(s, "needs.service: " BY_CONDITIONS);
     scene_wait_event(s, "dependency_failed", "needs.service", "dependency", "broken.service", NULL);
     scene_wait_log(s, "stopped.service: " BY_CONDITIONS);
@@ -281,9 +361,14 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),        cmocka_unit_test(test_conditions_in_time),
-        cmocka_unit_test(test_the_wait_ends), cmocka_unit_test(test_far_sockets),
-        cmocka_unit_test(test_far_pid_file),  cmocka_unit_test(test_nodes_that_cannot_be_removed),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_conditions_in_time),
+        cmocka_unit_test(test_the_wait_ends),
+        cmocka_unit_test(test_far_sockets),
+        cmocka_unit_test(test_far_pid_file),
+        cmocka_unit_test(test_far_userdb),
+        cmocka_unit_test(test_far_identity_without_root),
+        cmocka_unit_test(test_nodes_that_cannot_be_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

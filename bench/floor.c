@@ -8,8 +8,10 @@
  *   floor reap PROGRAM...        runs PROGRAM and waits for whatever ends until PROGRAM does
  *
  * Kernel work for each service as in the supervisor: a leaf in /sys/fs/cgroup, two log pipes, a status pipe whose end
- * proves the exec, a session of its own, clone3 with shared memory into the leaf without waiting for the exec. No unit
- * files, no states, no log, no checks that cannot fail here. */
+ * proves the exec, a session of its own, clone3 with shared memory into the leaf without waiting for the exec. The
+ * child also shares the descriptor table for its first system call, which copies of it only the low numbers: with the
+ * pipes of 1000 services open, copying all and closing them again at exec is a third of the whole. No unit files, no
+ * states, no log, no checks that cannot fail here. */
 #include "supervisor/clone.h"
 #include "supervisor/sys.h"
 
@@ -17,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +31,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PADS     24 /* low numbers for the children's ends of the pipes, three each */
+#define PAD_BASE 8
+#define PAD_END  (PAD_BASE + PADS * 3)
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1U << 1)
+#endif
 #define STACK_SIZE 8192 /* the child makes four system calls; with a signal frame there is room left */
 
 struct service {
     pid_t pid;
     int out, err, status, leaf;
-    int child_out, child_err;
+    bool shares_table;
+    int pad;                    /* first of three numbers */
+    _Atomic bool has_own_table; /* the child is done with the pad */
     char *const *argv;
     char name[DECIMAL_MAX(size_t)];
 };
@@ -47,12 +58,14 @@ static _Noreturn void die(const char *what)
 static void child(void *userdata)
 {
     static char *const environment[] = { NULL };
-    const struct service *s = userdata;
+    struct service *s = userdata;
     uint64_t no_signals = 0;
+    if (s->shares_table) (void)sys_close_range(PAD_END, ~0U, CLOSE_RANGE_UNSHARE);
+    s->has_own_table = true;
     (void)sys_sigmask(SIG_SETMASK, &no_signals, NULL);
     (void)sys_setsid();
-    (void)sys_dup3(s->child_out, 1, 0);
-    (void)sys_dup3(s->child_err, 2, 0);
+    (void)sys_dup3(s->pad, 1, 0);
+    (void)sys_dup3(s->pad + 1, 2, 0);
     (void)sys_execve(s->argv[0], s->argv, environment);
     sys_exit(203);
 }
@@ -65,30 +78,53 @@ static void make_leaf(int root, struct service *s, size_t index)
     if (s->leaf < 0) die("open of a leaf");
 }
 
+/* One end stays with us, the child's goes to its pad. */
+static int make_pipe(int pad)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0 || dup3(ends[1], pad, O_CLOEXEC) < 0 || close(ends[1]) < 0) die("pipe");
+    return ends[0];
+}
+
 static void start(struct service *s, char *stack)
 {
-    int out[2], err[2], status[2], pidfd = -1;
-    if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 || pipe2(status, O_CLOEXEC) < 0) die("pipe");
-    s->child_out = out[1];
-    s->child_err = err[1];
+    static struct service *owners[PADS];
+    int pidfd = -1, pad = 0;
+    while (owners[pad] && !owners[pad]->has_own_table) pad = (pad + 1) % PADS;
+    owners[pad] = s;
+    s->has_own_table = false;
+    s->pad = PAD_BASE + pad * 3;
+    s->out = make_pipe(s->pad);
+    s->err = make_pipe(s->pad + 1);
+    s->status = make_pipe(s->pad + 2);
     struct clone_args args = { .flags = CLONE_VM | CLONE_PIDFD | CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND,
                                .pidfd = (uint64_t)(uintptr_t)&pidfd,
                                .exit_signal = SIGCHLD,
                                .stack = (uint64_t)(uintptr_t)stack,
                                .stack_size = STACK_SIZE,
                                .cgroup = (unsigned)s->leaf };
+    if (s->shares_table) args.flags |= CLONE_FILES;
     long pid = clone_enter(SYS_clone3, (long)&args, sizeof args, 0, child, s);
     if (pid < 0) {
         errno = (int)-pid;
         die("clone3");
     }
-    (void)close(out[1]);
-    (void)close(err[1]);
-    (void)close(status[1]);
     s->pid = (pid_t)pid;
-    s->out = out[0];
-    s->err = err[0];
-    s->status = status[0];
+    if (!s->shares_table) s->has_own_table = true;
+}
+
+static void take_pads(int root)
+{
+    for (int i = PAD_BASE; i < PAD_END; i++)
+        if (dup3(root, i, O_CLOEXEC) < 0) die("dup3");
+}
+
+/* The children's ends of the pipes are theirs alone. */
+static void close_pads(const struct service *services, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        while (!services[i].has_own_table) (void)sched_yield();
+    for (int i = PAD_BASE; i < PAD_END; i++) (void)close(i);
 }
 
 /* The end of the status pipe: the program runs, and its stack is free again. */
@@ -129,12 +165,15 @@ static int boot(size_t count, char *const *argv, bool remove_leaves)
     char *stacks = make_stacks(count);
     struct service *services = calloc(count, sizeof *services);
     if (!services) die("services");
+    take_pads(root);
     for (size_t i = 0; i < count; i++) {
         services[i].argv = argv;
+        services[i].shares_table = i > 64; /* a small table is copied faster than it is shared */
         make_leaf(root, &services[i], i);
         start(&services[i], stacks + i * STACK_SIZE);
         (void)close(services[i].leaf);
     }
+    close_pads(services, count);
     for (size_t i = 0; i < count; i++) wait_for_exec(&services[i]);
     (void)sigwait(&term, &got);
     for (size_t i = 0; i < count; i++) (void)kill(services[i].pid, SIGTERM);
@@ -151,8 +190,10 @@ static int restart(size_t count, char *const *argv)
     char *stack = make_stacks(1);
     struct service s = { .argv = argv };
     make_leaf(root, &s, 0);
+    take_pads(root);
     for (size_t i = 0; i < count; i++) {
         start(&s, stack);
+        for (int end = 0; end < 3; end++) (void)dup3(root, s.pad + end, O_CLOEXEC); /* closes ours, keeps the number */
         wait_for_exec(&s);
         if (waitpid(s.pid, NULL, 0) < 0) die("waitpid");
         (void)close(s.out);

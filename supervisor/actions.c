@@ -304,7 +304,7 @@ void act_control_exit(struct service *s, enum service_state from)
     enum unit_result result = exit_result(&s->control_exit, NULL, false);
     bool told = s->exec_failed;
     s->exec_failed = false;
-    if (result == RESULT_SUCCESS || (command && command->flags & COMMAND_IGNORE_FAILURE))
+    if (!command || result == RESULT_SUCCESS || command->flags & COMMAND_IGNORE_FAILURE)
         control_succeeded(s);
     else
         control_failed(s, result, command, told);

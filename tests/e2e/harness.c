@@ -26,8 +26,9 @@ static struct scene *live;
 
 static const char *program_path(bool plain)
 {
+    static const char *const built[] = { E2E_CONTAINER_INIT, E2E_CONTAINER_INIT_PLAIN };
     const char *given = getenv("CONTAINER_INIT_BIN");
-    return given ? given : plain ? E2E_CONTAINER_INIT_PLAIN : E2E_CONTAINER_INIT;
+    return given ? given : built[plain];
 }
 
 void scene_skip_unless_possible(void)

@@ -36,7 +36,7 @@ static int note_key(const char *section, const char *key, const struct value *va
 static void check_fixture(const char *name, const char *expected, struct seen *seen)
 {
     AUTO_STR struct str got = STR_EMPTY;
-    size_t size;
+    size_t size = 0;
     char *data = read_fixture(name, &size);
     assert_non_null(data);
     print_message("  %s\n", name);

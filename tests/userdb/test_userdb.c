@@ -393,7 +393,7 @@ static void test_changes_are_seen(void **state)
 static void test_cache(void **state)
 {
     (void)state;
-    struct stat passwd, group;
+    struct stat passwd = { 0 }, group = { 0 };
     struct timespec now;
     assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
     if (stat("/etc/passwd", &passwd) < 0 || stat("/etc/group", &group) < 0) skip();

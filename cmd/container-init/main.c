@@ -104,6 +104,7 @@ static int load(const struct options *options)
         .strict = options->strict,
         .format = DIAG_TEXT,
         .out = stdout,
+        .err = stderr,
     };
     if (options->format && set_format(options->format, &request.format) < 0) return EXIT_USAGE;
     return options->validate ? cmd_validate(&request) : run(options, &request);

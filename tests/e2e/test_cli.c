@@ -103,6 +103,9 @@ static void test_statuses(void **state)
         { "nothing to start", "[Service]\nRestart=no\n", 64, 64, true },
         { "requirement missing", "[Unit]\nRequires=nowhere.service\n" CLEAN, 1, 64, false },
         { "unsupported", CLEAN "ProtectSystem=full\n", 1, 64, false },
+        { "D17: Type=notify", CLEAN "Type=notify\n", 64, 64, true },
+        { "S31: a bad time span", CLEAN "TimeoutStopSec=soon\n", 64, 64, true },
+        { "S31: a bad signal", CLEAN "KillSignal=BOGUS\n", 64, 64, true },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct scene *s = scene_new();
@@ -124,6 +127,32 @@ static void test_statuses(void **state)
             assert_int_equal(run(s, lenient_run, &output), 64);
             str_done(&output);
         }
+        scene_end(s);
+    }
+}
+
+/* D17, S31: sockets that would be something else than what was asked for make the set refused, with their names. */
+static void test_refused_sockets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } rows[] = {
+        { "ListenStream=80\nAccept=yes\n", "[Socket] Accept: " },
+        { "ListenDatagram=80\n", "[Socket] ListenDatagram: " },
+        { "ListenStream=80\nActivationMode=proxy\n", "[Socket] ProxyTarget: " },
+        { "ListenStream=80\nProxyTarget=127.0.0.1:8\n", "[Socket] ProxyTarget: " },
+        { "ListenStream=bogus\n", "[Socket] ListenStream: 'bogus'" },
+        { "SocketMode=0600\n", "odd.socket: " },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct scene *s = scene_new();
+        char text[256];
+        print_message("  %s", rows[i].text);
+        (void)snprintf(text, sizeof text, "[Socket]\n%s", rows[i].text);
+        scene_unit(s, "odd.socket", text);
+        scene_unit(s, "odd.service", CLEAN);
+        expect_validate(s, NULL, 64, rows[i].said);
         scene_end(s);
     }
 }
@@ -203,10 +232,8 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_stop_timeout),
+        cmocka_unit_test(test_options), cmocka_unit_test(test_statuses),     cmocka_unit_test(test_refused_sockets),
+        cmocka_unit_test(test_texts),   cmocka_unit_test(test_stop_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

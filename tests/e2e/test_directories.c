@@ -10,11 +10,11 @@
 static const struct {
     const char *setting, *mode_setting, *below, *variable;
 } kinds[] = {
-    { "RuntimeDirectory", "RuntimeDirectoryMode", "/run", "RUNTIME_DIRECTORY" },
-    { "StateDirectory", "StateDirectoryMode", "/var/lib", "STATE_DIRECTORY" },
-    { "CacheDirectory", "CacheDirectoryMode", "/var/cache", "CACHE_DIRECTORY" },
-    { "LogsDirectory", "LogsDirectoryMode", "/var/log", "LOGS_DIRECTORY" },
-    { "ConfigurationDirectory", "ConfigurationDirectoryMode", "/etc", "CONFIGURATION_DIRECTORY" },
+    { "RuntimeDirectory=", "RuntimeDirectoryMode=", "/run", "RUNTIME_DIRECTORY" },
+    { "StateDirectory=", "StateDirectoryMode=", "/var/lib", "STATE_DIRECTORY" },
+    { "CacheDirectory=", "CacheDirectoryMode=", "/var/cache", "CACHE_DIRECTORY" },
+    { "LogsDirectory=", "LogsDirectoryMode=", "/var/log", "LOGS_DIRECTORY" },
+    { "ConfigurationDirectory=", "ConfigurationDirectoryMode=", "/etc", "CONFIGURATION_DIRECTORY" },
 };
 
 static bool look(struct scene *s, const char *path, struct stat *st)
@@ -40,7 +40,7 @@ static void test_made(void **state)
     scene_user(s, "app", 4711, "/home/app");
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         (void)snprintf(text, sizeof text,
-                       "[Service]\nUser=app\n%s=one-%zu two-%zu/deep\n%s=0750\n"
+                       "[Service]\nUser=app\n%sone-%zu two-%zu/deep\n%s0750\n"
                        "ExecStart=/usr/local/bin/actor report /scene/%s -- sleep\n",
                        kinds[i].setting, i, i, kinds[i].mode_setting, kinds[i].setting);
         (void)snprintf(name, sizeof name, "dir-%zu.service", i);

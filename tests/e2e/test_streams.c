@@ -162,6 +162,13 @@ static void test_kinds_of_output(void **state)
     expect_hello(s, pair[0]);
     scene_end(s);
 
+    print_message("  a pipe whose reader has gone\n");
+    s = scene_new();
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    close(pair[0]);
+    boot_with_output(s, pair[1], NULL);
+    scene_end(s);
+
     print_message("  a terminal\n");
     s = scene_new();
     int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);

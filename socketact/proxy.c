@@ -198,6 +198,11 @@ void proxy_set_ready(struct proxy *proxy, bool ready)
 void proxy_drop_waiting(struct proxy *proxy)
 {
     while (proxy->waiting.first) connection_free(proxy->waiting.first);
+    proxy_drop_dialing(proxy);
+}
+
+void proxy_drop_dialing(struct proxy *proxy)
+{
     for (struct connection *c = proxy->running.first, *next; c; c = next) {
         next = c->next;
         if (c->state != CONNECTION_DIALING) continue;
@@ -209,6 +214,11 @@ void proxy_drop_waiting(struct proxy *proxy)
 size_t proxy_count(const struct proxy *proxy)
 {
     return proxy->waiting.count + proxy->running.count;
+}
+
+size_t proxy_waiting(const struct proxy *proxy)
+{
+    return proxy->waiting.count;
 }
 
 void proxy_set_limits(struct proxy *proxy, struct proxy_limits limits)

@@ -34,7 +34,11 @@ void proxy_set_ready(struct proxy *proxy, bool ready);
 /* Closes the connections that still wait for the service, or that still look for its target (ECONNREFUSED): it will not
  * come. */
 void proxy_drop_waiting(struct proxy *proxy);
+/* Closes those that were let through and still look for the target: it has gone again. */
+void proxy_drop_dialing(struct proxy *proxy);
 size_t proxy_count(const struct proxy *proxy);
+/* Of these, those that wait for the service. */
+size_t proxy_waiting(const struct proxy *proxy);
 /* For tests: as if the kernel refused splice(2); how long a target is tried (0: 5 s). */
 struct proxy_limits {
     bool no_splice;

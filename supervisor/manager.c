@@ -141,6 +141,17 @@ void manager_trace_spawn(struct manager *m, const char *unit, const struct exec_
           TF_STRV("argv", exec_plan_argv(plan), exec_plan_argc(plan)), TF_INT("pid", pid));
 }
 
+void manager_report_spawner(struct manager *m)
+{
+    struct spawner_learnt learnt;
+    if (m->spawner_reported || !m->cgroup) return;
+    spawner_learnt(m->spawner, &learnt);
+    int error = learnt.into_cgroup_error ? learnt.into_cgroup_error : learnt.clone3_error;
+    if (error == 0) return;
+    m->spawner_reported = true;
+    log_info("cgroup: cannot spawn into a cgroup (%s); moving units into their cgroup after spawn", strerror(error));
+}
+
 void manager_report_userdb(struct manager *m)
 {
     static const struct {

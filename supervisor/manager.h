@@ -76,6 +76,7 @@ struct manager {
     struct loop_deadline steady_state;
     struct shutdown shutdown;
     bool boot_complete;
+    bool spawner_reported;
     uid_t uid;
     gid_t gid;
     usec_t started;
@@ -99,6 +100,8 @@ void manager_label_snapshot(struct manager *manager, const char *unit);
 /* The trace record `spawn`. */
 struct exec_plan;
 void manager_trace_spawn(struct manager *manager, const char *unit, const struct exec_plan *plan, pid_t pid);
+/* Says once that the kernel, or a seccomp filter, keeps processes from being created inside their cgroup (S17). */
+void manager_report_spawner(struct manager *manager);
 /* Says which user database is in use when that has changed (S17, S21). */
 void manager_report_userdb(struct manager *manager);
 static inline struct runtime *manager_unit(const struct manager *manager, uint32_t id)

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "supervisor/manager.h"
 #include "supervisor/pid_file.h"
+#include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "cgroup/leaf.h"
 
@@ -95,6 +96,12 @@ void service_arm_timeout(struct service *s)
         log_error("unit %s: out of memory: %s has no time limit", service_name(s), service_state_name(s->state));
 }
 
+static bool service_is_up(const struct service *s)
+{
+    enum active_state active = service_state_active(s->state);
+    return active == ACTIVE_STATE_ACTIVE || active == ACTIVE_STATE_RELOADING;
+}
+
 static void step(struct service *s, enum service_event event)
 {
     const struct transition *t = &transitions[s->state][event];
@@ -106,7 +113,9 @@ static void step(struct service *s, enum service_event event)
     }
     enum service_state from = s->state;
     if (t->to != from) {
+        bool was_up = service_is_up(s);
         s->state = t->to;
+        if (was_up && !service_is_up(s)) sockets_service_leaving(s);
         s->since = loop_now(s->base.manager->loop);
         service_arm_timeout(s);
         runtime_set_active(&s->base, service_state_active(s->state), service_state_name(from),

@@ -264,6 +264,7 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     }
     passed_fds_done(&passed);
     manager_report_userdb(m);
+    manager_report_spawner(m);
     if (r == 0) return 0;
     report_failure(s, process, slot, &failure);
     process->exited = true;

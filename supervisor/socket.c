@@ -174,12 +174,28 @@ static void trigger(struct socket *s)
     if (jobs_start(m, &s->service->base) < 0) socket_fail(s, RESULT_RESOURCES, "out of memory");
 }
 
-static void on_proxy_waiting(void *userdata)
+static void wait_for_connection(struct socket *s);
+
+static void on_trigger_due(void *userdata)
 {
     struct socket *s = userdata;
     const struct runtime *rt = &s->service->base;
+    wait_for_connection(s);
     if (!runtime_is_down(rt) || rt->job.type == JOB_START) return; /* on its way already */
-    trigger(s);
+    if (s->proxy && proxy_waiting(s->proxy) > 0) trigger(s);
+}
+
+/* In the round's deadlines, for a trigger may end in the closing of the proxy that calls, or begin a transaction. */
+static void trigger_soon(struct socket *s)
+{
+    struct loop *loop = s->base.manager->loop;
+    if (loop_deadline_set(loop, &s->pause, loop_now(loop), on_trigger_due, s) < 0)
+        log_error("socket %s: out of memory: its connections wait for the next one", socket_name(s));
+}
+
+static void on_proxy_waiting(void *userdata)
+{
+    trigger_soon(userdata);
 }
 
 static void on_proxy_done(const char *from, const char *to, int error, void *userdata)
@@ -192,8 +208,6 @@ static void on_proxy_done(const char *from, const char *to, int error, void *use
 }
 
 static const struct proxy_hooks hooks = { .on_waiting = on_proxy_waiting, .on_done = on_proxy_done };
-
-static void wait_for_connection(struct socket *s);
 
 static void on_pause_over(void *userdata)
 {
@@ -462,10 +476,10 @@ static void service_down(struct socket *s, struct service *service, const char *
     struct manager *m = s->base.manager;
     bool listening = s->state == SOCKET_LISTENING || s->state == SOCKET_RUNNING;
     if (!listening || m->shutdown.begun) return;
-    if (s->proxy) {
-        proxy_set_ready(s->proxy, false);
-        proxy_drop_waiting(s->proxy);
-    }
+    if (s->proxy && service->base.result == RESULT_SUCCESS)
+        proxy_drop_dialing(s->proxy);
+    else if (s->proxy)
+        proxy_drop_waiting(s->proxy); /* what they waited for has failed; the next one tries again */
     if (why) {
         socket_fail(s, RESULT_SERVICE_START_LIMIT_HIT, why);
         return;
@@ -481,6 +495,17 @@ static void service_down(struct socket *s, struct service *service, const char *
     TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));
     set_state(s, SOCKET_LISTENING);
     wait_for_connection(s);
+    if (s->proxy && proxy_waiting(s->proxy) > 0) trigger_soon(s); /* who came meanwhile is served (K57) */
+}
+
+void sockets_service_leaving(struct service *service)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
+        if (s->proxy) proxy_set_ready(s->proxy, false);
+    }
 }
 
 void sockets_service_down(struct service *service, const char *why)

@@ -21,5 +21,7 @@ MUST_CHECK int sockets_collect(struct service *service, struct passed_fds *ret);
 void sockets_service_starting(struct service *service);
 /* The service is up: proxies dial. */
 void sockets_service_ready(struct service *service);
+/* The service is no longer up: proxied connections wait from now on. */
+void sockets_service_leaving(struct service *service);
 /* The service is down: its sockets listen again, or fail with `why` (S17 words) when it cannot come back. */
 void sockets_service_down(struct service *service, const char *why);

@@ -66,8 +66,8 @@ static void test_lines(void **state)
     (void)state;
     struct scene *s = scene_new();
     scene_unit(s, "lines.service",
-               "[Service]\nExecStart=" ACTOR " write 1 first -- write-raw 1 sec -- write-raw 1 ond\\n"
-               " -- write-raw 2 last -- sleep\n");
+               "[Service]\nExecStart=" ACTOR " write 1 first -- write-raw 1 sec -- write-raw 2 last"
+               " -- write-raw 1 ond\\n -- sleep\n");
     scene_boot(s, NULL);
     scene_wait_log(s, "[lines] first\n");
     scene_wait_log(s, "[lines] second\n"); /* while it still runs: nothing waits for 4 KiB */

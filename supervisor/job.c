@@ -472,7 +472,8 @@ static int plan_close(struct manager *m)
                      { GRAPH_WANTS, JOB_START },
                      { GRAPH_CONFLICTS, JOB_STOP },
                      { GRAPH_CONFLICTED_BY, JOB_STOP } };
-    static const enum graph_edge of_stop[] = { GRAPH_REQUIRED_BY, GRAPH_BOUND_BY, GRAPH_CONSISTS_OF };
+    static const enum graph_edge of_stop[] = { GRAPH_REQUIRED_BY, GRAPH_REQUISITE_OF, GRAPH_BOUND_BY,
+                                               GRAPH_CONSISTS_OF };
     while (m->scratch.count > 0) {
         uint32_t id = m->scratch.items[--m->scratch.count];
         int r = 0;
@@ -567,7 +568,7 @@ int job_release(struct runtime *rt)
     if (!rt->job.held) return 0;
     /* What requires it was up with its former run and starts again with the new one (systemd.unit(5) Requires=). */
     int r = 0;
-    static const enum graph_edge kinds[] = { GRAPH_REQUIRED_BY, GRAPH_BOUND_BY, GRAPH_CONSISTS_OF };
+    static const enum graph_edge kinds[] = { GRAPH_REQUIRED_BY, GRAPH_REQUISITE_OF, GRAPH_BOUND_BY, GRAPH_CONSISTS_OF };
     for (size_t k = 0; k < COUNT_OF(kinds) && r == 0; k++) r = plan_edges(m, rt->unit->id, kinds[k], JOB_RESTART);
     r = plan_apply(m, r);
     rt->job.held = false;

@@ -56,7 +56,8 @@ int service_begin(struct service *s)
     if (leaf_error < 0)
         log_warning("cgroup mkdir %s: %s (falling back to PGID kill path)", service_name(s), strerror(-leaf_error));
     s->begun = true;
-    s->stop_requested = s->was_up = s->main_known = s->main_ended = s->forced = false;
+    s->stop_requested = s->was_up = s->main_known = s->main_ended = false;
+    s->forced = FORCED_NOT;
     s->failure_code = 0;
     s->exec_failed = false;
     memset(&s->main_exit, 0, sizeof s->main_exit);

@@ -164,11 +164,10 @@ static void timed_out(struct service *s, const char *what)
           TF_STR("sub", service_state_name(s->state)));
 }
 
-static void count_forced(struct service *s)
+void service_force(struct service *s, enum forced why)
 {
-    if (s->forced) return;
-    s->forced = true;
-    shutdown_count_forced(&s->base, false);
+    if (s->forced != FORCED_NOT) return;
+    s->forced = (uint8_t)(shutdown_count_forced(&s->base) ? why : FORCED_BEFORE_THE_STOP);
 }
 
 void act_timeout(struct service *s, enum service_state from)
@@ -195,7 +194,7 @@ void act_timeout(struct service *s, enum service_state from)
     case SERVICE_STATE_STOP_SIGTERM:
         service_set_result(s, RESULT_TIMEOUT, 1);
         if (send_sigkill) {
-            count_forced(s);
+            service_force(s, FORCED_BY_GRACE);
             service_post(s, SERVICE_EVENT_GO_STOP_SIGKILL);
         } else {
             timed_out(s, "stop");
@@ -216,7 +215,7 @@ void act_timeout(struct service *s, enum service_state from)
     case SERVICE_STATE_FINAL_SIGTERM:
         service_set_result(s, RESULT_TIMEOUT, 1);
         if (send_sigkill) {
-            count_forced(s);
+            service_force(s, FORCED_BY_GRACE);
             service_post(s, SERVICE_EVENT_GO_FINAL_SIGKILL);
             break;
         }
@@ -250,17 +249,26 @@ static void remove_pid_file(const struct service *s)
         log_warning("unit %s: PIDFile=: %s not removed: %s", service_name(s), path, strerror(errno));
 }
 
+/* Said when it is true: not even SIGKILL ends a process that the kernel holds (K01, K24). */
+static void report_forced(struct service *s, bool is_gone)
+{
+    bool by_bound = s->forced == FORCED_BY_BOUND;
+    if (is_gone && (by_bound || s->forced == FORCED_BY_GRACE)) shutdown_report_forced(&s->base, by_bound);
+}
+
 static void end_run(struct service *s)
 {
     struct manager *m = s->base.manager;
     if (!s->begun) return;
+    enum kill_mode mode = s->base.unit->kill->mode;
+    bool leaves_rest = mode == KILL_PROCESS || mode == KILL_NONE, is_empty = procs_is_empty(m->procs, &s->procs);
+    report_forced(s, is_empty || (leaves_rest && !process_is_there(&s->main)));
     process_release(s, &s->main);
     process_release(s, &s->control);
     loop_io_remove(m->loop, &s->events_io);
     pid_file_forget(s);
     remove_pid_file(s);
-    enum kill_mode mode = s->base.unit->kill->mode;
-    if ((mode == KILL_PROCESS || mode == KILL_NONE) && !procs_is_empty(m->procs, &s->procs)) {
+    if (leaves_rest && !is_empty) {
         log_warning("unit %s: KillMode=%s leaves processes behind", service_name(s),
                     mode == KILL_NONE ? "none" : "process");
         return; /* the run goes on to own them; the next start finds them in the same leaf */

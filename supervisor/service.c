@@ -236,10 +236,7 @@ static void service_kill(struct runtime *rt)
 {
     struct service *s = service_of(rt);
     bool alive = s->begun && !procs_is_empty(rt->manager->procs, &s->procs);
-    if (alive && !s->forced) {
-        s->forced = true;
-        shutdown_count_forced(rt, true);
-    }
+    if (alive) service_force(s, FORCED_BY_BOUND);
     /* At once, and not only by the event: there may be no next round (K24). */
     if (alive && procs_kill(rt->manager->procs, &s->procs) < 0)
         log_error("unit %s: its processes could not be killed", service_name(s));

@@ -25,6 +25,9 @@ struct process {
     const struct command *command;
 };
 
+/* Why a run had to be killed: before the container's stop began, since its own time limit or the whole bound passed. */
+enum forced { FORCED_NOT, FORCED_BEFORE_THE_STOP, FORCED_BY_GRACE, FORCED_BY_BOUND };
+
 struct service {
     struct runtime base;
     enum service_state state;
@@ -35,11 +38,11 @@ struct service {
     bool stop_requested;   /* a stop job, not its own end */
     bool was_up;           /* reached RUNNING or EXITED in this run: ExecStop= applies */
     bool begun;            /* procs and directories of a run are in place */
-    bool forced;           /* counted as force-killed */
     bool main_ended;       /* main_exit is of this run */
     bool firing;           /* within service_fire(): a decision goes to `next` */
     bool timed_out;        /* the time limit of this state has passed */
     uint8_t next;          /* enum service_event, a decision; 0: none */
+    uint8_t forced;        /* enum forced, of this run */
     uint32_t n_restarts;   /* in a row, for the log */
     int failure_code;      /* exit status that the first failure of this run stands for (D2) */
     usec_t since;          /* when `state` was entered */
@@ -119,5 +122,7 @@ void service_after_stop_post(struct service *s);
 void service_after_final(struct service *s);
 /* Posts the end of the run: DEAD, FAILED or AUTO_RESTART. */
 void service_post_end(struct service *s);
+/* Its processes are about to be killed because they did not leave in time. */
+void service_force(struct service *s, enum forced why);
 /* Posts what stopping means in the state it is in. */
 void service_begin_stop(struct service *s);

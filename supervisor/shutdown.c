@@ -75,14 +75,19 @@ void shutdown_decide(struct manager *m, int exit_code)
     m->shutdown.exit_code = exit_code > 0 ? exit_code : 1;
 }
 
-void shutdown_count_forced(struct runtime *rt, bool bound)
+bool shutdown_count_forced(struct runtime *rt)
 {
     struct shutdown *s = &rt->manager->shutdown;
-    if (!s->begun) {
+    if (s->begun)
+        s->force_killed++;
+    else
         log_warning("unit %s: did not stop in time; killing it", runtime_name(rt));
-        return;
-    }
-    s->force_killed++;
+    return s->begun;
+}
+
+void shutdown_report_forced(struct runtime *rt, bool bound)
+{
+    struct shutdown *s = &rt->manager->shutdown;
     log_warning("shutdown: %s force-killed (%s)", runtime_name(rt), bound ? "stop timeout expired" : "grace expired");
     TRACE(rt->manager->trace, "force_killed", TRACE_TIMEOUT, s->since, TF_STR("unit", runtime_name(rt)),
           TF_STR("reason", bound ? "stop timeout expired" : "grace expired"));

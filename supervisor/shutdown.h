@@ -23,8 +23,10 @@ struct shutdown {
 void shutdown_begin(struct manager *manager, const char *why);
 /* The first deciding failure wins; 0 counts as 1 (D2). */
 void shutdown_decide(struct manager *manager, int exit_code);
-/* A unit did not leave on its signal and was killed. */
-void shutdown_count_forced(struct runtime *rt, bool bound);
+/* A unit did not leave on its signal and is killed. Counts when the stop has begun, and returns whether it has. */
+bool shutdown_count_forced(struct runtime *rt);
+/* What was counted is dead now; `bound`: the whole stop had lasted too long, else the unit's own. */
+void shutdown_report_forced(struct runtime *rt, bool bound);
 /* After each round: begins the stop when nothing is left to do (D5), finishes it when everything is down. */
 void shutdown_check(struct manager *manager);
 int shutdown_exit_code(const struct manager *manager);

@@ -51,6 +51,8 @@ static const struct verb verbs[] = {
     { "listen-idle",  0, 0,   verb_listen_idle,  "                     wait for a connection, never accept it; go on" },
     { "tcp-echo",     2, 2,   verb_tcp_echo,     "HOST PORT            echo server" },
     { "tcp-half",     2, 2,   verb_tcp_half,     "HOST PORT            server that reads to the end, then answers `N bytes`" },
+    { "dead-mount",   2, 2,   verb_dead_mount,   "DIRECTORY FILE       mount what takes requests, tells FILE and never answers; go on\n"
+                                                 "                                    in the background, for ever" },
     { "hung-mount",   1, ANY, verb_hung_mount,   "DIRECTORY...         mount what never answers; go on in the background, for ever" },
     { "exec",         1, ANY, verb_exec,         "PROGRAM [ARGUMENT].. become another program (takes the rest of the line)" },
 };

@@ -35,6 +35,7 @@ int verb_listen_idle(char **args, int count);
 int verb_tcp_echo(char **args, int count);
 int verb_tcp_half(char **args, int count);
 int verb_hung_mount(char **args, int count);
+int verb_dead_mount(char **args, int count);
 int verb_exec(char **args, int count);
 
 /* Shared by the files of the actor. */

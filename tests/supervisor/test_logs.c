@@ -297,7 +297,8 @@ static void test_kinds(void **state) /* K85 */
         assert_int_equal(fcntl(pair[1], F_GETFL), before); /* the description is shared: its flags stay */
         char text[128] = "";
         size_t got = 0;
-        for (ssize_t n; i != 5 && got < 33 && (n = read(pair[0], text + got, sizeof text - 1 - got)) > 0;)
+        size_t want = i == 3 ? 35 : 33; /* a terminal adds two carriage returns */
+        for (ssize_t n; i != 5 && got < want && (n = read(pair[0], text + got, sizeof text - 1 - got)) > 0;)
             got += (size_t)n;
         char plain[128], *end = plain;
         for (const char *c = text; *c; c++)

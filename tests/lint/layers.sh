@@ -27,6 +27,7 @@ tests/supervisor: supervisor socketact unit cgroup pid1 trace userdb base
 tests/control: control supervisor unit trace base
 tests/frontend: frontend unit base
 tests/cmd: *
+tests/docs: cmd supervisor unit base
 tests/fuzz: unit socketact base
 tests/e2e: base
 bench: tests/e2e supervisor base

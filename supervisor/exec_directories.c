@@ -70,22 +70,8 @@ struct removal {
     DIR *dirs[TREE_DEPTH];
     char *names[TREE_DEPTH]; /* of dirs[i] in dirs[i-1] */
     int depth;
-    dev_t device;
     unsigned left; /* entries that may still be removed */
 };
-
-/* A descriptor of a directory of the same file system; -ENOTDIR for all else. */
-static int open_same_device(int parent, const char *name, dev_t device, struct fd *ret)
-{
-    AUTO_FD struct fd fd = FD_NONE;
-    struct stat st;
-    int r = fd_openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd);
-    if (r < 0) return r == -ELOOP ? -ENOTDIR : r;
-    if (fstat(fd.n, &st) < 0) return -errno;
-    if (st.st_dev != device) return -EXDEV;
-    *ret = fd_take(&fd);
-    return 0;
-}
 
 static int removal_enter(struct removal *removal, struct fd *fd_to_take, const char *name)
 {
@@ -120,15 +106,15 @@ static int removal_entry(struct removal *removal, const char *name)
     if (errno != EISDIR && errno != EPERM) return -errno;
     int r = errno == EPERM ? -EPERM : 0;
     AUTO_FD struct fd fd = FD_NONE;
-    int opened = open_same_device(parent, name, removal->device, &fd);
+    int opened = local_path_open_directory(parent, name, &fd);
     if (opened < 0) return opened == -ENOTDIR && r < 0 ? r : opened;
     return removal_enter(removal, &fd, name);
 }
 
 /* Empties the directory that `top` is, which is consumed. Iterative: a tree is as deep as its owner likes. */
-static int remove_contents(struct fd *top, dev_t device)
+static int remove_contents(struct fd *top)
 {
-    struct removal removal = { .device = device, .left = ENTRIES_AT_MOST };
+    struct removal removal = { .left = ENTRIES_AT_MOST };
     int first = removal_enter(&removal, top, "");
     while (removal.depth > 0) {
         int depth = removal.depth;
@@ -161,7 +147,7 @@ static int open_parent(const char *below, const char *path, struct fd *ret, cons
         char *name = strndup(path, length);
         if (!name) return -ENOMEM;
         AUTO_FD struct fd next = FD_NONE;
-        r = fd_openat(at.n, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &next);
+        r = local_path_open_directory(at.n, name, &next);
         free(name);
         if (r < 0) break;
         fd_close(&at);
@@ -177,14 +163,11 @@ static int open_parent(const char *below, const char *path, struct fd *ret, cons
 static int remove_one(const char *below, const char *path)
 {
     AUTO_FD struct fd parent = FD_NONE, fd = FD_NONE;
-    struct stat st;
     const char *name;
     int r = open_parent(below, path, &parent, &name);
+    if (r == 0) r = local_path_open_directory(parent.n, name, &fd);
     if (r < 0) return r == -ENOENT ? 0 : r;
-    if (fstat(parent.n, &st) < 0) return -errno;
-    r = open_same_device(parent.n, name, st.st_dev, &fd);
-    if (r < 0) return r == -ENOENT ? 0 : r;
-    r = remove_contents(&fd, st.st_dev);
+    r = remove_contents(&fd);
     if (r < 0) return r;
     return unlinkat(parent.n, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }

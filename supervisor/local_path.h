@@ -1,11 +1,16 @@
 /* supervisor/local_path.h - may this path be touched by PID 1 itself, without risk of waiting for a dead server?
  *
  * Decided by the kernel's own path walk, told not to leave the mount it begins in (openat2(2), RESOLVE_NO_XDEV), and by
- * mountinfo for what begins in another mount: nothing below a foreign mount is touched to find out. Source:
- * ARCHITECTURE.md "One loop, never blocking"; proc(5) /proc/[pid]/mountinfo. */
+ * mountinfo for what begins in another mount: nothing below a foreign mount is touched to find out. Before Linux 5.6,
+ * and where openat2() is refused, the path is walked here, one component at a time, by the mount each lies in.
+ * Source: ARCHITECTURE.md "One loop, never blocking"; proc(5) /proc/[pid]/mountinfo, /proc/[pid]/fdinfo. */
 #pragma once
 #include "base/attr.h"
+#include "base/fd.h"
 
 /* The absolute path lies on the root file system or on a tmpfs, with every link in it, or it certainly does not exist.
- * Without openat2() or mountinfo: false where that cannot be said. */
+ * Without /proc: false where that cannot be said. */
 bool local_path_is(const char *path);
+/* Opens a directory that is an entry of `dirfd` and lies in the same mount. -EXDEV: it lies in another one, which was
+ * not touched; -ENOTDIR, also for a link; -ENOENT... */
+MUST_CHECK int local_path_open_directory(int dirfd, const char *name, struct fd *ret);

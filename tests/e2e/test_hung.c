@@ -328,6 +328,46 @@ static void test_far_identity_without_root(void **state)
     scene_end(s);
 }
 
+/* A mount in RuntimeDirectory= is neither entered nor touched when the directory is removed. */
+static void test_directory_removal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *denied;
+    } ways[] = { { "as it is", NULL }, { "without openat2()", "openat2" } };
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        print_message("  %s\n", ways[i].label);
+        struct scene *s = scene_new();
+        struct scene_spec spec = SCENE_SPEC_DEFAULT;
+        if (ways[i].denied) assert_int_equal(box_spec_deny(&spec.box, ways[i].denied, "ENOSYS"), 0);
+        scene_unit(s, "top.service", "[Service]\nRuntimeDirectory=top\n" SLEEP);
+        scene_unit(s, "in.service", "[Service]\nRuntimeDirectory=in\n" SLEEP);
+        scene_unit(s, "clean.service",
+                   "[Service]\nRuntimeDirectory=clean/deep\nExecStart=" ACTOR " mark /run/clean/deep/x up -- sleep\n");
+        scene_unit(s, "last.service",
+                   "[Unit]\nBefore=top.service in.service clean.service\n[Service]\n" SLEEP
+                   "ExecStop=/bin/sh -c 'ls -A /run/clean >/scene/left'\n");
+        boot_spec(s, spec);
+        scene_wait_event(s, "unit_state", "clean.service", "sub", "running", NULL);
+        scene_wait_event(s, "unit_state", "top.service", "sub", "running", NULL);
+        scene_wait_event(s, "unit_state", "in.service", "sub", "running", NULL);
+        static const char *const argv[] = { "/bin/sh", "-c",
+                                            ACTOR " hung-mount /run/top /run/in/x </dev/null >/dev/null 2>&1", NULL };
+        assert_int_equal(scene_exec(s, argv, NULL), 0);
+        scene_stop(s, SIGTERM);
+        assert_int_equal(scene_exit_code(s), 0);
+        assert_true(scene_log_has(s, "unit top.service: RuntimeDirectory=: /run/top not removed: "
+                                     "Invalid cross-device link"));
+        assert_true(scene_log_has(s, "unit in.service: RuntimeDirectory=: /run/in not removed: "));
+        assert_false(scene_log_has(s, "unit clean.service: RuntimeDirectory=:"));
+        char *left = scene_read(s, "left");
+        assert_non_null(left);
+        assert_string_equal(left, "");
+        free(left);
+        scene_end(s);
+    }
+}
+
 /* A stop, and the failure of what it requires, end the wait of one unit (K11). */
 static void test_the_wait_ends(void **state)
 {
@@ -366,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_the_wait_ends),
         cmocka_unit_test(test_far_sockets),
         cmocka_unit_test(test_far_pid_file),
+        cmocka_unit_test(test_directory_removal),
         cmocka_unit_test(test_far_userdb),
         cmocka_unit_test(test_far_identity_without_root),
         cmocka_unit_test(test_nodes_that_cannot_be_removed),

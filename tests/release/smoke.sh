@@ -24,6 +24,10 @@ expect 0 'units=2 warnings=0 overrides=0 strict=false'
 printf '[Service]\nExecStart=/bin/true\nRestrat=no\n' >"$dir/drop-in/a.service"
 run --units "$dir/units" --drop-in "$dir/drop-in" --validate
 expect 1 'Restart='
+run --units "$dir/units" --drop-in "$dir/drop-in" --validate --format=gcc
+expect 1 "a.service:3:1: warning.unknown-directive.: .Service. Restrat=: "
+run --units "$dir/units" --drop-in "$dir/drop-in" --validate --format=json
+expect 1 '"code":"unknown-directive"'
 printf '[Unit]\nAfter=c.service\n[Service]\nExecStart=/bin/true\n' >"$dir/drop-in/b.service"
 printf '[Unit]\nAfter=b.service\n[Service]\nExecStart=/bin/true\n' >"$dir/drop-in/c.service"
 run --units "$dir/units" --drop-in "$dir/drop-in" --validate

@@ -47,6 +47,7 @@ static void connection_free(struct connection *c)
     struct proxy *proxy = c->proxy;
     list_remove(c->state == CONNECTION_WAITING ? &proxy->waiting : &proxy->running, c);
     loop_deadline_clear(proxy->loop, &c->deadline);
+    if (c->dialer) proxy->hooks.dial_cancel(c->dialer);
     loop_io_remove(proxy->loop, &c->client_io);
     loop_io_remove(proxy->loop, &c->target_io);
     direction_release(proxy, &c->up);

@@ -6,11 +6,13 @@
  * Target forms: tcp:HOST:PORT, unix:/path, /path, HOST:PORT, unix:@abstract. Source: SEED.md S57. */
 #pragma once
 #include "base/attr.h"
+#include "base/fd.h"
 #include "base/loop.h"
 
 /* SIGPIPE must be ignored. A reset of one side, or one that does not answer keep-alive probes for four minutes, ends
  * the connection. Where splice(2) is refused, or there is no descriptor for a pipe, bytes are copied. */
 struct proxy;
+struct connection; /* one that is let through */
 struct proxy_hooks {
     /* Either may be NULL; neither may free the proxy. */
     /* Connections were accepted while the service was not ready: start it. Once for each proxy_accept(). */
@@ -18,6 +20,10 @@ struct proxy_hooks {
     /* A connection that was let through ended; error is 0 or a positive errno; from and to are printable addresses
      * ("@" for a Unix client without a name). */
     void (*on_done)(const char *from, const char *to, int error, void *userdata);
+    /* NULL: the proxy calls connect(2) itself. Otherwise it asks for that, for a target whose path might not answer:
+     * proxy_dialed() is called once, later and within `timeout`, unless dial_cancel(*ret_request) was before. */
+    int (*dial)(struct connection *connection, usec_t timeout, void *userdata, void **ret_request);
+    void (*dial_cancel)(void *request);
 };
 /* -EINVAL, -ERANGE, -ENAMETOOLONG: not a target. Borrows the loop, copies target and hooks. A name is looked up when
  * the first connection dials. */
@@ -36,6 +42,10 @@ void proxy_set_ready(struct proxy *proxy, bool ready);
 void proxy_drop_waiting(struct proxy *proxy);
 /* Closes those that were let through and still look for the target: it has gone again. */
 void proxy_drop_dialing(struct proxy *proxy);
+/* What came of hooks.dial: a connected socket that does not block, or -errno and an empty one. Consumes it. */
+void proxy_dialed(struct connection *connection, int r, struct fd target_take);
+/* For who was asked to dial, in a process of its own: 0 or -errno. Nothing of the connection changes. */
+MUST_CHECK int proxy_connect_target(const struct connection *connection, struct fd *ret_target);
 size_t proxy_count(const struct proxy *proxy);
 /* Of these, those that wait for the service. */
 size_t proxy_waiting(const struct proxy *proxy);

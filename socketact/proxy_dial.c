@@ -104,9 +104,12 @@ void proxy_tune_socket(int fd, sa_family_t family)
 
 static int dial_begin(struct connection *c)
 {
-    int r = target_resolve(c->proxy);
+    struct proxy *proxy = c->proxy;
+    int r = target_resolve(proxy);
     if (r < 0) return r;
-    const struct socket_address *address = &c->proxy->target_address;
+    if (proxy->hooks.dial)
+        return proxy->hooks.dial(c, c->dial_until - loop_now(proxy->loop), proxy->userdata, &c->dialer);
+    const struct socket_address *address = &proxy->target_address;
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -errno;
     c->target = fd_own(fd);
@@ -122,6 +125,25 @@ static void dial_try(struct connection *c)
     if (r < 0)
         dial_failed(c, r);
     else if (r > 0)
+        dial_done(c);
+}
+
+int proxy_connect_target(const struct connection *c, struct fd *ret_target)
+{
+    const struct socket_address *address = &c->proxy->target_address;
+    AUTO_FD struct fd target = fd_own(socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd_is_open(&target) || connect(target.n, &address->any, address->length) < 0) return -errno;
+    *ret_target = fd_take(&target);
+    return 0;
+}
+
+void proxy_dialed(struct connection *c, int r, struct fd target_take)
+{
+    c->dialer = NULL;
+    c->target = target_take;
+    if (r < 0)
+        dial_failed(c, r);
+    else
         dial_done(c);
 }
 

@@ -34,8 +34,9 @@ struct connection {
     struct direction up, down;     /* client to target, target to client */
     struct loop_deadline deadline; /* while dialing */
     usec_t dial_until, pause;
-    int error;   /* the first one, positive */
-    bool broken; /* a socket is dead both ways: reset, or without an answer for too long */
+    void *dialer; /* who was asked by hooks.dial, NULL: nobody */
+    int error;    /* the first one, positive */
+    bool broken;  /* a socket is dead both ways: reset, or without an answer for too long */
     union {
         struct sockaddr any;
         struct sockaddr_in ip4;

@@ -207,7 +207,54 @@ static void on_proxy_done(const char *from, const char *to, int error, void *use
         log_info("socket %s proxy %s -> %s error: %s", socket_name(s), from, to, strerror(error));
 }
 
+static int dial_task(void *argument, struct file_answer *answer)
+{
+    struct fd target = FD_NONE;
+    int r = proxy_connect_target(argument, &target);
+    return r < 0 ? r : file_answer_add_take(answer, target);
+}
+
+static void on_dialed(int r, struct file_answer *answer, void *userdata)
+{
+    struct fd target = FD_NONE;
+    if (r == 0 && answer->n_fds != 1) r = -EBADMSG;
+    if (r == 0) target = fd_take(&answer->fds[0]);
+    proxy_dialed(userdata, r, target);
+}
+
+static int dial_far(struct connection *connection, usec_t timeout, void *userdata, void **ret_request)
+{
+    struct socket *s = userdata;
+    struct file_request *request = NULL;
+    struct file_task task = { .run = dial_task,
+                              .argument = connection,
+                              .keep_fd = -1,
+                              .timeout = timeout,
+                              .done = on_dialed,
+                              .userdata = connection };
+    int r = file_helper_ask(s->base.manager->file_helpers, &task, &request);
+    if (r < 0) return r;
+    log_debug("socket %s: its target is connected to by a file helper", socket_name(s));
+    *ret_request = request;
+    return 0;
+}
+
+static void cancel_dial(void *request)
+{
+    struct file_request *r = request;
+    file_helper_cancel(&r);
+}
+
 static const struct proxy_hooks hooks = { .on_waiting = on_proxy_waiting, .on_done = on_proxy_done };
+static const struct proxy_hooks far_hooks = {
+    .on_waiting = on_proxy_waiting, .on_done = on_proxy_done, .dial = dial_far, .dial_cancel = cancel_dial
+};
+
+static int new_proxy(struct socket *s)
+{
+    const struct proxy_hooks *chosen = socket_target_is_local(s->base.unit) ? &hooks : &far_hooks;
+    return proxy_new(s->base.manager->loop, settings_of(s)->proxy_target, chosen, s, &s->proxy);
+}
 
 static void on_pause_over(void *userdata)
 {
@@ -304,7 +351,7 @@ static int begin_listening(struct socket *s, struct socket_opened *opened)
     s->listeners = calloc(opened->n_listeners, sizeof *s->listeners);
     if (!s->listeners) return -ENOMEM;
     take_listeners(s, opened);
-    int r = is_native(s) ? 0 : proxy_new(m->loop, settings_of(s)->proxy_target, &hooks, s, &s->proxy);
+    int r = is_native(s) ? 0 : new_proxy(s);
     if (r < 0) {
         close_listeners(s, true);
         return r;

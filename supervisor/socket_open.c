@@ -16,14 +16,25 @@
 
 /* ---- local or not ---- */
 
-static bool listen_is_local(const struct socket_listen *listen)
+static bool address_is_local(const struct address *address)
 {
-    struct address address;
-    if (address_parse(listen->text, &address) < 0 || address.kind != ADDRESS_PATH) return true;
-    char *path = strndup(address.name, address.name_length);
+    if (address->kind != ADDRESS_PATH) return true;
+    char *path = strndup(address->name, address->name_length);
     bool local = path && local_path_is(path);
     free(path);
     return local;
+}
+
+static bool listen_is_local(const struct socket_listen *listen)
+{
+    struct address address;
+    return address_parse(listen->text, &address) < 0 || address_is_local(&address);
+}
+
+bool socket_target_is_local(const struct unit *unit)
+{
+    struct address address;
+    return address_parse_target(unit->socket->proxy_target, &address) < 0 || address_is_local(&address);
 }
 
 bool socket_open_is_local(const struct socket_to_open *what)

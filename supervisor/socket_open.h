@@ -28,6 +28,8 @@ struct socket_opened {
     char step[64];  /* and what was done with it, in words */
 };
 bool socket_open_is_local(const struct socket_to_open *what);
+/* The path of ProxyTarget=, where it is one. */
+bool socket_target_is_local(const struct unit *unit);
 /* 0 or -errno as in ret->error; nothing stays open then. */
 MUST_CHECK int socket_open(const struct socket_to_open *what, struct socket_opened *ret);
 /* Closes what was not taken, and removes its nodes unless they are far. */

@@ -224,6 +224,45 @@ static void test_far_sockets(void **state)
     scene_end(s);
 }
 
+/* What a proxy dials may lie there as well: clients wait for it, nobody else does. */
+static void test_far_targets(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "behind.socket", "[Socket]\nListenStream=/far/behind\n");
+    scene_unit(s, "behind.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "front.socket",
+               "[Socket]\nListenStream=/run/front\nActivationMode=proxy\nProxyTarget=unix:/far/behind\n");
+    scene_unit(s, "front.service", "[Service]\n" SLEEP);
+    scene_unit(s, "none.socket", "[Socket]\nListenStream=/run/none\nActivationMode=proxy\nProxyTarget=/hung/behind\n");
+    scene_unit(s, "none.service", "[Service]\n" SLEEP);
+    boot(s);
+    scene_wait_event(s, "bound", "behind.socket", NULL);
+    scene_wait_event(s, "bound", "front.socket", NULL);
+    scene_wait_event(s, "bound", "none.socket", NULL);
+    int waits = scene_connect(s, "unix:/run/none");
+    scene_wait_log(s, "socket none.socket: its target is connected to by a file helper");
+    for (int i = 0; i < 3; i++) {
+        int client = scene_connect(s, "unix:/run/front");
+        struct str greeting = scene_receive(s, client, "behind.socket");
+        str_done(&greeting);
+        close(client);
+    }
+    scene_wait_log(s, "socket front.socket: its target is connected to by a file helper");
+    print_message("  a client that gives up, and one whose target never answers\n");
+    int gives_up = scene_connect(s, "unix:/run/none");
+    close(gives_up);
+    struct str nothing = scene_receive(s, waits, NULL);
+    assert_int_equal(nothing.length, 0);
+    str_done(&nothing);
+    close(waits);
+    scene_wait_log(s, "socket none.socket proxy @ -> /hung/behind error: Connection timed out");
+    expect_life_goes_on(s);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
 /* The file system of a node dies while it is listened on: removing it ends with the stop's bound. */
 static void test_nodes_that_cannot_be_removed(void **state)
 {
@@ -407,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_far_sockets),
         cmocka_unit_test(test_far_pid_file),
         cmocka_unit_test(test_directory_removal),
+        cmocka_unit_test(test_far_targets),
         cmocka_unit_test(test_far_userdb),
         cmocka_unit_test(test_far_identity_without_root),
         cmocka_unit_test(test_nodes_that_cannot_be_removed),

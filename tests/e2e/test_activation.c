@@ -1,6 +1,7 @@
 /* tests/e2e/test_activation.c - limits and failures of socket activation, and the proxy. */
 #include "tests/e2e/expect.h"
 #include "tests/e2e/harness_internal.h"
+#include "tests/e2e/life.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -224,6 +225,36 @@ static void test_proxy_failures(void **state)
     scene_end(s);
 }
 
+/* K57: who comes while the service is on its way down waits, and starts it again. */
+static void test_proxy_while_stopping(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "echo.socket",
+               "[Socket]\nListenStream=/run/echo.sock\nActivationMode=proxy\nProxyTarget=127.0.0.1:18003\n");
+    scene_unit(s, "echo.service",
+               "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 18003\n"
+               "ExecStop=/bin/sh -c 'until [ -e /scene/go ]; do sleep 0.01; done'\n");
+    scene_boot(s, NULL);
+    scene_wait_event(s, "bound", "echo.socket", NULL);
+    int first = scene_connect(s, "unix:/run/echo.sock");
+    scene_send(s, first, "ping\n");
+    struct str answer = scene_receive(s, first, "ping\n");
+    str_done(&answer);
+    life_signal_unit(s, "echo.service", "TERM");
+    scene_wait_event(s, "unit_state", "echo.service", "sub", "stop", NULL);
+    int second = scene_connect(s, "unix:/run/echo.sock");
+    scene_send(s, second, "pong\n");
+    scene_touch(s, "go");
+    answer = scene_receive(s, second, "pong\n");
+    str_done(&answer);
+    assert_int_equal(scene_count_events(s, "spawn", "echo.service", NULL), 2);
+    close(first);
+    close(second);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -235,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_signals_are_no_connection),
         cmocka_unit_test(test_proxy),
         cmocka_unit_test(test_proxy_failures),
+        cmocka_unit_test(test_proxy_while_stopping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

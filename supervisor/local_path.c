@@ -39,7 +39,7 @@ static int mount_of(int fd, uint32_t *ret_id)
 static int step_within(int dirfd, uint32_t id, const char *name, struct fd *ret)
 {
     AUTO_FD struct fd next = FD_NONE;
-    uint32_t next_id;
+    uint32_t next_id = 0;
     int r = fd_openat(dirfd, name, O_PATH | O_NOFOLLOW, 0, &next);
     if (r == 0) r = mount_of(next.n, &next_id);
     if (r < 0) return r;
@@ -53,7 +53,7 @@ static int step_within(int dirfd, uint32_t id, const char *name, struct fd *ret)
 static int follow_link(int link, uint32_t id, struct fd *at, struct str *rest, size_t done)
 {
     char target[PATH_MAX];
-    uint32_t root_id;
+    uint32_t root_id = 0;
     ssize_t length = readlinkat(link, "", target, sizeof target);
     if (length < 0) return -errno;
     if (length > 0 && target[0] == '/') {
@@ -130,7 +130,7 @@ int local_path_open_directory(int dirfd, const char *name, struct fd *ret)
 {
     struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV };
     AUTO_FD struct fd top = FD_NONE;
-    uint32_t id;
+    uint32_t id = 0;
     int fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof how);
     if (fd >= 0) {
         *ret = fd_own(fd);

@@ -114,6 +114,7 @@ static const struct place {
       BY_CONDITIONS, NULL },
 };
 
+/* K72; the stop comes while the unit is still on its way up, and is not delayed either (K11, K20). */
 static void test_places(void **state)
 {
     (void)state;

@@ -124,6 +124,30 @@ static void test_quick_exits(void **state)
     scene_end(s);
 }
 
+/* Fewer descriptors than the units need: those that get none fail with the reason, PID 1 and the others go on. */
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    static const char *const prefix[] = { "/bin/sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh" };
+    char name[32];
+    for (size_t i = 0; i < COUNT_OF(prefix); i++) spec.prefix[i] = prefix[i];
+    for (size_t i = 0; i < 40; i++) {
+        (void)snprintf(name, sizeof name, "many-%02zu.service", i);
+        scene_unit(s, name, "[Service]\nExecStart=" ACTOR " sleep\n");
+    }
+    scene_boot(s, &spec);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    size_t up = scene_count_events(s, "unit_state", NULL, "active", "active", NULL);
+    size_t failed = scene_count_events(s, "unit_state", NULL, "active", "failed", NULL);
+    assert_true(up > 0 && failed > 0 && up + failed == 40);
+    expect_log(s, ": Too many open files\n");
+    expect_stop(s, 0);
+    assert_int_equal(scene_count_events(s, "unit_state", NULL, "active", "inactive", NULL), up);
+    scene_end(s);
+}
+
 /* A command line as in systemd.service(5) "COMMAND LINES", as the program gets it. */
 static void test_command_lines(void **state)
 {
@@ -174,10 +198,8 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean_start),
-        cmocka_unit_test(test_failed_starts),
-        cmocka_unit_test(test_quick_exits),
-        cmocka_unit_test(test_command_lines),
+        cmocka_unit_test(test_clean_start),    cmocka_unit_test(test_failed_starts), cmocka_unit_test(test_quick_exits),
+        cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_command_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "tests/e2e/harness_internal.h"
 #include "base/json.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,51 @@ static void test_old_file(void **state)
     scene_end(s);
 }
 
+/* K91, S70: a destination that takes nothing for a while loses records, which are counted: written + dropped = emitted.
+ * The start of 6,000 targets is more than the FIFO and the queue of 4096 hold. */
+static void test_dropped(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    char path[PATH_MAX];
+    spec.no_trace = true;
+    spec.args[0] = "--stay", spec.args[1] = "--units=/run/bulk";
+    spec.box.setup = "mkfifo /scene/fifo; (exec sleep 1000 3<>/scene/fifo >/dev/null 2>&1) & mkdir /run/bulk && "
+                     "perl -e 'for (1 .. 6000) { open F, \">\", \"/run/bulk/n$_.target\"; print F \"[Unit]\\n\" }'";
+    assert_int_equal(box_spec_env(&spec.box, "CONTAINER_INIT_TRACE=1"), 0);
+    assert_int_equal(box_spec_env(&spec.box, "CONTAINER_INIT_TRACE_FILE=/scene/fifo"), 0);
+    scene_boot(s, &spec);
+    int fifo = open(scene_path(s, "fifo", path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(fifo >= 0);
+    scene_wait_log(s, "startup finished");
+    struct str text = scene_receive(s, fifo, "\"phase\":\"trace_dropped\"");
+    scene_stop(s, SIGTERM);
+    struct str rest = scene_receive(s, fifo, "\"phase\":\"boot_done\"");
+    assert_int_equal(scene_exit_code(s), 0);
+    assert_int_equal(str_append(&text, str_text(&rest)), 0);
+    str_done(&rest);
+    close(fifo);
+    uint64_t told = 0, total = 0;
+    for (char *line = text.data, *end; (end = strchr(line, '\n')); line = end + 1) {
+        struct json_value *record = NULL;
+        char *error = NULL;
+        uint64_t dropped;
+        assert_int_equal(json_parse(line, (size_t)(end - line), &record, &error), 0);
+        if (strcmp(json_get_string(record, "phase"), "trace_dropped") == 0) {
+            assert_int_equal(json_get_u64(record, "dropped", &dropped), 0);
+            assert_int_equal(json_get_u64(record, "total", &total), 0);
+            assert_string_equal(json_get_string(record, "status"), "error");
+            told += dropped;
+            assert_int_equal(told, total);
+        }
+        json_free(record);
+    }
+    assert_true(total > 0);
+    str_done(&text);
+    scene_end(s);
+}
+
 /* S20: only "1" turns it on; without it no file is made. */
 static void test_off(void **state)
 {
@@ -210,10 +256,8 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_old_file),
-        cmocka_unit_test(test_off),
+        cmocka_unit_test(test_shapes),  cmocka_unit_test(test_bytes), cmocka_unit_test(test_old_file),
+        cmocka_unit_test(test_dropped), cmocka_unit_test(test_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

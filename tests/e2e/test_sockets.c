@@ -264,8 +264,8 @@ static void test_high_descriptors(void **state)
     struct scene_spec spec = SCENE_SPEC_DEFAULT;
     static const char *const fill[] = {
         "/usr/bin/perl", "-e",
-        "use Fcntl; use POSIX; $^F = 100000; for (3 .. 1100) { open(my $f, '<', '/dev/null') or last; push @f, $f } "
-        "exec @ARGV",
+        ("use Fcntl; use POSIX; $^F = 100000; for (3 .. 1100) { open(my $f, '<', '/dev/null') or last; push @f, $f } "
+         "exec @ARGV"),
         "--"
     };
     for (size_t i = 0; i < COUNT_OF(fill); i++) spec.prefix[i] = fill[i];

@@ -196,7 +196,8 @@ static inline bool own_cgroup_enter(struct own_cgroup *c)
         (void)snprintf(mount, sizeof mount, "%.*s", (int)strcspn(at, " "), at);
     }
     free(mountinfo);
-    (void)snprintf(c->before, sizeof c->before, "%s%s", mount, own);
+    int length = snprintf(c->before, sizeof c->before, "%s%s", mount, own);
+    if (length < 0 || (size_t)length >= sizeof c->before) return false;
     (void)snprintf(c->path, sizeof c->path, "%s/ci-test-%d", c->before, getpid());
     char procs[2200];
     (void)snprintf(procs, sizeof procs, "%s/cgroup.procs", c->path);

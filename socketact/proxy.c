@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define ACCEPT_MAX 64
 #define LET_IN_MAX 64 /* waiting connections that dial in one round */
@@ -129,6 +130,25 @@ static bool is_of_connection(int error)
     }
 }
 
+/* What else must be opened meanwhile: the pipes and descriptors with which the service starts, its log. */
+#define DESCRIPTORS_KEPT 64
+
+/* May another client be let in? Each one that waits will need a second descriptor, for its target. Numbers are given
+ * from the lowest free one on: that it is high says that those below it are taken. */
+static bool leaves_room(const struct proxy *proxy, int lowest_free)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return true;
+    rlim_t kept = MIN_OF((rlim_t)DESCRIPTORS_KEPT, limit.rlim_cur / 4);
+    return (rlim_t)lowest_free + proxy->waiting.count + kept < limit.rlim_cur;
+}
+
+static int lowest_free_descriptor(int any)
+{
+    AUTO_FD struct fd copy = fd_own(fcntl(any, F_DUPFD_CLOEXEC, 0));
+    return fd_is_open(&copy) ? copy.n : -errno;
+}
+
 static int accept_one(struct proxy *proxy, int listener_fd)
 {
     struct socket_address peer = { .length = sizeof peer.room };
@@ -175,11 +195,13 @@ int proxy_accept(struct proxy *proxy, int listener_fd)
     int flags = fcntl(listener_fd, F_GETFL);
     if (flags < 0) return -errno;
     if (!(flags & O_NONBLOCK) && fcntl(listener_fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    int lowest = lowest_free_descriptor(listener_fd);
+    if (lowest < 0) return lowest;
     int accepted = 0, r = 0;
     for (int i = 0; i < ACCEPT_MAX; i++) {
-        r = accept_one(proxy, listener_fd);
+        r = leaves_room(proxy, lowest) ? accept_one(proxy, listener_fd) : -EMFILE;
         if (r == 0)
-            accepted++;
+            accepted++, lowest = proxy->waiting.last->client.n + 1;
         else if (!is_of_connection(-r))
             break;
     }

@@ -33,7 +33,8 @@ MUST_CHECK int proxy_new(struct loop *loop, const char *target, const struct pro
 void proxy_free(struct proxy *proxy);
 DEFINE_AUTO(struct proxy, proxy_free)
 /* Accepts what waits, at most 64 at a time. The number accepted, or -errno (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the
- * caller pauses). Makes the listener non-blocking: nobody else has it. */
+ * caller pauses; -EMFILE comes before the last descriptor is taken, so that those let in reach their targets and the
+ * service can start). Makes the listener non-blocking: nobody else has it. */
 MUST_CHECK int proxy_accept(struct proxy *proxy, int listener_fd);
 /* true: connections that wait dial now, later ones at once. false: the service is gone, later ones wait. */
 void proxy_set_ready(struct proxy *proxy, bool ready);

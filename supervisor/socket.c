@@ -37,6 +37,7 @@ struct socket {
     struct file_request *request; /* START; or nodes are removed, which STOP waits for and a start cancels */
     struct proxy *proxy;
     struct loop_deadline pause; /* accepting goes on after a lack of descriptors */
+    bool lacking;               /* which was told of already (K88) */
     usec_t trigger_begin;
     uint32_t trigger_count;
     bool connected_once;
@@ -273,13 +274,15 @@ static void on_connection(int fd, uint32_t events, void *userdata)
     }
     int r = proxy_accept(s->proxy, fd);
     if (r >= 0) {
+        s->lacking = false;
         if (r > 0 && !s->connected_once) {
             TRACE(s->base.manager->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
             s->connected_once = true;
         }
         return;
     }
-    log_error("socket %s accept: %s", socket_name(s), strerror(-r));
+    if (!s->lacking) log_error("socket %s accept: %s", socket_name(s), strerror(-r));
+    s->lacking = true;
     stop_waiting(s);
     struct loop *loop = s->base.manager->loop;
     if (loop_deadline_set(loop, &s->pause, usec_add(loop_now(loop), ACCEPT_PAUSE), on_pause_over, s) < 0)

@@ -255,6 +255,34 @@ static void test_proxy_while_stopping(void **state)
     scene_end(s);
 }
 
+/* More clients than PID 1 has descriptors for: it says so, pauses, and serves them as others leave. */
+static void test_proxy_without_descriptors(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    static const char *const prefix[] = { "/bin/sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh" };
+    for (size_t i = 0; i < COUNT_OF(prefix); i++) spec.prefix[i] = prefix[i];
+    scene_unit(s, "crowd.socket",
+               "[Socket]\nListenStream=/run/crowd.sock\nActivationMode=proxy\nProxyTarget=127.0.0.1:18010\n");
+    scene_unit(s, "crowd.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 18010\n");
+    scene_boot(s, &spec);
+    scene_wait_event(s, "bound", "crowd.socket", NULL);
+    int clients[60];
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        clients[i] = scene_connect(s, "unix:/run/crowd.sock");
+        scene_send(s, clients[i], "here\n");
+    }
+    scene_wait_log(s, "container-init: socket crowd.socket accept: Too many open files\n");
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        struct str answer = scene_receive(s, clients[i], "here\n");
+        str_done(&answer);
+        close(clients[i]); /* which lets another one in */
+    }
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -266,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_signals_are_no_connection),
         cmocka_unit_test(test_proxy),
         cmocka_unit_test(test_proxy_failures),
+        cmocka_unit_test(test_proxy_without_descriptors),
         cmocka_unit_test(test_proxy_while_stopping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

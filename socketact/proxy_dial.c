@@ -107,6 +107,7 @@ static int dial_begin(struct connection *c)
     struct proxy *proxy = c->proxy;
     int r = target_resolve(proxy);
     if (r < 0) return r;
+    if (loop_now(proxy->loop) >= c->dial_until) return -ETIMEDOUT;
     if (proxy->hooks.dial)
         return proxy->hooks.dial(c, c->dial_until - loop_now(proxy->loop), proxy->userdata, &c->dialer);
     const struct socket_address *address = &proxy->target_address;

@@ -203,7 +203,7 @@ static int plan_programs(struct exec_plan *plan, const struct exec_env *env)
     size_t count = 1;
     bool bare = !strchr(plan->program, '/');
     for (size_t i = 0; bare && i < COUNT_OF(paths); i++)
-        for (const char *at = paths[i]; at; at = strchr(at + 1, ':')) count++;
+        for (const char *at = paths[i]; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) count++;
     const char **programs = plan_alloc(&plan->memory, (count + 1) * sizeof *programs);
     if (!programs) return -ENOMEM;
     plan->child.programs = programs;

@@ -407,6 +407,13 @@ static size_t list_kept_bytes(const struct stream_list *list)
     return total;
 }
 
+size_t logs_output_pending(const struct logs *logs)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < COUNT_OF(logs->channels); i++) total += log_output_pending(&logs->channels[i].output);
+    return total;
+}
+
 size_t logs_pending_bytes(const struct logs *logs)
 {
     size_t total = 0;

@@ -33,6 +33,8 @@ MUST_CHECK int logs_open_stream(struct logs *logs, const char *label, size_t lab
 size_t logs_stream_count(const struct logs *logs);
 size_t logs_pending_bytes(const struct logs *logs);
 uint64_t logs_lost_bytes(const struct logs *logs);
+/* Of these, those that wait for the destination alone: what an unfinished line waits for is its writer. */
+size_t logs_output_pending(const struct logs *logs);
 /* Reads and writes what can be moved now without waiting, at most 1 MiB of each stream; true when every stream is at
  * its end and nothing is pending. For the stop: false again and again with nothing pending means that a process outside
  * every unit holds a pipe, which is not waited for (K23, K90). */

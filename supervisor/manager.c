@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ static void on_orphan(const struct child_exit *exit, void *userdata)
 {
     struct manager *m = userdata;
     m->reaped = true;
+    procs_reaped(m->procs, exit->pid);
     log_debug("reaped orphan %d", (int)exit->pid);
 }
 
@@ -434,7 +436,10 @@ int manager_run(struct manager *m)
         check_watched(m);
     }
     int exit_code = shutdown_exit_code(m);
-    TRACE(m->trace, "reverse_shutdown_done", TRACE_OK, m->shutdown.since, TF_INT("exit", exit_code));
+    uint64_t lost = logs_lost_bytes(m->logs) + logs_output_pending(m->logs);
+    if (lost > 0) log_error("shutdown: %" PRIu64 " bytes of output could not be written", lost);
+    TRACE(m->trace, "reverse_shutdown_done", TRACE_OK, m->shutdown.since, TF_INT("exit", exit_code),
+          TF_U64("log_bytes_lost", lost));
     TRACE(m->trace, "boot_done", TRACE_OK, m->started, TF_INT("exit", exit_code));
     return exit_code;
 }

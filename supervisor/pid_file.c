@@ -130,7 +130,8 @@ static void on_change(int fd, uint32_t events, void *userdata)
 {
     char buffer[4096];
     (void)events;
-    while (read(fd, buffer, sizeof buffer) > 0) continue; /* which name it was does not matter: the file is read */
+    /* Which name it was does not matter, the file is read. Once: a directory in which much happens has always more. */
+    IGNORE_RESULT(read(fd, buffer, sizeof buffer));
     service_post(userdata, SERVICE_EVENT_PID_FILE);
 }
 

@@ -125,6 +125,12 @@ void procs_remove(struct procs_table *table, struct procs *procs, pid_t pid)
     if (!group_lives) member_forget(table, member);
 }
 
+void procs_reaped(struct procs_table *table, pid_t pid)
+{
+    const struct procs_member *member = procs_member_of(table, pid);
+    if (member && member->alive) procs_remove(table, member->run, pid);
+}
+
 void procs_end(struct procs_table *table, struct procs *procs)
 {
     while (procs->members) member_forget(table, procs->members);
@@ -157,12 +163,13 @@ bool procs_is_empty(struct procs_table *table, struct procs *procs)
         if (r > 0) return false;
         if (r < 0) look_outside = true;
     }
-    if (!look_outside) return true;
+    /* One that enters the leaf by itself may not have got there yet. */
     for (const struct procs_member *member = procs->members; member; member = member->next)
         if (member->alive) return false;
+    if (!look_outside) return true;
     int r = procs_orphan_of(table, procs);
-    if (r < 0) return !groups_live(table, procs);
-    return r == 0;
+    if (r == -ENOENT) return !groups_live(table, procs);
+    return r == 0; /* what cannot be found out for lack of descriptors or memory is not "nothing" */
 }
 
 static int collect_pid(pid_t pid, void *userdata)
@@ -304,6 +311,10 @@ static int send_in_leaf(struct sending *s)
         }
     }
     if (r == 0 && n > 0) r = send_batch_in_leaf(s, batch, n);
+    /* Our children that have yet to enter the leaf by themselves are not listed. */
+    for (const struct procs_member *member = s->procs->members; r == 0 && member; member = member->next)
+        if (member->alive && member->in_leaf && member->pid != s->spare && !list_has(&list, member->pid))
+            send_to_child(s, member->pid);
     vec_done(&list);
     return r;
 }
@@ -364,6 +375,8 @@ int procs_kill(struct procs_table *table, struct procs *procs)
 {
     struct sending s = { table, procs, SIGKILL, 0, false, 0 };
     int leaf_error = procs->leaf ? cg_leaf_kill(procs->leaf) : 0;
+    for (const struct procs_member *member = procs->members; procs->leaf && member; member = member->next)
+        if (member->alive && member->in_leaf) (void)kill(member->pid, SIGKILL); /* it may have yet to enter the leaf */
     if (!procs->outside && procs->leaf) return leaf_error;
     struct id_map done = { NULL, 0, 0 };
     int r = procs_scan(table, table->scan_stale && table->scans < SCANS_PER_ROUND);

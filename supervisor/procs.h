@@ -39,6 +39,8 @@ MUST_CHECK int procs_begin(struct procs_table *table, struct procs *procs, const
 void procs_add(struct procs_table *table, struct procs *procs, pid_t pid, bool in_leaf);
 /* Its exit was collected: from now on its number is nobody's. */
 void procs_remove(struct procs_table *table, struct procs *procs, pid_t pid);
+/* The exit of a process nobody follows any more was collected; it may have been told by procs_add() once. */
+void procs_reaped(struct procs_table *table, pid_t pid);
 /* Nothing of the run is left. Exact after each reap of a child or orphan of that run; no waiting. Zombies do
  * not count. Costs one read of cgroup.events, or one of our own children list for all that ask between two reaps. */
 bool procs_is_empty(struct procs_table *table, struct procs *procs);

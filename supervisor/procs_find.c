@@ -73,6 +73,12 @@ static bool find_by_kin(struct procs_table *table, struct found *found)
 
 /* ---- the scan ---- */
 
+/* Not an answer about the process. */
+static bool is_shortage(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
 static int scan_fill(struct procs_table *table)
 {
     table->pids.count = 0;
@@ -84,7 +90,10 @@ static int scan_fill(struct procs_table *table)
     pid_t own = getpid();
     for (size_t i = 0; i < table->pids.count; i++) {
         struct found found = { .pid = table->pids.items[i] };
-        if (found.pid == own || find_by_mark(table, &found) < 0) continue;
+        if (found.pid == own) continue;
+        r = find_by_mark(table, &found);
+        if (is_shortage(r)) return r;
+        if (r < 0) continue; /* it has gone */
         table->scan.items[table->scan.count++] = found;
     }
     return 0;
@@ -174,7 +183,9 @@ static int orphans_read(struct procs_table *table)
         const struct procs_member *member = procs_member_of(table, orphan.pid);
         struct proc_stat stat;
         if (member && member->alive) continue;
-        if (find_by_mark(table, &orphan) < 0) continue; /* a zombie without a trace */
+        int found = find_by_mark(table, &orphan);
+        if (is_shortage(found)) return found;
+        if (found < 0) continue; /* a zombie without a trace */
         if (proc_read_stat(table->proc.n, orphan.pid, &stat) < 0 || !proc_stat_is_alive(&stat)) continue;
         orphan.start = stat.start;
         if (!orphan.run) orphan.run = run_of_group(table, stat.session);

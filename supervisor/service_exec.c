@@ -214,7 +214,7 @@ static int start_process(struct service *s, enum service_command slot, struct pr
     process->pidfd = fd_take(&result.pidfd);
     process->spawn = result.spawn;
     if (m->trace && slot == SERVICE_EXEC_START) manager_trace_spawn(m, service_name(s), kept, result.pid);
-    if (s->procs.leaf) cg_leaf_rest(s->procs.leaf); /* opened again when it is needed */
+    if (s->procs.leaf && s->events_io == LOOP_IO_NONE) cg_leaf_rest(s->procs.leaf); /* opened again when it is needed */
     procs_add(m->procs, &s->procs, result.pid, result.in_leaf);
     r = reaper_add(m->reaper, result.pid, is_main ? on_main_exit : on_control_exit, s);
     if (r >= 0) return 0;

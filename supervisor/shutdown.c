@@ -118,7 +118,7 @@ static void finish(struct manager *m)
         if (m->boot.is_init) (void)kill(-1, SIGKILL); /* ESRCH: nothing is left */
         if (s->force_killed == 0 && !s->decided) log_debug("shutdown: all units are down");
     }
-    bool logs_done = logs_flush(m->logs) || logs_pending_bytes(m->logs) == 0;
+    bool logs_done = logs_flush(m->logs) || logs_output_pending(m->logs) == 0;
     usec_t now = loop_now(m->loop);
     bool trace_done = !m->trace || trace_is_flushed(m->trace) || now >= usec_add(s->down_at, TRACE_FLUSH_MAX);
     if (logs_done && (trace_done || s->bound_passed)) s->finished = true;

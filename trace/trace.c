@@ -213,7 +213,8 @@ static void queue_fail(struct trace *trace, int error)
 static ssize_t write_bytes(struct trace *trace, const char *bytes, size_t length)
 {
     struct iovec iov = { .iov_base = (char *)(uintptr_t)bytes, .iov_len = length };
-    return sink_write(&trace->sink, &iov, 1);
+    ssize_t n = sink_write(&trace->sink, &iov, 1);
+    return n == 0 && length > 0 ? -EIO : n; /* a destination that takes nothing and says nothing */
 }
 
 /* ---- trace_dropped ---- */
@@ -336,8 +337,11 @@ int trace_open(const char *path, struct loop *loop, struct trace **ret_trace)
     trace->fd = FD_NONE;
     trace->tail = &trace->first;
     trace->loop = loop;
-    /* O_NONBLOCK is ours to set: the description is new and shared with nobody. */
-    int r = fd_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NONBLOCK, 0644, &trace->fd);
+    /* O_NONBLOCK is ours to set: the description is new and shared with nobody. In a directory where everybody may make
+     * links, one is not followed: it would truncate what it names. */
+    bool is_shared = str_starts_with(path, "/tmp/") || str_starts_with(path, "/var/tmp/");
+    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NONBLOCK | (is_shared ? O_NOFOLLOW : 0);
+    int r = fd_openat(AT_FDCWD, path, flags, 0644, &trace->fd);
     if (r < 0) return r;
     trace->sink = sink_open(trace->fd.n);
     *ret_trace = TAKE(trace);

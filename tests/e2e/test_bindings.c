@@ -212,15 +212,9 @@ static void test_backlog(void **state)
     scene_wait_event(s, "bound", "small.socket", NULL);
     /* The kernel lets one more wait than was asked for. */
     int first = scene_connect(s, "unix:/run/small.sock"), second = scene_connect(s, "unix:/run/small.sock");
-    static const char *const full[] = {
-        "/usr/bin/perl",
-        "-MSocket",
-        "-MErrno=EAGAIN",
-        "-e",
-        "socket(S, AF_UNIX, SOCK_STREAM | 04000, 0) or die; "
-        "exit(connect(S, pack_sockaddr_un('/run/small.sock')) ? 0 : $! == EAGAIN ? 7 : 1)",
-        NULL
-    };
+    static const char script[] = "socket(S, AF_UNIX, SOCK_STREAM | 04000, 0) or die; "
+                                 "exit(connect(S, pack_sockaddr_un('/run/small.sock')) ? 0 : $! == EAGAIN ? 7 : 1)";
+    static const char *const full[] = { "/usr/bin/perl", "-MSocket", "-MErrno=EAGAIN", "-e", script, NULL };
     assert_int_equal(scene_exec(s, full, NULL), 7);
     scene_touch(s, "go");
     struct str greeting = scene_receive(s, second, "pid=");

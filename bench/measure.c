@@ -103,6 +103,7 @@ void run_start(const struct settings *settings, struct run *run, const char *con
     if (run->ticks < 0 || start < 0) die(errno, "FIFO");
     if (read(start, &run->began, sizeof run->began) != (ssize_t)sizeof run->began) die(0, "no time from the start");
     (void)close(start);
+    run->cpu_began = run_cpu(run);
 }
 
 /* The reports stay in the FIFO until all are there, so that the reader takes no time from those who are measured. */
@@ -181,6 +182,16 @@ uint64_t run_pss_kib(const struct run *run)
 uint64_t run_voluntary_switches(const struct run *run)
 {
     return proc_number(run, "status", "voluntary_ctxt_switches:");
+}
+
+int64_t run_cpu(const struct run *run)
+{
+    char text[512] = "";
+    int file = openat(box_cgroup_fd(run->box), "cpu.stat", O_RDONLY | O_CLOEXEC);
+    if (file < 0 || read(file, text, sizeof text - 1) < 0) die(errno, "cpu.stat");
+    (void)close(file);
+    const char *usage = strstr(text, "usage_usec ");
+    return usage ? strtoll(usage + strlen("usage_usec "), NULL, 10) * 1000 : 0;
 }
 
 void run_settle(const struct run *run)

@@ -23,6 +23,7 @@ struct run {
     int64_t began;     /* when PID 1 was about to be exec'ed */
     int64_t first_end; /* earliest report so far */
     int64_t last_end;  /* latest */
+    int64_t cpu_began; /* run_cpu() when PID 1 was about to be exec'ed */
 };
 
 PRINTF(2, 3) _Noreturn void die(int error, const char *fmt, ...);
@@ -50,6 +51,9 @@ int64_t run_stop(struct run *run);
 /* Of /proc/PID/smaps_rollup and /proc/PID/status of PID 1. */
 uint64_t run_pss_kib(const struct run *run);
 uint64_t run_voluntary_switches(const struct run *run);
+
+/* Processor time of all processes of the box so far, the kernel's work for them included. */
+int64_t run_cpu(const struct run *run);
 
 /* Sorts. */
 int64_t median(int64_t *values, size_t count);

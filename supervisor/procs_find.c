@@ -9,6 +9,8 @@ struct procs_member *procs_member_of(const struct procs_table *table, pid_t pid)
     return id_map_get(&table->members, (uint64_t)pid);
 }
 
+#define LOOKS_AT_MOST 8 /* at our children, while they end under our eyes */
+
 static struct procs *run_of_mark(const struct procs_table *table, uint64_t hard_limit)
 {
     uint64_t mark = mark_space_owner(&table->marks, hard_limit);
@@ -173,8 +175,10 @@ static bool we_adopt_orphans(void)
 /* ---- orphans: every process of a run descends from one of our children that is of the run, so when none of them is,
  * nothing of it is left ---- */
 
-static int orphans_read(struct procs_table *table)
+/* One look. *ret_dead: how many of those listed have ended, and wait to be reaped by us. */
+static int orphans_list(struct procs_table *table, size_t *ret_dead)
 {
+    *ret_dead = 0;
     table->pids.count = 0;
     table->orphans.count = 0;
     int r = we_adopt_orphans() ? proc_list_children(table->proc.n, &table->pids) : -ENOENT;
@@ -183,15 +187,33 @@ static int orphans_read(struct procs_table *table)
         const struct procs_member *member = procs_member_of(table, orphan.pid);
         struct proc_stat stat;
         if (member && member->alive) continue;
-        int found = find_by_mark(table, &orphan);
-        if (is_shortage(found)) return found;
-        if (found < 0) continue; /* a zombie without a trace */
-        if (proc_read_stat(table->proc.n, orphan.pid, &stat) < 0 || !proc_stat_is_alive(&stat)) continue;
+        int seen = proc_read_stat(table->proc.n, orphan.pid, &stat);
+        bool alive = seen == 0 && proc_stat_is_alive(&stat);
+        if (alive) seen = find_by_mark(table, &orphan);
+        if (is_shortage(seen)) return seen;
+        if (!alive || seen < 0) {
+            (*ret_dead)++;
+            continue;
+        }
         orphan.start = stat.start;
         if (!orphan.run) orphan.run = run_of_group(table, stat.session);
         if (!orphan.run) orphan.run = run_of_group(table, stat.group);
         if (orphan.run) r = vec_push(&table->orphans, orphan);
     }
+    return r;
+}
+
+/* Who ended after the listing has left us children that are not in it: looked at again until nobody did. We do not reap
+ * meanwhile, so the number of the dead only grows. -EAGAIN: they end faster than we look. */
+static int orphans_read(struct procs_table *table)
+{
+    size_t dead = 0, before;
+    int r, looks = 0;
+    do {
+        before = dead;
+        r = orphans_list(table, &dead);
+    } while (r == 0 && dead != before && ++looks < LOOKS_AT_MOST);
+    if (r == 0 && dead != before) r = -EAGAIN;
     table->orphans_valid = r == 0;
     return r;
 }
@@ -208,13 +230,14 @@ static int orphan_by_scan(struct procs_table *table, const struct procs *procs)
 int procs_orphan_of(struct procs_table *table, const struct procs *procs)
 {
     if (!fd_is_open(&table->proc)) return -ENOENT;
-    for (int attempt = 0; !table->children_unknown && attempt < 2; attempt++) {
+    for (int look = 0; !table->children_unknown; look++) {
         if (!table->orphans_valid) {
-            int r = orphans_read(table);
+            int r = look < LOOKS_AT_MOST ? orphans_read(table) : -EAGAIN;
             if (r == -ENOENT) {
                 table->children_unknown = true;
                 break;
             }
+            if (r == -EAGAIN) return 1; /* one of them may be of this run; their exits make us asked again */
             if (r < 0) return r;
         }
         bool changed = false;

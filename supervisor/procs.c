@@ -348,6 +348,9 @@ static int send_outside(struct sending *s, struct id_map *done)
     for (struct found *found = procs_scan_first(s->table, s->procs); r == 0 && found;
          found = procs_scan_next(s->table, found)) {
         if (is_done(s, done, found->pid) || is_own_child(s, found->pid)) continue;
+        /* A group is signalled at one stroke: what makes another process and leaves, over and over, is not outrun. */
+        pid_t group = s->signal == SIGKILL ? procs_found_group(s->table, found) : 0;
+        if (group > 0 && kill(-group, SIGKILL) == 0) s->sent++;
         AUTO_FD struct fd pidfd = pidfd_of(found->pid);
         if (fd_is_open(&pidfd) && procs_found_holds(s->table, found)) send_to_pidfd(s, pidfd.n);
         if (done) r = id_map_put(done, (uint64_t)found->pid, s);

@@ -165,6 +165,16 @@ int procs_found_holds(struct procs_table *table, const struct found *found)
     return run_of_mark(table, hard_limit) == found->run;
 }
 
+pid_t procs_found_group(struct procs_table *table, const struct found *found)
+{
+    struct proc_stat stat;
+    uint64_t hard_limit;
+    if (!found->by_mark || proc_read_stat(table->proc.n, found->pid, &stat) < 0) return 0;
+    if (stat.parent != getpid() || stat.group <= 1 || stat.group == getpgrp()) return 0;
+    if (proc_read_mark(table->proc.n, found->pid, &hard_limit) < 0) return 0;
+    return run_of_mark(table, hard_limit) == found->run ? stat.group : 0;
+}
+
 /* Without a part in the reaping, orphans are not our children. */
 static bool we_adopt_orphans(void)
 {

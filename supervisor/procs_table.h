@@ -50,5 +50,8 @@ struct found *procs_scan_first(struct procs_table *table, const struct procs *pr
 struct found *procs_scan_next(struct procs_table *table, const struct found *found);
 /* Is it still that process, of that run, and alive? 1, 0. */
 int procs_found_holds(struct procs_table *table, const struct found *found);
+/* The process group of a child of ours that is of this run by its mark, alive or ended; 0 for others. The number is
+ * that group's for as long as the child's exit is not collected. */
+pid_t procs_found_group(struct procs_table *table, const struct found *found);
 /* Has one of our own children that nobody told of this run? 1, 0, -errno. */
 MUST_CHECK int procs_orphan_of(struct procs_table *table, const struct procs *procs);

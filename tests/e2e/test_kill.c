@@ -91,6 +91,40 @@ static void test_fork_at_once_without_clone3(void **state)
     end_well(s);
 }
 
+/* K06, K08: processes that are never there for long: each leaves as soon as it has made the next, deaf to TERM. */
+static void test_hopping_processes(void **state)
+{
+    enum { N = 6 };
+    static const char *const meanwhile[] = { ACTOR, "orphans", "60", NULL };
+    struct scene *s = scene_new();
+    char name[64];
+    struct str stopper = STR_EMPTY;
+    assert_int_equal(str_append(&stopper, "[Unit]\n"), 0);
+    scene_file(s, "/usr/local/bin/hop", 0755,
+               "#!/bin/sh\ntrap '' TERM\necho $$ >> /scene/hops\n/usr/local/bin/hop &\n");
+    for (int i = 0; i < N; i++) {
+        (void)snprintf(name, sizeof name, "hop%d.service", i);
+        scene_unit(s, name,
+                   "[Service]\nTimeoutStopSec=60ms\nExecStartPre=/usr/local/bin/hop\nExecStart=" ACTOR " sleep\n");
+        assert_int_equal(str_appendf(&stopper, "Conflicts=%s\nAfter=%s\n", name, name), 0);
+    }
+    scene_unit(s, "stop-victim.socket", "[Socket]\nListenStream=/run/stop-victim\n");
+    assert_int_equal(str_append(&stopper, "[Service]\nExecStart=" ACTOR " sleep\n"), 0);
+    scene_unit(s, "stop-victim.service", str_text(&stopper));
+    str_done(&stopper);
+    life_boot(s, state);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    life_stop_unit(s, "victim");
+    scene_wait_event(s, "stop-victim_invoke", NULL, NULL);
+    char *before = scene_read(s, "hops");
+    assert_int_equal(scene_exec(s, meanwhile, NULL), 0);
+    char *after = scene_read(s, "hops");
+    bool same = before && after && strcmp(before, after) == 0;
+    free(before), free(after);
+    if (!same) scene_fail(s, "one goes on hopping");
+    end_well(s);
+}
+
 /* S62: the leaf is gone when the unit has ended, with what the service made below it. */
 static void test_leaf_is_removed(void **state)
 {
@@ -251,6 +285,7 @@ int main(void)
         IN_BOTH_PLACES(test_stubborn_child_in_another_session),
         IN_BOTH_PLACES(test_main_killed),
         IN_BOTH_PLACES(test_fork_at_once_without_clone3),
+        IN_BOTH_PLACES(test_hopping_processes),
         cmocka_unit_test(test_leaf_is_removed),
         cmocka_unit_test(test_leafless),
         IN_BOTH_PLACES(test_reused_pid),

@@ -496,6 +496,8 @@ static void plan_install(struct manager *m, uint32_t id)
     if (type == JOB_START && m->shutdown.begun) return;
     if (job->type == type) return;
     if (job->type == JOB_RESTART && type == JOB_START) return; /* it starts anyway */
+    if (job->type == JOB_START && runtime_is_down(rt))
+        log_info("unit %s: not started: a unit that it is tied to stops", runtime_name(rt));
     if (job->type != JOB_NONE) job_finish(rt, JOB_CANCELED);
     job_install(rt, type);
 }

@@ -6,7 +6,7 @@
  * $EXIT_STATUS say, and whether $INVOCATION_ID is that of the run; leaves with STATUS. */
 static const char note[] = "#!/bin/sh\n"
                            "main=-\n"
-                           "if [ -n \"$MAINPID\" ]; then main=other; fi\n"
+                           "if [ -n \"$MAINPID\" ]; then main=other; until [ -s /scene/main-pid ]; do :; done; fi\n"
                            "if [ \"$MAINPID\" = \"$(cat /scene/main-pid 2>&-)\" ]; then main=main; fi\n"
                            "if [ -z \"$MAINPID\" ]; then main=-; fi\n"
                            "test -e /scene/id || echo $INVOCATION_ID > /scene/id\n"
@@ -108,25 +108,25 @@ static const struct { const char *label, *unit, *path, *notes; } runs[] = {
     { "ExecCondition= is missing: a failure",
       "[Service]\nExecCondition=/nowhere/program\nExecStart=" NOTE "main\n", "condition stop-sigterm failed", "" },
     { "TimeoutStartSec= in ExecStartPre=",
-      "[Service]\nTimeoutStartSec=60ms\nExecStartPre=" ACTOR " sleep\nExecStart=" NOTE "main\nExecStopPost=" NOTE "stop-post\n",
+      "[Service]\nTimeoutStartSec=300ms\nExecStartPre=" ACTOR " sleep\nExecStart=" NOTE "main\nExecStopPost=" NOTE "stop-post\n",
       "start-pre stop-sigterm stop-post failed", "stop-post - timeout - - same\n" },
     { "TimeoutStartSec= in a oneshot",
-      "[Service]\nType=oneshot\nTimeoutStartSec=60ms\nExecStart=" ACTOR " sleep\nExecStopPost=" NOTE "stop-post\n",
+      "[Service]\nType=oneshot\nTimeoutStartSec=300ms\nExecStart=" ACTOR " sleep\nExecStopPost=" NOTE "stop-post\n",
       "start stop-sigterm stop-post failed", "stop-post - timeout killed TERM same\n" },
     { "TimeoutStartSec= in ExecStartPost=",
-      "[Service]\nTimeoutStartSec=60ms\nExecStart=" ACTOR " sleep\nExecStartPost=" ACTOR " sleep\nExecStopPost=" NOTE "stop-post\n",
+      "[Service]\nTimeoutStartSec=300ms\nExecStart=" ACTOR " sleep\nExecStartPost=" ACTOR " sleep\nExecStopPost=" NOTE "stop-post\n",
       "start start-post stop-sigterm stop-post failed", "stop-post - timeout killed TERM same\n" },
     { "TimeoutStartSec= and then TimeoutStopSec=",
-      "[Service]\nTimeoutStartSec=60ms\nTimeoutStopSec=60ms\nExecStartPre=" ACTOR " ignore TERM -- sleep\nExecStart=" NOTE "main\nExecStopPost=" NOTE "stop-post\n",
+      "[Service]\nTimeoutStartSec=300ms\nTimeoutStopSec=500ms\nExecStartPre=" ACTOR " ignore TERM -- sleep\nExecStart=" NOTE "main\nExecStopPost=" NOTE "stop-post\n",
       "start-pre stop-sigterm stop-sigkill stop-post failed", "stop-post - timeout - - same\n" },
     { "TimeoutStopSec= in ExecStop=",
-      "[Service]\nTimeoutStopSec=60ms\nExecStart=" LATER "exit 0\nExecStop=" ACTOR " sleep\nExecStopPost=" NOTE "stop-post\n",
+      "[Service]\nTimeoutStopSec=500ms\nExecStart=" LATER "exit 0\nExecStop=" ACTOR " sleep\nExecStopPost=" NOTE "stop-post\n",
       "start running stop stop-sigterm stop-post failed", "stop-post - timeout exited 0 same\n" },
     { "TimeoutStopSec= in ExecStopPost=",
-      "[Service]\nTimeoutStopSec=60ms\nType=oneshot\nExecStart=" TELL "exit 0\nExecStopPost=" ACTOR " sleep\n",
+      "[Service]\nTimeoutStopSec=500ms\nType=oneshot\nExecStart=" TELL "exit 0\nExecStopPost=" ACTOR " sleep\n",
       "start stop-sigterm stop-post final-sigterm failed", "" },
     { "TimeoutStopSec= in an ExecStopPost= that ignores TERM",
-      "[Service]\nTimeoutStopSec=60ms\nType=oneshot\nExecStart=" TELL "exit 0\nExecStopPost=" ACTOR " ignore TERM -- sleep\n",
+      "[Service]\nTimeoutStopSec=500ms\nType=oneshot\nExecStart=" TELL "exit 0\nExecStopPost=" ACTOR " ignore TERM -- sleep\n",
       "start stop-sigterm stop-post final-sigterm final-sigkill failed", "" },
     { "D15: TimeoutStartSec=0 is no limit",
       "[Service]\nTimeoutStartSec=0\nType=oneshot\nExecStartPre=" ACTOR " pause 30\nExecStart=" ACTOR " pause 30\n",

@@ -33,7 +33,7 @@
 /* Bounds of one round, so that nothing starves a stop timeout: exits collected, jobs run before the next look at
  * events. */
 #define CHILDREN_PER_ROUND 512
-#define JOBS_PER_ROUND     64
+#define JOBS_PER_ROUND     16
 #define STEADY_STATE_AFTER (20 * USEC_PER_SEC)
 
 /* ---- exits and signals ---- */

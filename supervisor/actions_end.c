@@ -170,8 +170,23 @@ void service_force(struct service *s, enum forced why)
     s->forced = (uint8_t)(shutdown_count_forced(&s->base) ? why : FORCED_BEFORE_THE_STOP);
 }
 
+/* The last process may have left in the very round in which the time was up, and its end is still to be told. */
+static bool is_late(struct service *s, enum service_state from)
+{
+    bool stopping = from == SERVICE_STATE_STOP_SIGTERM || from == SERVICE_STATE_STOP_SIGKILL;
+    bool ending = from == SERVICE_STATE_FINAL_SIGTERM || from == SERVICE_STATE_FINAL_SIGKILL;
+    if ((!stopping && !ending) || process_is_there(&s->main) || process_is_there(&s->control)) return false;
+    if (!procs_is_empty(s->base.manager->procs, &s->procs)) return false;
+    if (stopping)
+        service_after_signal(s);
+    else
+        service_post_end(s);
+    return true;
+}
+
 void act_timeout(struct service *s, enum service_state from)
 {
+    if (is_late(s, from)) return;
     bool send_sigkill = s->base.unit->kill->send_sigkill;
     switch (from) {
     case SERVICE_STATE_CONDITION:

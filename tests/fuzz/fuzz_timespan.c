@@ -1,7 +1,13 @@
-/* tests/fuzz/fuzz_timespan.c - time spans, both ways: what is printed is read back as the same span. */
+/* tests/fuzz/fuzz_timespan.c - time spans, both ways: what is printed is read back as the same span. The last year
+ * before infinity is printed but not read: systemd's bound for a number is one unit short of what would fit. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/timespan.h"
+
+#include <errno.h>
+
+#define YEAR      (31557600 * USEC_PER_SEC)
+#define LAST_YEAR (USEC_INFINITY / YEAR * YEAR)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -13,8 +19,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (r == 0) {
         char buffer[TIMESPAN_TEXT_MAX];
         PROMISE(bad == 0);
-        PROMISE(timespan_parse(timespan_format(span, 1, buffer), USEC_PER_SEC, &again, NULL) == 0);
-        PROMISE(again == span);
+        r = timespan_parse(timespan_format(span, 1, buffer), USEC_PER_SEC, &again, NULL);
+        if (span < LAST_YEAR || span == USEC_INFINITY)
+            PROMISE(r == 0 && again == span);
+        else
+            PROMISE(r == -ERANGE);
     }
     free(text);
     return 0;

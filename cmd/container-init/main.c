@@ -1,4 +1,5 @@
 /* container-init: the command line, the build check, and the run. */
+#include "cmd/container-init/commands.h"
 #include "cmd/container-init/options.h"
 #include "cmd/container-init/validate.h"
 
@@ -6,7 +7,6 @@
 #include "base/timespan.h"
 #include "pid1/signals.h"
 #include "supervisor/manager.h"
-#include "unit/reference.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -110,20 +110,11 @@ static int load(const struct options *options)
     return options->validate ? cmd_validate(&request) : run(options, &request);
 }
 
-static int directives(int argc, char **argv)
-{
-    bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
-    if (argc > 2 && !json) {
-        log_error("directives: the only option is --json");
-        return EXIT_USAGE;
-    }
-    return reference_print(stdout, json) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "__probe") == 0) return EXIT_SUCCESS;
-    if (argc > 1 && strcmp(argv[1], "directives") == 0) return directives(argc, argv);
+    command_function *command = argc > 1 ? command_find(argv[1]) : NULL;
+    if (command) return command(argc - 1, argv + 1);
     struct options options;
     int r = options_parse(argc, argv, &options);
     if (r == 0 && options.log_level) r = set_log_level(options.log_level);

@@ -1,6 +1,7 @@
 #include "cmd/container-init/options.h"
 
 #include "base/parse.h"
+#include "cmd/container-init/commands.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -80,11 +81,12 @@ void options_done(struct options *options)
 
 void options_help(FILE *out)
 {
-    (void)fputs("Usage: container-init [OPTIONS]\n"
-                "       container-init directives [--json]\n\n"
+    (void)fputs("Usage: container-init [OPTIONS]\n", out); /* a closed standard output is the caller's choice */
+    commands_usage(out);
+    (void)fputs("\n"
                 "Reads unit files, starts what they describe in parallel along their dependencies, supervises it, and\n"
                 "stops it in reverse order. The first process of a container, or any other.\n\n",
-                out); /* a closed standard output is the caller's choice */
+                out); /* likewise */
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         if (!table[i].help) continue;
         char left[40];
@@ -92,6 +94,8 @@ void options_help(FILE *out)
                        table[i].argument ? table[i].argument : ""); /* fits: the table is ours */
         (void)fprintf(out, "  %-22s %s\n", left, table[i].help);    /* likewise */
     }
+    (void)fputs("\nCommands:\n", out); /* likewise */
+    commands_help(out);
     (void)fputs(
         "\nExit status: that of the first failure that decides (ExitContainerOnFailure=), 1 when a unit had to be\n"
         "killed, else 0; 2 for a usage error; 64 when the units cannot be run. See container-init(8).\n",

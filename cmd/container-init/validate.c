@@ -1,3 +1,4 @@
+#include "cmd/container-init/commands.h"
 #include "cmd/container-init/validate.h"
 
 #include <errno.h>

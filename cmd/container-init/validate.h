@@ -12,8 +12,7 @@
 #include "unit/load.h"
 #include <stdio.h>
 
-#define EXIT_WARNINGS 1
-#define EXIT_USAGE    2
+#define EXIT_WARNINGS 1 /* EXIT_USAGE is commands.h's */
 #define EXIT_UNITS    64
 
 struct validate_request {

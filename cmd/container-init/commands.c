@@ -1,0 +1,32 @@
+#include "cmd/container-init/commands.h"
+
+#include <string.h>
+
+static const struct {
+    const char *word;
+    command_function *function;
+    const char *arguments, *help;
+} table[] = {
+#define C(word, function, arguments, help) { (word), (function), (arguments), (help) },
+#include "cmd/container-init/commands.def"
+#undef C
+};
+
+command_function *command_find(const char *word)
+{
+    for (size_t i = 0; i < COUNT_OF(table); i++)
+        if (strcmp(table[i].word, word) == 0) return table[i].function;
+    return NULL;
+}
+
+/* A closed standard output is the caller's choice, here and below. */
+void commands_usage(FILE *out)
+{
+    for (size_t i = 0; i < COUNT_OF(table); i++)
+        (void)fprintf(out, "       container-init %s %s\n", table[i].word, table[i].arguments);
+}
+
+void commands_help(FILE *out)
+{
+    for (size_t i = 0; i < COUNT_OF(table); i++) (void)fprintf(out, "  %-22s %s\n", table[i].word, table[i].help);
+}

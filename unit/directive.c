@@ -6,13 +6,19 @@
 
 /* ---- the rows ---- */
 
-#define D(name, parser, member, text) { name, parser, MAN, text, offsetof(struct unit_settings, member), SUPPORT_FULL },
-#define X(name, parser, member, text)                                                                                  \
-    { name, parser, "container-init(8)", text, offsetof(struct unit_settings, member), SUPPORT_EXTENSION },
+#define ROW(name, parser, member, man, text, argument, support)                                                        \
+    { name, parser, man, text, argument, offsetof(struct unit_settings, member), SUPPORT_##support, false },
+#define D(name, parser, member, text) ROW(name, parser, member, MAN, text, NULL, FULL)
+#define X(name, parser, member, text) ROW(name, parser, member, "container-init(8)", text, NULL, EXTENSION)
 #define L(name, parser, member, why)                                                                                   \
-    { name, parser, MAN, why, offsetof(struct unit_settings, member), SUPPORT_UNSUPPORTED },
-#define A(name, why) { name, NULL, MAN, why, 0, SUPPORT_ACCEPTED },
-#define U(name, why) { name, NULL, MAN, why, 0, SUPPORT_UNSUPPORTED },
+    { name, parser, MAN, why, NULL, offsetof(struct unit_settings, member), SUPPORT_UNSUPPORTED, true },
+#define A(name, why)                  { name, NULL, MAN, why, NULL, 0, SUPPORT_ACCEPTED, false },
+#define U(name, why)                  { name, NULL, MAN, why, NULL, 0, SUPPORT_UNSUPPORTED, false },
+#define AV(name, parser, member, why) ROW(name, parser, member, MAN, why, NULL, ACCEPTED)
+#define UV(name, parser, member, why) ROW(name, parser, member, MAN, why, NULL, UNSUPPORTED)
+#define DW(name, words, member, text) ROW(name, value_word, member, MAN, text, words, FULL)
+#define AW(name, words, member, why)  ROW(name, value_word, member, MAN, why, words, ACCEPTED)
+#define UW(name, words, member, why)  ROW(name, value_word, member, MAN, why, words, UNSUPPORTED)
 
 #define MAN "systemd.unit(5)"
 static const struct directive unit_rows[] = {
@@ -101,6 +107,12 @@ static const struct directive swap_rows[] = {
 #undef L
 #undef A
 #undef U
+#undef AV
+#undef UV
+#undef DW
+#undef AW
+#undef UW
+#undef ROW
 
 #define IN(section) (1U << SECTION_##section)
 #define EXEC_KINDS  (IN(SERVICE) | IN(SOCKET) | IN(MOUNT) | IN(SWAP))

@@ -40,11 +40,13 @@ typedef int value_parser(struct parse *parse, const struct directive *directive,
 
 struct directive {
     const char *name;
-    value_parser *parse; /* NULL: accepted or unsupported */
-    const char *man;     /* "systemd.service(5)" */
-    const char *text;    /* one sentence: what it does, or why it is not done */
-    uint16_t offset;     /* into struct unit_settings */
-    uint8_t support;     /* enum support, where the section itself is read; see directive_support() */
+    value_parser *parse;  /* NULL: the value is not looked at */
+    const char *man;      /* "systemd.service(5)" */
+    const char *text;     /* one sentence: what it does, or why it is not done */
+    const void *argument; /* what the parser needs to know besides: the words of value_word; NULL: nothing */
+    uint16_t offset;      /* into struct unit_settings */
+    uint8_t support;      /* enum support, where the section itself is read; see directive_support() */
+    bool parser_tells;    /* what becomes of a directive that is not supported is said by its parser, not by its row */
 };
 /* NULL when the section does not know it. */
 const struct directive *directive_find(enum section section, const char *name, size_t length);

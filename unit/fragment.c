@@ -22,32 +22,37 @@ struct fragment {
 
 static bool section_belongs(enum section section, enum unit_kind kind)
 {
-    switch (kind) {
-    case UNIT_KIND_SERVICE:
-        return section == SECTION_UNIT || section == SECTION_INSTALL || section == SECTION_SERVICE;
-    case UNIT_KIND_SOCKET:
-        return section == SECTION_UNIT || section == SECTION_INSTALL || section == SECTION_SOCKET;
-    case UNIT_KIND_TARGET:
-        return section == SECTION_UNIT || section == SECTION_INSTALL || section == SECTION_TARGET;
-    case UNIT_KIND_COUNT:
-        break;
-    }
-    return false;
+    static const enum section own[UNIT_KIND_COUNT] = {
+        [UNIT_KIND_SERVICE] = SECTION_SERVICE,     [UNIT_KIND_SOCKET] = SECTION_SOCKET,
+        [UNIT_KIND_TARGET] = SECTION_TARGET,       [UNIT_KIND_TIMER] = SECTION_TIMER,
+        [UNIT_KIND_PATH] = SECTION_PATH,           [UNIT_KIND_SLICE] = SECTION_SLICE,
+        [UNIT_KIND_SCOPE] = SECTION_SCOPE,         [UNIT_KIND_MOUNT] = SECTION_MOUNT,
+        [UNIT_KIND_AUTOMOUNT] = SECTION_AUTOMOUNT, [UNIT_KIND_SWAP] = SECTION_SWAP,
+        [UNIT_KIND_DEVICE] = SECTION_UNIT, /* has none of its own */
+    };
+    return section == SECTION_UNIT || section == SECTION_INSTALL || (kind < UNIT_KIND_COUNT && section == own[kind]);
+}
+
+/* Directives of a kind of unit that is not run: one warning on the file says it all. */
+static bool tells_support(const struct parse *p, const struct directive *directive)
+{
+    return !directive->parser_tells && unit_kind_runs(p->context->kind) && !p->context->describe;
 }
 
 /* S30: the texts that images look for. */
 static void report_section(struct fragment *f, const struct value *at)
 {
     struct parse *p = &f->parse;
-    bool service = p->section == SECTION_SERVICE;
     enum section near =
         p->section < SECTION_COUNT ? SECTION_COUNT : section_suggest(p->section_name, strlen(p->section_name));
-    char hint[64];
+    char hint[64], kind[16] = "";
     f->reported = true;
+    for (size_t i = 0; i + 1 < sizeof kind && p->section < SECTION_COUNT && p->section_name[i]; i++)
+        kind[i] = (char)(p->section_name[i] | 0x20);
     if (near < SECTION_COUNT) (void)snprintf(hint, sizeof hint, "did you mean [%s]?", section_name(near)); /* it fits */
     if (f->use == SECTION_MISPLACED)
         parse_report(p, DIAG_WARNING, at, 0, "misplaced-section", NULL, "[%s] directive in non-%s unit (ignored)",
-                     p->section_name, service ? "service" : "socket");
+                     p->section_name, kind);
     else
         parse_report(p, DIAG_WARNING, at, 0, "unknown-section", near < SECTION_COUNT ? hint : NULL,
                      "unknown section [%s] (ignored)", p->section_name);
@@ -77,7 +82,7 @@ static int on_section(const char *name, struct pos at, void *userdata)
         f->use = SECTION_SILENT;
         return 0;
     }
-    f->use = p->section == SECTION_SERVICE || p->section == SECTION_SOCKET ? SECTION_MISPLACED : SECTION_UNKNOWN;
+    f->use = p->section < SECTION_COUNT ? SECTION_MISPLACED : SECTION_UNKNOWN;
     p->section_name = p->section < SECTION_COUNT ? section_name(p->section) : arena_strdup(p->arena, name);
     return p->section_name ? 0 : -ENOMEM;
 }
@@ -180,10 +185,11 @@ static int on_assignment(const char *section UNUSED, const char *key, const stru
     p->key = directive->name;
     enum support support = directive_support(directive, p->section);
     struct value at = { .text = "", .file = value->file, .key_line = value->key_line, .key_column = value->key_column };
+    if (!tells_support(p, directive)) return directive->parse ? apply(p, directive, value) : 0;
     if (support == SUPPORT_ACCEPTED)
         parse_report(p, DIAG_NOTE, &at, 0, "accepted", directive_text(directive, p->section),
                      "accepted, without effect");
-    else if (support == SUPPORT_UNSUPPORTED && !directive->parse)
+    else if (support == SUPPORT_UNSUPPORTED)
         parse_report(p, DIAG_WARNING, &at, 0, "unsupported", directive_text(directive, p->section),
                      "directive not in supported subset (ignored)");
     return directive->parse ? apply(p, directive, value) : 0;

@@ -17,6 +17,7 @@ struct fragment_context {
     char *const *environment; /* for ${VAR} and for a few specifiers; NULL is an empty one */
     const char *hostname;     /* %H, %l; NULL: uname(2) */
     bool native;              /* D3, D17: ${VAR} at load, a bad value refuses the file; false: systemd's rules */
+    bool describe;            /* nobody runs the unit: what is not supported is read all the same, and not reported */
     bool is_dropin;           /* NAME.d/x.conf: in no way different for now, for messages */
 };
 

@@ -92,6 +92,7 @@ static int loader_parse(struct loader *loader, const struct search_file *file, c
         .environment = loader->options->environment,
         .hostname = loader->hostname,
         .native = true,
+        .describe = loader->options->describe,
     };
     struct arena *arena = unit_set_arena(loader->set);
     const char *data, *path = file ? file->path : NULL;
@@ -140,6 +141,10 @@ static int loader_add_unbuilt(struct loader *loader, const struct search_file *f
     if (!file->masked)
         diag_report(loader->diags, DIAG_WARNING, about_file(file), "unit-kind", NULL,
                     "%s units are not started by this version (ignored)", suffix);
+    if (!file->masked && !is_template(file->name)) {
+        int r = loader_parse(loader, file, file->name); /* its mistakes are told all the same */
+        if (r < 0) return r;
+    }
     return unit_set_add_absent(loader->set, file->name, file->masked ? UNIT_MASKED : UNIT_KIND_UNBUILT);
 }
 
@@ -150,7 +155,7 @@ static int loader_add_files(struct loader *loader)
         const struct search_file *file = search_get(loader->search, i);
         if (file->replaced_path) r = unit_set_add_override(loader->set, file->name, file->replaced_path, file->path);
         if (r < 0) return r;
-        if (file->unbuilt)
+        if (file->unbuilt && !loader->options->describe)
             r = loader_add_unbuilt(loader, file);
         else if (!file->alias_of && !is_template(file->name))
             r = loader_add(loader, file, file->name, false);

@@ -74,6 +74,7 @@ const struct unit_settings unit_settings_default = {
         .ignore_sigpipe = true,
         .directories = { DIRECTORY_DEFAULT, DIRECTORY_DEFAULT, DIRECTORY_DEFAULT, DIRECTORY_DEFAULT, DIRECTORY_DEFAULT },
     },
+    .resource = { .memory_max = UINT64_MAX },
     .kill = { .mode = KILL_CONTROL_GROUP, .signal = SIGTERM, .send_sigkill = true },
     .service = {
         .type = SERVICE_SIMPLE,

@@ -7,21 +7,8 @@
  * Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5), systemd.socket(5), SEED.md S27-S29. */
 #pragma once
 #include "base/attr.h"
+#include "unit/settings_types.h"
 #include <sys/types.h>
-
-#define USEC_UNSET ((usec_t)UINT64_MAX - 1)
-
-/* Lists grow in the arena by doubling; an empty assignment sets count to 0. */
-struct text_list {
-    const char **items; /* not NULL-terminated */
-    uint32_t count, capacity;
-};
-
-/* Where a setting was written, for messages at run time. */
-struct origin {
-    const char *file; /* path, NULL for a built-in */
-    uint32_t line;    /* 1-based, 0 unknown */
-};
 
 /* ---- [Unit] ---- */
 /* clang-format off */
@@ -37,15 +24,6 @@ enum unit_relation {
         UNIT_RELATION_COUNT
 };
 const char *unit_relation_name(enum unit_relation relation); /* "Requires" */
-
-struct unit_ref {
-    const char *name; /* full unit name, specifiers expanded */
-    struct origin origin;
-};
-struct unit_ref_list {
-    struct unit_ref *items;
-    uint32_t count, capacity;
-};
 
 /* clang-format off */
 #define CONDITIONS(X) /* enumerator, directive without Condition/Assert */ \
@@ -272,19 +250,27 @@ struct socket_section {
     struct origin proxy_target_origin, socket_user_origin;
 };
 
+#include "unit/settings_resource.h"
+#include "unit/settings_sandbox.h"
+#include "unit/settings_units.h"
+
 /* ---- [Install] ---- */
 struct install_section {
     struct text_list wanted_by, required_by, also, alias;
     const char *default_instance;
 };
 
+/* clang-format off */
+#define UNIT_GROUPS(X) /* enumerator, member of struct unit_settings and struct unit, type */ \
+    X(UNIT, unit, unit_section)             X(EXEC, exec, exec_section)          X(SANDBOX, sandbox, sandbox_section) \
+    X(KILL, kill, kill_section)             X(RESOURCE, resource, resource_section) \
+    X(SERVICE, service, service_section)    X(SOCKET, socket, socket_section)    X(TIMER, timer, timer_section) \
+    X(PATH, path_unit, path_section)        X(MOUNT, mount, mount_section)       X(INSTALL, install, install_section)
+/* clang-format on */
 struct unit_settings {
-    struct unit_section unit;
-    struct exec_section exec;
-    struct kill_section kill;
-    struct service_section service;
-    struct socket_section socket;
-    struct install_section install;
+#define X(enumerator, member, type) struct type member;
+    UNIT_GROUPS(X)
+#undef X
 };
 /* What an empty unit file means; USEC_UNSET where the value depends on other settings. */
 extern const struct unit_settings unit_settings_default;

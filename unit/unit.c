@@ -16,9 +16,10 @@
 #define UNIT_NAME_MAX 255
 
 static const struct {
-    const char *suffix, *section;
+    const char *suffix;
+    bool runs;
 } kinds[UNIT_KIND_COUNT] = {
-#define X(enumerator, suffix_text, section_text) [UNIT_KIND_##enumerator] = { suffix_text, section_text },
+#define X(enumerator, suffix_text, is_run) [UNIT_KIND_##enumerator] = { suffix_text, is_run },
     UNIT_KINDS(X)
 #undef X
 };
@@ -31,18 +32,24 @@ struct set_name {
     enum unit_absence absence;
 };
 
-/* The groups of settings that are stored apart, and where struct unit points to them. */
-enum group { GROUP_UNIT, GROUP_EXEC, GROUP_KILL, GROUP_SERVICE, GROUP_SOCKET, GROUP_INSTALL, GROUP_COUNT };
-static const struct {
-    size_t offset, size; /* in struct unit_settings */
-} groups[GROUP_COUNT] = {
-    [GROUP_UNIT] = { offsetof(struct unit_settings, unit), sizeof(struct unit_section) },
-    [GROUP_EXEC] = { offsetof(struct unit_settings, exec), sizeof(struct exec_section) },
-    [GROUP_KILL] = { offsetof(struct unit_settings, kill), sizeof(struct kill_section) },
-    [GROUP_SERVICE] = { offsetof(struct unit_settings, service), sizeof(struct service_section) },
-    [GROUP_SOCKET] = { offsetof(struct unit_settings, socket), sizeof(struct socket_section) },
-    [GROUP_INSTALL] = { offsetof(struct unit_settings, install), sizeof(struct install_section) },
+/* The groups of settings that are stored apart, and where they lie. */
+enum group {
+#define X(enumerator, member, type) GROUP_##enumerator,
+    UNIT_GROUPS(X)
+#undef X
+        GROUP_COUNT
 };
+static const struct {
+    uint16_t offset, size; /* in struct unit_settings */
+    uint16_t pointer;      /* in struct unit */
+} groups[GROUP_COUNT] = {
+#define X(enumerator, member, type)                                                                                    \
+    [GROUP_##                                                                                                          \
+        enumerator] = { offsetof(struct unit_settings, member), sizeof(struct type), offsetof(struct unit, member) },
+    UNIT_GROUPS(X)
+#undef X
+};
+_Static_assert(sizeof(struct unit_settings) <= UINT16_MAX, "offsets of settings are 16 bits wide");
 
 /* Groups that were stored before and are compared with the next one. Few, because what repeats is what a kind of unit
  * looks like when the author wrote nothing (D15 resolves times by kind), not what authors happen to write twice. */
@@ -65,6 +72,11 @@ struct unit_set {
 const char *unit_kind_suffix(enum unit_kind kind)
 {
     return kinds[kind].suffix;
+}
+
+bool unit_kind_runs(enum unit_kind kind)
+{
+    return kinds[kind].runs;
 }
 
 enum unit_kind unit_kind_of_name(const char *name)
@@ -156,16 +168,12 @@ int unit_set_add(struct unit_set *set, const char *name, const char *path, struc
 {
     struct unit *unit = arena_alloc(set->arena, sizeof *unit);
     if (!unit) return -ENOMEM;
-    *unit = (struct unit){
-        .name = name,
-        .path = path,
-        .kind = unit_kind_of_name(name),
-        .unit = &unit_settings_default.unit,
-        .exec = &unit_settings_default.exec,
-        .kill = &unit_settings_default.kill,
-        .service = &unit_settings_default.service,
-        .socket = &unit_settings_default.socket,
-        .install = &unit_settings_default.install,
+    *unit = (struct unit){ .name = name,
+                           .path = path,
+                           .kind = unit_kind_of_name(name),
+#define X(enumerator, member, type) .member = &unit_settings_default.member,
+                           UNIT_GROUPS(X)
+#undef X
     };
     int r = vec_reserve_raw((void **)&set->units, &set->capacity, set->count + 1, sizeof(struct unit *));
     if (r < 0) return r;
@@ -191,14 +199,21 @@ static const void *set_share_group(struct unit_set *set, enum group group, const
 
 int unit_set_store(struct unit_set *set, struct unit *unit, const struct unit_settings *settings)
 {
-    unit->unit = set_share_group(set, GROUP_UNIT, settings);
-    unit->exec = set_share_group(set, GROUP_EXEC, settings);
-    unit->kill = set_share_group(set, GROUP_KILL, settings);
-    unit->service = set_share_group(set, GROUP_SERVICE, settings);
-    unit->socket = set_share_group(set, GROUP_SOCKET, settings);
-    unit->install = set_share_group(set, GROUP_INSTALL, settings);
-    bool complete = unit->unit && unit->exec && unit->kill && unit->service && unit->socket && unit->install;
-    return complete ? 0 : -ENOMEM;
+    for (enum group group = 0; group < GROUP_COUNT; group++) {
+        const void *stored = set_share_group(set, group, settings);
+        if (!stored) return -ENOMEM;
+        memcpy((char *)unit + groups[group].pointer, &stored, sizeof stored);
+    }
+    return 0;
+}
+
+const void *unit_setting(const struct unit *unit, size_t offset)
+{
+    enum group group = GROUP_COUNT - 1;
+    while (groups[group].offset > offset) group--; /* the first group lies at 0 */
+    const char *stored;
+    memcpy(&stored, (const char *)unit + groups[group].pointer, sizeof stored);
+    return stored + (offset - groups[group].offset);
 }
 
 int unit_set_add_alias(struct unit_set *set, const char *alias, const char *name)

@@ -7,16 +7,22 @@
 #include "unit/settings.h"
 
 /* clang-format off */
-#define UNIT_KINDS(X) X(SERVICE, ".service", "Service") X(SOCKET, ".socket", "Socket") X(TARGET, ".target", "Target")
+#define UNIT_KINDS(X) /* enumerator (as in SECTIONS of unit/directive.h), suffix, does the supervisor run it? */ \
+    X(SERVICE, ".service", true)  X(SOCKET, ".socket", true)        X(TARGET, ".target", true) \
+    X(TIMER, ".timer", false)     X(PATH, ".path", false)           X(SLICE, ".slice", false) \
+    X(SCOPE, ".scope", false)     X(MOUNT, ".mount", false)         X(AUTOMOUNT, ".automount", false) \
+    X(SWAP, ".swap", false)       X(DEVICE, ".device", false)
 /* clang-format on */
 enum unit_kind {
-#define X(enumerator, suffix, section) UNIT_KIND_##enumerator,
+#define X(enumerator, suffix, runs) UNIT_KIND_##enumerator,
     UNIT_KINDS(X)
 #undef X
         UNIT_KIND_COUNT
 };
 const char *unit_kind_suffix(enum unit_kind kind); /* ".service" */
-/* The kind by suffix; UNIT_KIND_COUNT when it is none of ours. */
+/* Units of the other kinds are read and checked, and never in the set of a run. */
+bool unit_kind_runs(enum unit_kind kind);
+/* The kind by suffix; UNIT_KIND_COUNT when it is none of systemd.unit(5). */
 enum unit_kind unit_kind_of_name(const char *name);
 /* systemd.unit(5): 1..255 bytes of [A-Za-z0-9:_.\\@-], a known suffix, a non-empty prefix. */
 bool unit_name_is_valid(const char *name);
@@ -30,13 +36,14 @@ struct unit {
     enum unit_kind kind;
     bool builtin;  /* a target of systemd.special(7) that no file defines */
     bool instance; /* made from a template because another unit names it; started only when wanted or required */
-    const struct unit_section *unit;
-    const struct exec_section *exec;
-    const struct kill_section *kill;
-    const struct service_section *service; /* of a socket or target: the default */
-    const struct socket_section *socket;
-    const struct install_section *install;
+    /* A group of another kind of unit is the default. */
+#define X(enumerator, member, type) const struct type *member;
+    UNIT_GROUPS(X)
+#undef X
 };
+
+/* The setting at `offset` of struct unit_settings, in whichever group it lies. */
+const void *unit_setting(const struct unit *unit, size_t offset);
 
 struct unit_override {
     const char *name, *base_path, *override_path;

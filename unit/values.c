@@ -38,7 +38,7 @@ void parse_report(struct parse *p, enum severity severity, const struct value *v
 
 void parse_bad(struct parse *p, const struct value *value, size_t offset, const char *code, const char *what)
 {
-    enum severity severity = p->context->native ? DIAG_ERROR : DIAG_WARNING;
+    enum severity severity = p->context->native && !p->lenient ? DIAG_ERROR : DIAG_WARNING;
     char quoted[QUOTED_MAX];
     if (value->length == 0)
         parse_report(p, severity, value, 0, code, NULL, "empty value, wanted %s", what);
@@ -49,7 +49,7 @@ void parse_bad(struct parse *p, const struct value *value, size_t offset, const 
 
 void parse_unsupported(struct parse *p, const struct value *value, const char *what)
 {
-    parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", NULL, "%s", what);
+    if (!p->context->describe) parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", NULL, "%s", what);
 }
 
 struct origin parse_origin(const struct value *value)
@@ -152,6 +152,32 @@ int value_boolean(struct parse *p, const struct directive *directive UNUSED, con
     int r = parse_text(p, value, &text);
     if (r > 0 && parse_bool(text, slot) < 0) parse_bad(p, value, 0, "bad-boolean", "a boolean (yes or no)");
     return MIN_OF(r, 0);
+}
+
+static bool find_word(const char *const *words, const char *word, word_index *ret)
+{
+    for (word_index i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+/* Words of a table, one of "yes" and "no" in it also stands for any other spelling of that boolean. */
+int value_word(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    const char *const *words = directive->argument;
+    const char *text;
+    bool truth;
+    int r = parse_text(p, value, &text);
+    if (r <= 0 || find_word(words, text, slot)) return MIN_OF(r, 0);
+    if (parse_bool(text, &truth) == 0 && find_word(words, truth ? "yes" : "no", slot)) return 0;
+    str_clear(&p->scratch);
+    r = str_append(&p->scratch, "one of ");
+    for (size_t i = 0; r == 0 && words[i]; i++) r = str_appendf(&p->scratch, "%s%s", i == 0 ? "" : ", ", words[i]);
+    if (r == 0) parse_bad(p, value, 0, "bad-value", str_text(&p->scratch));
+    return r;
 }
 
 /* 1 when *ret was set. */

@@ -30,6 +30,7 @@ struct parse {
     enum section section;
     const char *section_name; /* as written, outlives the diagnostics */
     const char *key;          /* of the directive being read, outlives the diagnostics; NULL: the section as a whole */
+    bool lenient;             /* the directive has no effect here: no value of it refuses a unit */
     bool refused;             /* an error was reported */
     uint32_t problems;        /* reported so far */
     struct str variables, text, word, scratch; /* buffers: ${VAR} expansion, parse_text(), words, free for a parser */
@@ -39,10 +40,12 @@ struct parse {
 PRINTF(7, 8)
 void parse_report(struct parse *p, enum severity severity, const struct value *value, size_t offset, const char *code,
                   const char *hint, const char *fmt, ...);
-/* A value that cannot be used: an error in the native directories (S31, D17), else a warning as in systemd. The message
+/* A value that cannot be used: an error in the native directories (S31, D17) unless the directive has no effect here
+ * anyway, else a warning as in systemd. The message
  * is "'VALUE' is not WHAT", or "WHAT is missing" when it is empty. */
 void parse_bad(struct parse *p, const struct value *value, size_t offset, const char *code, const char *what);
-/* A known value whose feature does not exist (D17): an error in any mode. */
+/* A known value whose feature does not exist (D17): an error in any mode, and nothing where the unit is only described:
+ * the caller then keeps the value. */
 void parse_unsupported(struct parse *p, const struct value *value, const char *what);
 
 struct origin parse_origin(const struct value *value);
@@ -81,7 +84,7 @@ MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const cha
 
 /* clang-format off */
 #define VALUE_PARSERS(X) \
-    X(value_boolean) X(value_timespan) X(value_timeout) X(value_timeout_both) X(value_u32) X(value_mode) X(value_text) \
+    X(value_boolean) X(value_word) X(value_timespan) X(value_timeout) X(value_timeout_both) X(value_u32) X(value_mode) X(value_text) \
     X(value_socket_mode) X(value_signal) X(value_kill_mode) \
     X(value_description) X(value_documentation) X(value_units) X(value_condition) X(value_names) \
     X(value_commands) X(value_service_type) X(value_restart) X(value_exit_set) X(value_pid_file) \

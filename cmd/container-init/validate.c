@@ -41,7 +41,8 @@ void loaded_units_done(struct loaded_units *units)
 static int check_load(struct check *check)
 {
     const struct validate_request *request = check->request;
-    const struct unit_load_options options = { request->directories, request->environment, NULL };
+    const struct unit_load_options options = { .directories = request->directories,
+                                               .environment = request->environment };
     check->diags = diag_sink_new();
     if (!check->diags) return -ENOMEM;
     diag_sink_set_strict(check->diags, request->strict);

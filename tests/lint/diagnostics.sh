@@ -3,10 +3,11 @@
 . "$(dirname "$0")/common"
 
 # A code word is the first literal in small letters of a call that reports. Literals of the form a-b also count anywhere
-# else, but in a table of words ({ "tty-force", or [A] = "on-failure") and in a comparison.
+# else, but in a table of words ({ "tty-force", or [A] = "on-failure"), in a comparison, and in the files of word tables
+# and properties, which report nothing.
 words_in_source()
 {
-    (cd "$1" && c_files . | grep -E '^(base/diag|unit/.*)\.c$' | xargs -r awk '
+    (cd "$1" && c_files . | grep -E '^(base/diag|unit/.*)\.c$' | grep -vE '^unit/(word_tables|property.*)\.c$' | xargs -r awk '
     function words(text, form, first_only) {
         while (match(text, form)) {
             print substr(text, RSTART + 1, RLENGTH - 2)

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Every directive that the table calls supported (rows D and X of unit/directives_*.def) is written as "NAME=" in an
+# Every directive that the table calls supported (rows D, DW and X of unit/directives_*.def) is written as "NAME=" in an
 # end-to-end test, which runs it: a row without a test promises what nobody has seen.
 . "$(dirname "$0")/common"
 
 supported()
 {
-    (cd "$1" && cat unit/directives_*.def 2>/dev/null) | sed -n 's/^[DX]("\([A-Za-z]*\)".*/\1/p' | LC_ALL=C sort -u
+    (cd "$1" && cat unit/directives_*.def 2>/dev/null) | sed -nE 's/^(D|DW|X)\("([A-Za-z]*)".*/\2/p' | LC_ALL=C sort -u
 }
 
 check()
@@ -31,6 +31,10 @@ self_test()
     echo 'const char *unit = "[Service]\nNice=7\nOurs=1\n";' | plant "$dir/good" tests/e2e/test_a.c
     accepts "tests for all of them" "$dir/good"
     echo 'D("Nice", parse, slot, "doc")' | plant "$dir/none" unit/directives_a.def
+    printf 'D("Nice", p, s, "d")\nDW("Wordy", w, s, "d")\nUW("Not", w, s, "w")\nX("Ours", p, s, "d")\n' |
+        plant "$dir/word" unit/directives_a.def
+    echo 'const char *unit = "[Service]\nNice=7\nOurs=1\n";' | plant "$dir/word" tests/e2e/test_a.c
+    refuses "a row of words without a test" "$dir/word" 'Wordy=: supported'
     echo 'const char *unit = "ReallyNice=7";' | plant "$dir/none" tests/e2e/test_a.c
     refuses "another name that ends like it" "$dir/none" 'Nice=: supported'
     echo '    x(); /* Nice= */' | plant "$dir/none" tests/e2e/test_a.c

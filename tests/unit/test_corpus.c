@@ -1,5 +1,6 @@
 /* Units that others wrote, read at test time from CONTAINER_INIT_CORPUS (never part of the repository): nothing in them
  * may crash the parser, and no directive in them may be unknown unless systemd 252 does not know it either. */
+#include "tests/unit/corpus.h"
 #include "tests/unit/parse_unit.h"
 
 #include "base/json.h"
@@ -13,21 +14,6 @@
 #define OPEN_DIRECTORIES 16
 
 static const char *root;
-
-static char *read_file(const char *path, size_t *ret_size)
-{
-    FILE *file = fopen(path, "re");
-    char *data = NULL;
-    size_t size = 0;
-    if (!file) return NULL;
-    FILE *memory = open_memstream(&data, &size);
-    assert_non_null(memory);
-    for (int c; (c = getc(file)) != EOF;) assert_int_equal(putc(c, memory), c);
-    assert_int_equal(fclose(memory), 0);
-    assert_int_equal(fclose(file), 0);
-    *ret_size = size;
-    return data;
-}
 
 /* ---- what systemd said ---- */
 
@@ -43,7 +29,7 @@ static void read_warnings(const char *corpus)
     AUTO_STR struct str path = STR_EMPTY;
     size_t size;
     assert_int_equal(str_appendf(&path, "%s/expected/systemd252-warnings.jsonl", corpus), 0);
-    char *data = read_file(str_text(&path), &size);
+    char *data = corpus_read(str_text(&path), &size);
     assert_non_null(data);
     for (char *line = data, *end; (end = strchr(line, '\n')); line = end + 1) {
         struct json_value *value = NULL;
@@ -81,7 +67,8 @@ static bool unit_of(const char *path, struct str *name)
     } else {
         assert_int_equal(str_append(name, slash ? slash + 1 : path), 0);
     }
-    return unit_kind_of_name(str_text(name)) != UNIT_KIND_COUNT;
+    enum unit_kind kind = unit_kind_of_name(str_text(name));
+    return kind != UNIT_KIND_COUNT && kind != UNIT_KIND_SCOPE; /* systemd reads no scopes from files */
 }
 
 static int on_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -90,7 +77,7 @@ static int on_file(const char *path, const struct stat *st, int type, struct FTW
     static char *const environment[] = { NULL };
     if (type != FTW_F) return 0;
     size_t size;
-    char *data = read_file(path, &size);
+    char *data = corpus_read(path, &size);
     if (!data) return 0;
     n_files++;
     AUTO_STR struct str name = STR_EMPTY;
@@ -190,7 +177,7 @@ static void test_command_lines(void **state)
     AUTO_STR struct str path = STR_EMPTY;
     size_t size, line_number = 1, wrong = 0;
     assert_int_equal(str_appendf(&path, "%s/values/unit-cases.jsonl", root), 0);
-    char *data = read_file(str_text(&path), &size);
+    char *data = corpus_read(str_text(&path), &size);
     assert_non_null(data);
     for (char *line = data, *end; (end = strchr(line, '\n')); line = end + 1, line_number++) {
         AUTO(json_free) struct json_value *value = NULL;
@@ -203,11 +190,8 @@ static void test_command_lines(void **state)
 
 int main(void)
 {
-    root = getenv("CONTAINER_INIT_CORPUS");
-    if (!root || *root == '\0') {
-        (void)puts("skipped: CONTAINER_INIT_CORPUS does not name a folder of units");
-        return 77;
-    }
+    root = corpus_root();
+    if (!root) return CORPUS_SKIPPED;
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_units), cmocka_unit_test(test_command_lines) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,8 +38,9 @@ static void test_texts(void **state)
                     "warning: test.unit [Socket] ListenStream: [Socket] directive in non-socket unit (ignored) (line "
                     "11, misplaced-section)");
     assert_rendered(&u, 7, "warning: test.unit [Empty]: unknown section [Empty] (ignored) (line 12, unknown-section)");
-    assert_rendered(&u, 8,
-                    "warning: test.unit [Timer] B: unknown section [Timer] (ignored) (line 16, unknown-section)");
+    assert_rendered(
+        &u, 8,
+        "warning: test.unit [Timer] B: [Timer] directive in non-timer unit (ignored) (line 16, misplaced-section)");
     assert_int_equal(diag_total(u.diags), 9);
     assert_int_equal(u.result, 0);
     parsed_done(&u);

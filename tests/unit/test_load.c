@@ -47,7 +47,9 @@ static int teardown(void **state)
 static void load_with(struct fixture *f, char *const *environment)
 {
     const char *const directories[] = { f->base, f->derived, NULL };
-    const struct unit_load_options options = { directories, environment, "host" };
+    const struct unit_load_options options = { .directories = directories,
+                                               .environment = environment,
+                                               .hostname = "host" };
     assert_int_equal(unit_set_load(&options, f->diags, &f->report, &f->set), 0);
 }
 

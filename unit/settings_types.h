@@ -1,0 +1,31 @@
+/* unit/settings_types.h - what the groups of unit/settings.h are built from; that header describes pointers and times.
+ */
+#pragma once
+#include "base/attr.h"
+#include <sys/types.h>
+
+#define USEC_UNSET ((usec_t)UINT64_MAX - 1)
+
+/* Lists grow in the arena by doubling; an empty assignment sets count to 0. */
+struct text_list {
+    const char **items; /* not NULL-terminated */
+    uint32_t count, capacity;
+};
+
+/* Where a setting was written, for messages at run time. */
+struct origin {
+    const char *file; /* path, NULL for a built-in */
+    uint32_t line;    /* 1-based, 0 unknown */
+};
+
+struct unit_ref {
+    const char *name; /* full unit name, specifiers expanded */
+    struct origin origin;
+};
+struct unit_ref_list {
+    struct unit_ref *items;
+    uint32_t count, capacity;
+};
+
+/* One of a table of words, for value_word and property_word: the index in the table, which ends with NULL. */
+typedef uint8_t word_index;

@@ -1,6 +1,7 @@
 #include "unit/load.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -39,9 +40,7 @@ static struct diag_about about_file(const struct search_file *file)
 
 static bool is_template(const char *name)
 {
-    size_t length;
-    (void)unit_name_stem(name, &length);
-    return length > 0 && name[length - 1] == '@';
+    return unit_name_form(name) == UNIT_NAME_TEMPLATE;
 }
 
 /* Opens and reads; what went wrong is a diagnostic. 0, 1 when the file cannot be used, -ENOMEM. */
@@ -187,14 +186,10 @@ static int loader_add_aliases(struct loader *loader)
 /* The template of an instance's name: "foo@.service" for "foo@bar.service". NULL when there is no such file. */
 static const struct search_file *find_template(const struct loader *loader, const char *name)
 {
-    size_t stem_length;
-    char template[NAME_MAX + 1];
-    (void)unit_name_stem(name, &stem_length);
-    const char *at = memchr(name, '@', stem_length);
-    if (!at || at + 1 == name + stem_length || !unit_name_is_valid(name)) return NULL;
-    size_t prefix = (size_t)(at + 1 - name);
-    memcpy(template, name, prefix);
-    memcpy(template + prefix, name + stem_length, strlen(name + stem_length) + 1);
+    char template[UNIT_NAME_MAX + 1];
+    if (unit_name_form(name) != UNIT_NAME_INSTANCE || unit_kind_of_name(name) == UNIT_KIND_COUNT) return NULL;
+    struct unit_name_parts parts = unit_name_split(name);
+    (void)snprintf(template, sizeof template, "%.*s@%s", (int)parts.prefix_length, name, parts.suffix); /* shorter */
     const struct search_file *file = search_find(loader->search, template);
     return file ? resolve_alias(loader, file) : NULL;
 }
@@ -256,9 +251,9 @@ static int loader_follow(struct loader *loader, const struct unit_ref_list *list
 static int loader_follow_service(struct loader *loader, const struct unit *socket)
 {
     if (socket->socket->service) return loader_reference(loader, socket->socket->service);
+    if (unit_name_form(socket->name) != UNIT_NAME_INSTANCE) return 0;
     size_t length;
     const char *stem = unit_name_stem(socket->name, &length);
-    if (!memchr(stem, '@', length)) return 0;
     const char *name =
         arena_printf(unit_set_arena(loader->set), "%.*s%s", (int)length, stem, unit_kind_suffix(UNIT_KIND_SERVICE));
     return name ? loader_reference(loader, name) : -ENOMEM;

@@ -132,7 +132,9 @@ static int find_alias(struct search *search, const struct directory *directory, 
     char *slash = strrchr(target, '/');
     const char *base = slash ? slash + 1 : target;
     if (!unit_name_is_valid(base) || unit_kind_of_name(base) != unit_kind_of_name(name)) return 0;
-    if (strcmp(base, name) == 0 || strstr(base, "@.") || strstr(name, "@.")) return 0;
+    if (strcmp(base, name) == 0 || unit_name_form(base) == UNIT_NAME_TEMPLATE ||
+        unit_name_form(name) == UNIT_NAME_TEMPLATE)
+        return 0;
     struct stat st = { .st_dev = directory->device, .st_ino = directory->inode };
     char *alias = arena_strdup(search->arena, base);
     if (!alias) return -ENOMEM;
@@ -499,21 +501,18 @@ static int compare_files(const void *a, const void *b)
 static int collect_all_dropins(struct search *search, const char *unit, struct dropin_list *list)
 {
     char target[NAME_MAX + 1];
-    size_t stem_length;
-    (void)unit_name_stem(unit, &stem_length);
-    const char *suffix = unit + stem_length;
-    const char *at = memchr(unit, '@', stem_length);
+    struct unit_name_parts parts = unit_name_split(unit);
     int r = collect_dropins(search, unit, strlen(unit), list);
-    if (r == 0 && at && at + 1 < suffix) {
-        int length = snprintf(target, sizeof target, "%.*s%s", (int)(at + 1 - unit), unit, suffix);
+    if (r == 0 && parts.instance_length > 0) {
+        int length = snprintf(target, sizeof target, "%.*s@%s", (int)parts.prefix_length, unit, parts.suffix);
         r = collect_dropins(search, target, (size_t)length, list);
     }
-    for (size_t i = at ? (size_t)(at - unit) : stem_length; r == 0 && i > 1; i--) {
-        if (unit[i - 1] != '-' || i == stem_length) continue;
-        int length = snprintf(target, sizeof target, "%.*s%s", (int)i, unit, suffix);
+    for (size_t i = parts.prefix_length; r == 0 && i > 1; i--) {
+        if (unit[i - 1] != '-' || unit + i == parts.suffix) continue;
+        int length = snprintf(target, sizeof target, "%.*s%s", (int)i, unit, parts.suffix);
         r = collect_dropins(search, target, (size_t)length, list);
     }
-    return r == 0 ? collect_dropins(search, suffix + 1, strlen(suffix + 1), list) : r;
+    return r == 0 ? collect_dropins(search, parts.suffix + 1, strlen(parts.suffix + 1), list) : r;
 }
 
 int search_dropins(struct search *search, const char *unit, const struct search_file ***ret_files, size_t *ret_count)

@@ -2,7 +2,7 @@
 
 #include "unit/environment_file.h"
 #include "unit/expand.h"
-#include "unit/paths.h"
+#include "unit/name.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,50 +20,15 @@ typedef int specifier_fn(const struct specifier_context *context, const char *ar
 
 /* ---- names ---- */
 
-struct name_parts {
-    const char *name;
-    size_t stem, prefix;  /* lengths: without the suffix, without "@instance" */
-    const char *instance; /* NULL when there is no "@" */
-    size_t instance_length;
-};
-
-static struct name_parts name_parts(const struct specifier_context *context)
+static struct unit_name_parts name_parts(const struct specifier_context *context)
 {
-    const char *name = context->unit_name ? context->unit_name : "";
-    const char *dot = strrchr(name, '.');
-    struct name_parts parts = { .name = name, .stem = dot ? (size_t)(dot - name) : strlen(name) };
-    const char *at = memchr(name, '@', parts.stem);
-    parts.prefix = at ? (size_t)(at - name) : parts.stem;
-    if (at) {
-        parts.instance = at + 1;
-        parts.instance_length = parts.stem - parts.prefix - 1;
-    }
-    return parts;
+    return unit_name_split(context->unit_name ? context->unit_name : "");
 }
 
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-int unit_name_unescape(const char *text, size_t length, struct str *out)
-{
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i];
-        if (c == '-') {
-            c = '/';
-        } else if (c == '\\') {
-            if (length - i < 4 || text[i + 1] != 'x') return -EINVAL;
-            int high = hex_digit(text[i + 2]), low = hex_digit(text[i + 3]);
-            if (high < 0 || low < 0 || high + low == 0) return -EINVAL;
-            c = (char)(unsigned char)(high * 16 + low);
-            i += 3;
-        }
-        int r = str_append_char(out, c);
-        if (r < 0) return r;
-    }
-    return 0;
 }
 
 static int append_part(const char *text, size_t length, bool unescape, struct str *out)
@@ -76,34 +41,30 @@ static int append_part(const char *text, size_t length, bool unescape, struct st
 /* `argument` is the letter; its upper case asks for the unescaped form. */
 static int specifier_name(const struct specifier_context *context, const char *argument, struct str *out)
 {
-    struct name_parts parts = name_parts(context);
+    struct unit_name_parts parts = name_parts(context);
     bool unescape = *argument >= 'A' && *argument <= 'Z';
     switch (*argument | 0x20) {
     case 'i':
         return parts.instance ? append_part(parts.instance, parts.instance_length, unescape, out) : 0;
     case 'j': {
-        const char *dash = memrchr(parts.name, '-', parts.prefix);
-        const char *begin = dash ? dash + 1 : parts.name;
-        return append_part(begin, (size_t)(parts.name + parts.prefix - begin), unescape, out);
+        const char *dash = memrchr(parts.prefix, '-', parts.prefix_length);
+        const char *begin = dash ? dash + 1 : parts.prefix;
+        return append_part(begin, (size_t)(parts.prefix + parts.prefix_length - begin), unescape, out);
     }
     case 'p':
-        return append_part(parts.name, parts.prefix, unescape, out);
+        return append_part(parts.prefix, parts.prefix_length, unescape, out);
     default:
-        return str_append_bytes(out, parts.name, unescape ? parts.stem : strlen(parts.name));
+        return str_append_bytes(out, parts.prefix,
+                                unescape ? (size_t)(parts.suffix - parts.prefix) : strlen(parts.prefix));
     }
 }
 
 static int specifier_filename(const struct specifier_context *context, const char *argument UNUSED, struct str *out)
 {
-    struct name_parts parts = name_parts(context);
-    const char *text = parts.instance ? parts.instance : parts.name;
-    size_t length = parts.instance ? parts.instance_length : parts.prefix, before = out->length;
-    int r = str_append_char(out, '/');
-    if (r < 0 || (length == 1 && text[0] == '-')) return r;
-    if (length == 0 || text[0] == '-' || text[length - 1] == '-') return UNRESOLVED;
-    r = append_part(text, length, true, out);
-    if (r != 0) return r;
-    return path_is_normalized(out->data + before) ? 0 : UNRESOLVED;
+    struct unit_name_parts parts = name_parts(context);
+    int r = parts.instance ? unit_name_unescape_path(parts.instance, parts.instance_length, out)
+                           : unit_name_unescape_path(parts.prefix, parts.prefix_length, out);
+    return r == -EINVAL ? UNRESOLVED : r;
 }
 
 static int specifier_fragment(const struct specifier_context *context, const char *argument, struct str *out)

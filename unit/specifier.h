@@ -23,7 +23,3 @@ struct specifier_context {
  * -ENOMEM. */
 MUST_CHECK int specifier_expand(const struct specifier_context *context, const char *text, size_t length,
                                 struct str *out, const char **ret_unknown);
-
-/* systemd.unit(5) "STRING ESCAPING FOR INCLUSION IN UNIT NAMES": "-" is "/", "\x2d" the byte. -EINVAL on a bad escape.
- */
-MUST_CHECK int unit_name_unescape(const char *text, size_t length, struct str *out);

@@ -13,8 +13,6 @@
 #include "base/str.h"
 #include "base/vec.h"
 
-#define UNIT_NAME_MAX 255
-
 static const struct {
     const char *suffix;
     bool runs;
@@ -86,28 +84,6 @@ enum unit_kind unit_kind_of_name(const char *name)
     for (enum unit_kind kind = 0; kind < UNIT_KIND_COUNT; kind++)
         if (strcmp(dot, kinds[kind].suffix) == 0) return kind;
     return UNIT_KIND_COUNT;
-}
-
-static bool is_name_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr(":_.\\@-", c));
-}
-
-bool unit_name_is_valid(const char *name)
-{
-    size_t length = strnlen(name, UNIT_NAME_MAX + 1);
-    if (length > UNIT_NAME_MAX || unit_kind_of_name(name) == UNIT_KIND_COUNT) return false;
-    for (const char *p = name; *p; p++)
-        if (!is_name_byte(*p)) return false;
-    return name != strrchr(name, '.') && name[0] != '@';
-}
-
-const char *unit_name_stem(const char *name, size_t *ret_length)
-{
-    const char *dot = strrchr(name, '.');
-    *ret_length = dot ? (size_t)(dot - name) : strlen(name);
-    return name;
 }
 
 int unit_set_new(struct unit_set **ret_set)

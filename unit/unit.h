@@ -4,6 +4,7 @@
  * units, so that an idle unit costs little memory. Runtime state lives in supervisor/, in arrays indexed by unit id. */
 #pragma once
 #include "base/attr.h"
+#include "unit/name.h"
 #include "unit/settings.h"
 
 /* clang-format off */
@@ -24,10 +25,6 @@ const char *unit_kind_suffix(enum unit_kind kind); /* ".service" */
 bool unit_kind_runs(enum unit_kind kind);
 /* The kind by suffix; UNIT_KIND_COUNT when it is none of systemd.unit(5). */
 enum unit_kind unit_kind_of_name(const char *name);
-/* systemd.unit(5): 1..255 bytes of [A-Za-z0-9:_.\\@-], a known suffix, a non-empty prefix. */
-bool unit_name_is_valid(const char *name);
-/* The name without its suffix, as the log prefix and %N show it; length in *ret_length. */
-const char *unit_name_stem(const char *name, size_t *ret_length);
 
 struct unit {
     const char *name; /* "web.service"; unique in the set */

@@ -2,13 +2,13 @@
 #include "unit/values.h"
 
 #include "base/arena.h"
+#include "unit/name.h"
 #include "unit/words.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define UNIT_NAME_MAX 255
-#define QUOTED_MAX    160
+#define QUOTED_MAX 160
 
 int value_description(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {
@@ -41,31 +41,15 @@ int value_documentation(struct parse *p, const struct directive *directive UNUSE
 
 /* ---- names of units ---- */
 
-/* systemd.unit(5): any of systemd's suffixes, whether or not such units are run here. */
-static bool unit_reference_is_valid(const char *name)
-{
-    static const char *const suffixes[] = { ".service", ".socket", ".target", ".device", ".mount", ".automount",
-                                            ".swap",    ".timer",  ".path",   ".slice",  ".scope" };
-    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
-    size_t length = strlen(name);
-    const char *dot = strrchr(name, '.');
-    if (!dot || dot == name || length > UNIT_NAME_MAX || name[0] == '@' || name[strspn(name, bytes)] != '\0')
-        return false;
-    for (size_t i = 0; i < COUNT_OF(suffixes); i++)
-        if (strcmp(dot, suffixes[i]) == 0) return true;
-    return false;
-}
-
 /* "x@.service" means this unit's instance of it, or, without one, the instance that has this unit's name. */
 static int instantiate(struct parse *p, const char *name, const char **ret)
 {
-    const char *at = strchr(name, '@'), *self = p->context->unit_name;
-    if (!at || at[1] != '.' || strchr(at + 1, '.') != strrchr(name, '.')) return parse_keep(p, name, ret);
-    const char *dot = strrchr(self, '.'), *own = strchr(self, '@');
-    const char *end = dot ? dot : self + strlen(self);
-    const char *begin = own && own < end && own + 1 < end ? own + 1 : self;
-    if (begin == self && own && own < end) end = own;
-    *ret = arena_printf(p->arena, "%.*s%.*s%s", (int)(at + 1 - name), name, (int)(end - begin), begin, at + 1);
+    if (unit_name_form(name) != UNIT_NAME_TEMPLATE) return parse_keep(p, name, ret);
+    struct unit_name_parts self = unit_name_split(p->context->unit_name), of = unit_name_split(name);
+    bool own = self.instance_length > 0;
+    *ret = arena_printf(p->arena, "%.*s@%.*s%s", (int)of.prefix_length, of.prefix,
+                        (int)(own ? self.instance_length : self.prefix_length), own ? self.instance : self.prefix,
+                        of.suffix);
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -74,7 +58,7 @@ static int push_unit(struct parse *p, const struct value *value, size_t offset, 
 {
     const char *word = str_text(&p->scratch);
     char quoted[QUOTED_MAX];
-    if (!unit_reference_is_valid(word)) {
+    if (!unit_name_is_valid(word)) {
         parse_report(p, DIAG_WARNING, value, offset, "bad-unit-name", NULL, "'%s' is not the name of a unit (ignored)",
                      str_escape(word, p->scratch.length, quoted, sizeof quoted));
         return 0;
@@ -82,7 +66,7 @@ static int push_unit(struct parse *p, const struct value *value, size_t offset, 
     struct unit_ref ref = { .origin = parse_origin(value) };
     int r = instantiate(p, word, &ref.name);
     if (r < 0) return r;
-    if (!unit_reference_is_valid(ref.name)) return 0; /* too long with the instance */
+    if (!unit_name_is_valid(ref.name)) return 0; /* too long with the instance */
     return list_push(p, list, ref);
 }
 

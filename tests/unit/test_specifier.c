@@ -97,31 +97,12 @@ static void test_boot_id(void **state)
     assert_int_equal(got.length, 32);
 }
 
-static void test_unescape(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *want;
-        int r;
-    } rows[] = {
-        { "a-b", "a/b", 0 },    { "a\\x2db", "a-b", 0 },  { "\\x5cx", "\\x", 0 },   { "\\x0", "", -EINVAL },
-        { "a\\", "", -EINVAL }, { "\\x00", "", -EINVAL }, { "\\u12", "", -EINVAL },
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        AUTO_STR struct str got = STR_EMPTY;
-        print_message("  %s\n", rows[i].text);
-        assert_int_equal(unit_name_unescape(rows[i].text, strlen(rows[i].text), &got), rows[i].r);
-        if (rows[i].r == 0) assert_string_equal(str_text(&got), rows[i].want);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expand),
         cmocka_unit_test(test_place),
         cmocka_unit_test(test_boot_id),
-        cmocka_unit_test(test_unescape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

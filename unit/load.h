@@ -9,7 +9,7 @@ struct diag_sink;
 struct unit_set;
 
 struct unit_load_options {
-    const char *const *directories; /* NULL-terminated; a missing or empty one is skipped in silence */
+    const char *const *directories; /* native ones, NULL-terminated; a missing or empty one is skipped in silence */
     bool describe;                  /* nobody runs the set: every kind of unit is kept, and read as systemd would */
     char *const *environment;       /* for ${VAR} in native units (D3): normally environ */
     const char *hostname;           /* %H; NULL: uname(2) */

@@ -8,19 +8,16 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS_MAX  101
 #define STOP_COUNT  1000
 #define REAP_COUNT  20000
 #define START_COUNT 1000
 #define UNIT_COUNT  1000
 
-static const char usage[] = "usage: bench [OPTION]... BINARY boot|stop|reap|restart|validate|idle|all...\n"
+static const char usage[] = "usage: bench [OPTION]... BINARY boot|stop|reap|restart|validate|parse|idle|all...\n"
                             "  --rounds N   each figure is the median of N (default 5)\n"
                             "  --peers      other supervisors too, where they are installed\n";
 
@@ -65,7 +62,7 @@ static void boot_once(const struct settings *settings, const char *const *argv, 
     run_end(&run);
 }
 
-static void print_row(const char *what, int64_t ours, int64_t floor_time)
+void print_row(const char *what, int64_t ours, int64_t floor_time)
 {
     (void)printf("| %s | %.1f | %.1f | %.2f |\n", what, ms(floor_time), ms(ours), (double)ours / (double)floor_time);
     (void)fflush(stdout);
@@ -195,23 +192,6 @@ static void bench_restart(const struct settings *settings)
     remove_tree(dir);
 }
 
-static int64_t time_program(const char *const *argv)
-{
-    pid_t pid;
-    int status = 0;
-    posix_spawn_file_actions_t actions;
-    extern char **environ;
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    int64_t began = now_ns();
-    int r = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
-    if (r != 0 || waitpid(pid, &status, 0) < 0) die(r ? r : errno, "%s", argv[0]);
-    int64_t took = now_ns() - began;
-    (void)posix_spawn_file_actions_destroy(&actions);
-    if (status != 0) die(0, "%s ended with status %d", argv[0], WEXITSTATUS(status));
-    return took;
-}
-
 static void bench_validate(const struct settings *settings)
 {
     int64_t ours[ROUNDS_MAX], least[ROUNDS_MAX];
@@ -235,8 +215,8 @@ static void bench_validate(const struct settings *settings)
     const char *const floor_argv[] = { floor_program, "read", dir, NULL };
     const char *const argv[] = { settings->binary, "--units", dir, "--drop-in", "/none", "--validate", NULL };
     for (size_t i = 0; i < settings->rounds; i++) {
-        least[i] = time_program(floor_argv);
-        ours[i] = time_program(argv);
+        least[i] = time_program(floor_argv, NULL);
+        ours[i] = time_program(argv, NULL);
     }
     (void)puts("\n### validate: 1000 unit files, against a program that only reads them\n\n"
                "| | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
@@ -278,8 +258,8 @@ static const struct {
     const char *name;
     void (*run)(const struct settings *settings);
 } benchmarks[] = {
-    { "boot", bench_boot },       { "stop", bench_stop },         { "reap", bench_reap },
-    { "restart", bench_restart }, { "validate", bench_validate }, { "idle", bench_idle },
+    { "boot", bench_boot },         { "stop", bench_stop },   { "reap", bench_reap }, { "restart", bench_restart },
+    { "validate", bench_validate }, { "parse", bench_parse }, { "idle", bench_idle },
 };
 
 static bool run_named(const struct settings *settings, const char *name)

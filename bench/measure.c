@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -215,4 +218,24 @@ int64_t median(int64_t *values, size_t count)
 {
     qsort(values, count, sizeof *values, compare);
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+int64_t time_program(const char *const *argv, uint64_t *ret_peak_kib)
+{
+    pid_t pid;
+    int status = 0;
+    struct rusage usage;
+    posix_spawn_file_actions_t actions;
+    extern char **environ;
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    (void)posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    int64_t began = now_ns();
+    int r = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+    if (r != 0 || wait4(pid, &status, 0, &usage) < 0) die(r ? r : errno, "%s", argv[0]);
+    int64_t took = now_ns() - began;
+    (void)posix_spawn_file_actions_destroy(&actions);
+    if (status != 0) die(0, "%s ended with status %d", argv[0], WEXITSTATUS(status));
+    if (ret_peak_kib) *ret_peak_kib = (uint64_t)usage.ru_maxrss;
+    return took;
 }

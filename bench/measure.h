@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define ROUNDS_MAX 101
+
 #define TICK "/bench/tick /shared/ticks"
 
 struct settings {
@@ -54,6 +56,14 @@ uint64_t run_voluntary_switches(const struct run *run);
 
 /* Processor time of all processes of the box so far, the kernel's work for them included. */
 int64_t run_cpu(const struct run *run);
+
+/* Runs a program that must end with 0, its output thrown away: how long it took. The peak of its memory in
+ * *ret_peak_kib, which may be NULL. */
+int64_t time_program(const char *const *argv, uint64_t *ret_peak_kib);
+
+/* A row of a table: a floor or a peer, container-init, and the ratio. */
+void print_row(const char *what, int64_t ours, int64_t floor_time);
+void bench_parse(const struct settings *settings);
 
 /* Sorts. */
 int64_t median(int64_t *values, size_t count);

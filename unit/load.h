@@ -2,7 +2,16 @@
  *
  * Native rules (SEED.md S22-S26, D3, D6, D17, D18): directories in order, a later file of the same name replaces the
  * earlier one, NAME.d/ directories in any of them add fragments (all fragments of all directories, sorted by file name,
- * a later directory's fragment replaces an earlier one's of the same name), templates are not started. */
+ * a later directory's fragment replaces an earlier one's of the same name), templates are not started.
+ *
+ * systemd's rules, for the directories of its search path: earlier directories win; aliases, masks, templates, drop-ins
+ * and the links in NAME.wants/, NAME.requires/ and NAME.upholds/ as systemd.unit(5) says; read is only what the default
+ * target (multi-user.target where there is none) pulls in, or `names`, and what is named by those in any way; units get
+ * the dependencies that systemd adds (unit/default_dependencies.h). Where both are given, a native unit stands in front
+ * of one of systemd's of its name, and that is an override.
+ *
+ * With `describe` nothing is refused: what has no file, is masked or cannot be used is in the set as well, with its
+ * load state, and unit_set_detail() knows more of each unit. Diagnostics are the same. */
 #pragma once
 #include "base/attr.h"
 struct diag_sink;
@@ -10,6 +19,10 @@ struct unit_set;
 
 struct unit_load_options {
     const char *const *directories; /* native ones, NULL-terminated; a missing or empty one is skipped in silence */
+    bool systemd;                   /* also systemd's search path (unit/unit_paths.h), with systemd's rules */
+    const char *root;               /* what all directories lie below, and symbolic links stay below; NULL: "/" */
+    const char *const *names;       /* full names, instances too, NULL-terminated: these, and what they pull in. NULL:
+                                       what the mode starts */
     bool describe;                  /* nobody runs the set: every kind of unit is kept, and read as systemd would */
     char *const *environment;       /* for ${VAR} in native units (D3): normally environ */
     const char *hostname;           /* %H; NULL: uname(2) */

@@ -57,6 +57,12 @@ struct shared_groups {
     uint32_t count;
 };
 
+/* Another name of a unit. Apart from `names`, because few units have any and those are to be listed. */
+struct set_alias {
+    const struct unit *unit;
+    const char *name;
+};
+
 struct unit_set {
     struct arena *arena;
     struct unit **units; /* as added; sorted by name once sealed */
@@ -65,7 +71,20 @@ struct unit_set {
     struct unit_override *overrides;
     size_t n_overrides, overrides_capacity;
     struct shared_groups shared[GROUP_COUNT];
+    VEC(struct set_alias) aliases;      /* sorted by unit and name once sealed */
+    const char **alias_names;           /* the names alone, in the same order; NULL when there are none */
+    const struct unit_detail **details; /* by id; NULL unless the set was loaded to be described */
 };
+
+const char *unit_load_state_name(enum unit_load_state state)
+{
+    static const char *const names[] = {
+#define X(enumerator, word) [UNIT_STATE_##enumerator] = word,
+        UNIT_LOAD_STATES(X)
+#undef X
+    };
+    return names[state];
+}
 
 const char *unit_kind_suffix(enum unit_kind kind)
 {
@@ -106,6 +125,7 @@ void unit_set_free(struct unit_set *set)
     HASH_CLEAR(hh, set->names);
     free(set->units);
     free(set->overrides);
+    vec_done(&set->aliases);
     arena_free(set->arena);
     free(set);
 }
@@ -195,7 +215,9 @@ const void *unit_setting(const struct unit *unit, size_t offset)
 int unit_set_add_alias(struct unit_set *set, const char *alias, const char *name)
 {
     const struct set_name *found = set_find_name(set, name);
-    return set_add_name(set, alias, found ? found->unit : NULL, found ? found->absence : UNIT_NOT_FOUND);
+    struct unit *unit = found ? found->unit : NULL;
+    int r = set_add_name(set, alias, unit, found ? found->absence : UNIT_NOT_FOUND);
+    return r < 0 || !unit ? r : vec_push(&set->aliases, ((struct set_alias){ unit, alias }));
 }
 
 int unit_set_add_absent(struct unit_set *set, const char *name, enum unit_absence why)
@@ -238,6 +260,23 @@ static int set_default_service(struct unit_set *set, struct unit *socket)
     return copy->service ? 0 : -ENOMEM;
 }
 
+static int compare_aliases(const void *a, const void *b)
+{
+    const struct set_alias *x = a, *y = b;
+    if (x->unit != y->unit) return x->unit->id < y->unit->id ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static int set_sort_aliases(struct unit_set *set)
+{
+    if (set->aliases.count == 0) return 0;
+    qsort(set->aliases.items, set->aliases.count, sizeof *set->aliases.items, compare_aliases);
+    set->alias_names = arena_alloc(set->arena, set->aliases.count * sizeof *set->alias_names);
+    if (!set->alias_names) return -ENOMEM;
+    for (size_t i = 0; i < set->aliases.count; i++) set->alias_names[i] = set->aliases.items[i].name;
+    return 0;
+}
+
 int unit_set_seal(struct unit_set *set)
 {
     if (set->count > 0) qsort(set->units, set->count, sizeof(struct unit *), compare_units);
@@ -248,7 +287,7 @@ int unit_set_seal(struct unit_set *set)
         int r = set_default_service(set, unit);
         if (r < 0) return r;
     }
-    return 0;
+    return set_sort_aliases(set);
 }
 
 uint32_t unit_set_count(const struct unit_set *set)
@@ -273,6 +312,26 @@ enum unit_absence unit_set_absence(const struct unit_set *set, const char *name)
     return found ? found->absence : UNIT_NOT_FOUND;
 }
 
+const struct unit_detail *unit_set_detail(const struct unit_set *set, const struct unit *unit)
+{
+    return set->details ? set->details[unit->id] : NULL;
+}
+
+size_t unit_set_aliases(const struct unit_set *set, const struct unit *unit, const char *const **ret_names)
+{
+    size_t low = 0, high = set->aliases.count, count = 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (set->aliases.items[middle].unit->id < unit->id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low + count < set->aliases.count && set->aliases.items[low + count].unit == unit) count++;
+    *ret_names = set->alias_names ? set->alias_names + low : NULL;
+    return count;
+}
+
 size_t unit_set_override_count(const struct unit_set *set)
 {
     return set->n_overrides;
@@ -291,6 +350,7 @@ const char *unit_socket_service(const struct unit *socket)
 size_t unit_set_bytes(const struct unit_set *set)
 {
     size_t bytes = sizeof *set + arena_used(set->arena) + set->capacity * sizeof(struct unit *) +
-                   set->overrides_capacity * sizeof *set->overrides;
+                   set->overrides_capacity * sizeof *set->overrides +
+                   set->aliases.capacity * sizeof *set->aliases.items;
     return bytes + (set->names ? HASH_OVERHEAD(hh, set->names) - HASH_COUNT(set->names) * sizeof(UT_hash_handle) : 0);
 }

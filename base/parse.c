@@ -37,30 +37,6 @@ static const char *const realtime_names[] = {
 
 /* systemd.exec(5), "PROCESS EXIT CODES": tables 7 to 10 without EXIT_ and EX_. systemd says APPARMOR for what the
  * manual calls EXIT_APPARMOR_PROFILE, and knows EXCEPTION, which the manual leaves out. */
-static const struct name_value exit_names[] = {
-    /* clang-format off */
-    { "SUCCESS",            0 }, { "FAILURE",           1 },
-    { "INVALIDARGUMENT",    2 }, { "NOTIMPLEMENTED",    3 }, { "NOPERMISSION",            4 }, { "NOTINSTALLED",      5 },
-    { "NOTCONFIGURED",      6 }, { "NOTRUNNING",        7 },
-    { "USAGE",             64 }, { "DATAERR",          65 }, { "NOINPUT",                66 }, { "NOUSER",           67 },
-    { "NOHOST",            68 }, { "UNAVAILABLE",      69 }, { "SOFTWARE",               70 }, { "OSERR",            71 },
-    { "OSFILE",            72 }, { "CANTCREAT",        73 }, { "IOERR",                  74 }, { "TEMPFAIL",         75 },
-    { "PROTOCOL",          76 }, { "NOPERM",           77 }, { "CONFIG",                 78 },
-    { "CHDIR",            200 }, { "NICE",            201 }, { "FDS",                   202 }, { "EXEC",            203 },
-    { "MEMORY",           204 }, { "LIMITS",          205 }, { "OOM_ADJUST",            206 }, { "SIGNAL_MASK",     207 },
-    { "STDIN",            208 }, { "STDOUT",          209 }, { "CHROOT",                210 }, { "IOPRIO",          211 },
-    { "TIMERSLACK",       212 }, { "SECUREBITS",      213 }, { "SETSCHEDULER",          214 }, { "CPUAFFINITY",     215 },
-    { "GROUP",            216 }, { "USER",            217 }, { "CAPABILITIES",          218 }, { "CGROUP",          219 },
-    { "SETSID",           220 }, { "CONFIRM",         221 }, { "STDERR",                222 }, { "PAM",             224 },
-    { "NETWORK",          225 }, { "NAMESPACE",       226 }, { "NO_NEW_PRIVILEGES",     227 }, { "SECCOMP",         228 },
-    { "SELINUX_CONTEXT",  229 }, { "PERSONALITY",     230 }, { "APPARMOR",              231 }, { "ADDRESS_FAMILIES", 232 },
-    { "RUNTIME_DIRECTORY", 233 }, { "CHOWN",          235 }, { "SMACK_PROCESS_LABEL",   236 }, { "KEYRING",         237 },
-    { "STATE_DIRECTORY",  238 }, { "CACHE_DIRECTORY", 239 }, { "LOGS_DIRECTORY",        240 },
-    { "CONFIGURATION_DIRECTORY", 241 }, { "NUMA_POLICY", 242 }, { "CREDENTIALS",        243 }, { "BPF",             245 },
-    { "EXCEPTION",        255 },
-    /* clang-format on */
-};
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -96,6 +72,24 @@ int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
     int r = parse_u64(text, min, max, &value);
     if (r < 0) return r;
     *ret = (uint32_t)value;
+    return 0;
+}
+
+int parse_integer(const char *text, uint64_t max, uint64_t *ret)
+{
+    int base = 0;
+    uint64_t value = 0;
+    const char *end;
+    text += strspn(text, " \t\n\r");
+    if (text[0] == '0' && (text[1] == 'b' || text[1] == 'B')) base = 2;
+    if (text[0] == '0' && (text[1] == 'o' || text[1] == 'O')) base = 8;
+    if (base != 0) text += 2;
+    bool negative = text[0] == '-'; /* strtoull(3) would wrap it round */
+    if (text[negative || text[0] == '+'] < '0' || text[negative || text[0] == '+'] > '9') return -EINVAL;
+    int r = read_digits(text, base, &end, &value);
+    if (*end != '\0') return -EINVAL;
+    if (r < 0 || (negative && value != 0) || value > max) return -ERANGE;
+    *ret = value;
     return 0;
 }
 
@@ -237,25 +231,4 @@ const char *signal_name(int signal)
     if (signal >= SIGRTMIN && signal <= SIGRTMAX && (size_t)(signal - SIGRTMIN) < COUNT_OF(realtime_names))
         return realtime_names[signal - SIGRTMIN];
     return "SIG?";
-}
-
-int parse_exit_status(const char *text, int *ret)
-{
-    for (size_t i = 0; i < COUNT_OF(exit_names); i++) {
-        if (strcmp(text, exit_names[i].name) != 0) continue;
-        *ret = exit_names[i].value;
-        return 0;
-    }
-    uint32_t number = 0;
-    int r = parse_u32(text, 0, 255, &number);
-    if (r < 0) return r;
-    *ret = (int)number;
-    return 0;
-}
-
-const char *exit_status_name(int status)
-{
-    for (size_t i = 0; i < COUNT_OF(exit_names); i++)
-        if (exit_names[i].value == status) return exit_names[i].name;
-    return NULL;
 }

@@ -1,4 +1,4 @@
-/* base/parse.h - text to integers, booleans, sizes, modes, signals and exit statuses.
+/* base/parse.h - text to integers, booleans, sizes, modes and signals.
  *
  * The only place that calls strtoull(3). Every function takes a whole NUL-terminated text without surrounding blanks:
  * -EINVAL: not of that form; -ERANGE: of that form, but outside what the function says. The result is untouched on
@@ -10,6 +10,9 @@
 /* Decimal digits only: no sign, no blanks, no "0x". */
 MUST_CHECK int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);
 MUST_CHECK int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+/* A number as systemd reads most of them: blanks before it, a "+", and the bases "0x", "0o" or a leading zero, and
+ * "0b". -ERANGE also for a negative one. */
+MUST_CHECK int parse_integer(const char *text, uint64_t max, uint64_t *ret);
 /* As parse_u32, with an optional sign. */
 MUST_CHECK int parse_i32(const char *text, int32_t min, int32_t max, int32_t *ret);
 /* 1 yes y true t on / 0 no n false f off, any case (systemd.syntax(7)). */
@@ -22,7 +25,3 @@ MUST_CHECK int parse_mode(const char *text, mode_t *ret);
 MUST_CHECK int parse_signal(const char *text, int *ret);
 /* "SIGTERM", "SIGRTMIN+3"; never NULL ("SIG?" for a number that is none). */
 const char *signal_name(int signal);
-/* systemd.exec(5) "PROCESS EXIT CODES": "TEMPFAIL", "CHDIR", "203": 0..255. */
-MUST_CHECK int parse_exit_status(const char *text, int *ret);
-/* "CHDIR" for 200; NULL for a number without a name. */
-const char *exit_status_name(int status);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/parse.h"
 #include "unit/command.h"
+#include "unit/exit_status.h"
 #include "unit/words.h"
 
 #include <errno.h>
@@ -67,9 +68,8 @@ int value_exit_set(struct parse *p, const struct directive *directive UNUSED, co
         int r = parse_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset), number;
         if (r <= 0) return r == -ENOMEM ? r : 0;
         const char *word = str_text(&p->scratch);
-        bool is_status = parse_exit_status(word, &number) == 0;
-        bool is_number = word[0] >= '0' && word[0] <= '9';
-        if (!is_status && (is_number || parse_signal(word, &number) < 0)) {
+        bool is_status = exit_status_parse(word, &number) == 0; /* first: a number is never a signal */
+        if (!is_status && parse_signal(word, &number) < 0) {
             parse_bad(p, value, offset, "bad-exit-status", "a list of exit statuses and signals");
             continue;
         }

@@ -1,5 +1,7 @@
-/* Prints the pages of docs/ that come from tables: pages directives|service-states|options. scripts/gen-docs writes
- * what it prints, and a test compares. */
+/* Prints the pages of docs/ that come from tables: pages directives|service-states|options|container-init.unit.5.
+ * scripts/gen-docs writes what it prints, and a test compares. */
+#include "tests/docs/pages.h"
+
 #include "supervisor/service_states.h"
 #include "unit/directive.h"
 
@@ -214,6 +216,8 @@ int main(int argc, char **argv)
         status = print_service_states();
     else if (strcmp(page, "options") == 0)
         print_options();
+    else if (strcmp(page, "container-init.unit.5") == 0)
+        status = print_unit_page(TEST_SOURCE_DIR "/tests/docs/unit.5.scd");
     else
         status = 2;
     return fflush(stdout) == 0 ? status : 1;

@@ -1,0 +1,6 @@
+/* tests/docs/pages.h - the pages that are too long for pages.c. All print to stdout. */
+#pragma once
+#include "base/attr.h"
+
+/* docs/container-init.unit.5.scd from its template: 0, or 1 when a row of the table has no text. */
+int print_unit_page(const char *template);

@@ -212,6 +212,13 @@ int json_get_bool(const struct json_value *object, const char *key, bool *ret)
     return 0;
 }
 
+const char *json_object_next(const struct json_value *object, const char *key)
+{
+    json_t *object_tree = (json_t *)object; /* jansson's iterators may write; these do not */
+    void *at = key ? json_object_iter_next(object_tree, json_object_key_to_iter(key)) : json_object_iter(object_tree);
+    return at ? json_object_iter_key(at) : NULL;
+}
+
 size_t json_array_count(const struct json_value *array)
 {
     return json_array_size(tree_const(array)); /* 0 when it is no array */

@@ -35,6 +35,9 @@ const char *json_get_string(const struct json_value *object, const char *key);
 MUST_CHECK int json_get_u64(const struct json_value *object, const char *key, uint64_t *ret);
 MUST_CHECK int json_get_i64(const struct json_value *object, const char *key, int64_t *ret);
 MUST_CHECK int json_get_bool(const struct json_value *object, const char *key, bool *ret);
+/* The key after the one returned last, the first one for NULL: every member once, in no order. Borrowed from the
+ * object; NULL at the end. */
+const char *json_object_next(const struct json_value *object, const char *key);
 size_t json_array_count(const struct json_value *array);
 const struct json_value *json_array_at(const struct json_value *array, size_t index); /* jansson has json_array_get */
 /* -EINVAL with a message in *ret_error (caller frees; may be NULL when out of memory) when the text is not one JSON

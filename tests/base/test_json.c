@@ -179,6 +179,11 @@ static void test_get(void **state)
     assert_int_equal(json_get_bool(d, "u", &b), -EINVAL);
     assert_int_equal(json_get_bool(d, "absent", &b), -ENOENT);
 
+    size_t members = 0;
+    for (const char *key = NULL; (key = json_object_next(d, key)); members++) assert_non_null(json_get(d, key));
+    assert_int_equal(members, 12);
+    assert_null(json_object_next(json_get(d, "s"), NULL));
+
     const struct json_value *a = json_get(d, "a");
     assert_int_equal(json_array_count(a), 2);
     assert_non_null(json_array_at(a, 1));

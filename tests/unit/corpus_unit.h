@@ -1,0 +1,229 @@
+/* tests/unit/corpus_unit.h - one unit against what systemd 252 said of it: properties and diagnostics. */
+#pragma once
+#include "tests/unit/corpus_figures.h"
+#include "tests/unit/corpus_json.h"
+#include "tests/unit/corpus_place.h"
+
+/* ---- properties ---- */
+
+/* The corpus has the base names of fragments, and drop-ins from the unit directory on. */
+static void tame_paths(const char *name, char *text)
+{
+    if (strcmp(name, "FragmentPath") != 0 && strcmp(name, "DropInPaths") != 0) return;
+    static const char below[] = "/" PLACE_UNITS "/";
+    for (char *at; (at = strstr(text, below));) {
+        char *quote = at;
+        while (quote > text && quote[-1] != '"') quote--;
+        memmove(quote, at + sizeof below - 1, strlen(at + sizeof below - 1) + 1);
+    }
+}
+
+/* Our value in the printed form of corpus_print(); NULL when we have no such property. The caller frees. */
+static char *property_ours(const struct unit_set *set, const struct unit *unit, const char *name)
+{
+    const struct property *property = unit ? property_find(unit->kind, name) : NULL;
+    AUTO_STR struct str text = STR_EMPTY;
+    if (!property) return NULL;
+    struct property_context context = { .unit = unit, .set = set };
+    assert_int_equal(property_json(property, &context, &text), 0);
+    AUTO(json_free) struct json_value *value = corpus_parse(str_text(&text), text.length, name);
+    char *printed = corpus_print(value);
+    tame_paths(name, printed);
+    return printed;
+}
+
+/* The default, with the unit's own name where the minimal unit had its own. */
+static char *property_default(const struct json_value *defaults, const char *name, const char *unit)
+{
+    static const char stand_in[] = "corpusdef";
+    const struct json_value *value = json_get(defaults, name);
+    if (!value) return NULL;
+    char *printed = corpus_print(value);
+    char *at = strstr(printed, stand_in);
+    if (!at) return printed;
+    AUTO_STR struct str text = STR_EMPTY;
+    const char *stem_end = strrchr(unit, '.');
+    assert_non_null(stem_end);
+    assert_int_equal(str_appendf(&text, "%.*s%.*s%s", (int)(at - printed), printed, (int)(stem_end - unit), unit,
+                                 at + sizeof stand_in - 1),
+                     0);
+    free(printed);
+    return str_take(&text);
+}
+
+static void compare_property(struct corpus_figures *figures, const char *where, const char *name, char *systemd,
+                             const struct unit_set *set, const struct unit *unit)
+{
+    char *ours = property_ours(set, unit, name);
+    (void)figures_compare(figures, name, where, systemd, ours);
+    free(ours);
+    free(systemd);
+}
+
+/* Every property of `listed`, and, unless the unit did not load, of the defaults of its kind. `changed`: figures of
+ * the listed ones alone, which say more, because most settings of most units are at their default. */
+static UNUSED void compare_properties(struct corpus_figures *figures, struct corpus_figures *changed, const char *where,
+                                      const char *name, const struct json_value *listed,
+                                      const struct json_value *defaults, const struct unit_set *set)
+{
+    const struct unit *unit = unit_set_find(set, name);
+    bool loaded = str_equal(json_get_string(listed, "LoadState"), "loaded");
+    for (const char *key = NULL; (key = json_object_next(listed, key));) {
+        if (key[0] == '_') continue;
+        compare_property(changed, where, key, corpus_print(json_get(listed, key)), set, unit);
+    }
+    for (const char *key = NULL; loaded && (key = json_object_next(defaults, key));)
+        if (!json_get(listed, key) && !(strcmp(key, "FragmentPath") == 0 && strchr(name, '@')))
+            compare_property(figures, where, key, property_default(defaults, key, name), set, unit);
+}
+
+static UNUSED struct json_value *corpus_defaults(const char *corpus, enum unit_kind kind)
+{
+    AUTO_STR struct str path = STR_EMPTY;
+    assert_true(kind < UNIT_KIND_COUNT);
+    assert_int_equal(
+        str_appendf(&path, "%s/expected/systemd252-show/_defaults/%s.json", corpus, unit_kind_suffix(kind) + 1), 0);
+    return corpus_json(str_text(&path));
+}
+
+/* ---- diagnostics ---- */
+
+/* The line where the assignment that begins at `line` ends: that is the one which systemd names. */
+static uint32_t last_line_of(const char *data, size_t size, uint32_t line)
+{
+    const char *at = data, *end = data + size;
+    uint32_t number = 1;
+    bool continued = false;
+    while (at < end) {
+        const char *newline = at;
+        while (newline < end && *newline != '\n' && *newline != '\0' && *newline != '\r') newline++;
+        const char *first = at;
+        while (first < newline && strchr(" \t", *first)) first++;
+        bool comment = continued && first < newline && strchr("#;", *first);
+        size_t slashes = 0;
+        while (newline - slashes > at && newline[-1 - (ptrdiff_t)slashes] == '\\') slashes++;
+        if (number >= line && !comment) {
+            if (slashes % 2 == 0) return number;
+            continued = true;
+        }
+        if (newline + 1 < end && newline[0] == '\r' && newline[1] == '\n') newline++;
+        at = newline + 1;
+        number++;
+    }
+    return number > line ? number - 1 : line;
+}
+
+/* What a diagnostic is about, for both sides: systemd's kinds and our code words have one coarse name in common. */
+static const struct {
+    const char *word, *class;
+} diagnostic_classes[] = {
+    /* systemd's, as the corpus names them */
+    { "bad-escape", "value" },
+    { "bad-specifier", "value" },
+    { "bad-value", "value" },
+    { "other", "value" },
+    { "unbalanced-quoting", "value" },
+    { "deprecated", "deprecated" },
+    { "bad-utf8", "syntax" },
+    { "bad-section", "syntax" },
+    { "line-too-long", "syntax" },
+    { "missing-equals", "syntax" },
+    { "missing-key", "syntax" },
+    { "outside-section", "syntax" },
+    { "unknown-key", "unknown" },
+    { "unknown-section", "unknown" },
+    { "unit-error", "unit" },
+    { "unit-note", NULL }, /* follows from another one */
+    /* ours */
+    { "unknown-directive", "unknown" },
+    { "bad-section-header", "syntax" },
+    { "unreadable-file", "syntax" },
+    { "file-too-large", "syntax" },
+    { "embedded-nul", "syntax" },
+    { "missing-*", "unit" },
+    { "too-many-commands", "unit" },
+    { "unknown-specifier", "value" },
+    { "unsupported-value", "value" },
+    { "bad-*", "value" },
+};
+
+static const char *diagnostic_class(const char *word)
+{
+    for (size_t i = 0; i < COUNT_OF(diagnostic_classes); i++)
+        if (fnmatch(diagnostic_classes[i].word, word, 0) == 0) return diagnostic_classes[i].class;
+    return "other";
+}
+
+/* One diagnostic of either side. */
+struct said {
+    char *file;
+    uint32_t line; /* 0: the unit as a whole */
+    const char *class;
+    char *text;
+};
+#define SAID_MAX 4000
+struct said_list {
+    struct said items[SAID_MAX];
+    size_t count;
+};
+
+static void said_add(struct said_list *list, const char *file, uint32_t line, const char *word, const char *message)
+{
+    AUTO_STR struct str text = STR_EMPTY;
+    const char *class = diagnostic_class(word);
+    if (!class) return;
+    assert_true(list->count < SAID_MAX);
+    assert_int_equal(str_appendf(&text, "%s: %s", word, message), 0);
+    list->items[list->count++] = (struct said){ strdup(file), line, class, str_take(&text) };
+}
+
+static void said_done(struct said_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) free(list->items[i].file), free(list->items[i].text);
+    list->count = 0;
+}
+
+/* Warnings and errors about one file, whose text is `data`. */
+static UNUSED void said_add_ours(struct said_list *list, const char *where, const struct diag_sink *diags,
+                                 const char *path, const char *data, size_t size)
+{
+    for (size_t i = 0; i < diag_total(diags); i++) {
+        const struct diag *d = diag_get(diags, i);
+        if (d->severity == DIAG_NOTE || !str_equal(d->at.file, path)) continue;
+        said_add(list, where, d->at.line ? last_line_of(data, size, d->at.line) : 0, d->code, d->message);
+    }
+}
+
+/* Members line (null: the whole unit), kind and message. */
+static UNUSED void said_add_systemd(struct said_list *list, const char *where, const struct json_value *warning)
+{
+    uint64_t line;
+    if (json_get_u64(warning, "line", &line) < 0) line = 0;
+    said_add(list, where, (uint32_t)line, json_get_string(warning, "kind"), json_get_string(warning, "message"));
+}
+
+/* "where:line" of one that the other side has not said. What concerns the unit as a whole has a line with us, and
+ * errors of a unit often follow from each other: any of the same class will do. */
+static void said_match(struct corpus_figures *figures, struct said *said, struct said_list *others, bool is_ours)
+{
+    AUTO_STR struct str where = STR_EMPTY;
+    bool found = false;
+    for (size_t i = 0; !found && i < others->count; i++) {
+        struct said *other = &others->items[i];
+        bool same_line = said->line == other->line || strcmp(said->class, "unit") == 0;
+        found = same_line && strcmp(said->class, other->class) == 0 && strcmp(said->file, other->file) == 0;
+    }
+    assert_int_equal(str_appendf(&where, "%s:%u", said->file, said->line), 0);
+    (void)figures_compare(figures, said->class, str_text(&where), is_ours && !found ? NULL : said->text,
+                          !is_ours && !found ? NULL : said->text);
+}
+
+/* Each side's against the other's; empties both. */
+static UNUSED void compare_diagnostics(struct corpus_figures *figures, struct said_list *systemd,
+                                       struct said_list *ours)
+{
+    for (size_t i = 0; i < systemd->count; i++) said_match(figures, &systemd->items[i], ours, false);
+    for (size_t i = 0; i < ours->count; i++) said_match(figures, &ours->items[i], systemd, true);
+    said_done(systemd);
+    said_done(ours);
+}

@@ -1,0 +1,88 @@
+/* values/unit-cases.jsonl of the corpus: small units for one directive or one point of syntax each. The properties that
+ * differ from those of a minimal unit and the diagnostics must be systemd 252's. */
+#include "tests/unit/corpus_unit.h"
+
+/* What is reached, of the properties that differ, of those that do not, and of the diagnostics. */
+#define LEVEL_CHANGED     97
+#define LEVEL_DEFAULTS    0
+#define LEVEL_DIAGNOSTICS 0
+
+/* Each stands in docs/DIFFERENCES.md, or the place decides. */
+static const struct corpus_difference differences[] = { { NULL, NULL, NULL } };
+
+static const char *corpus;
+static struct place place;
+static struct json_value *defaults[UNIT_KIND_COUNT];
+static struct corpus_figures changed = { .differences = differences };
+static struct corpus_figures unchanged = { .differences = differences };
+static struct corpus_figures diagnostics = { .differences = differences };
+static struct said_list systemd, ours;
+
+static void compare_warnings(const char *where, const struct json_value *line, const struct diag_sink *diags,
+                             const char *path, const struct str *text)
+{
+    const struct json_value *warnings = json_get(line, "warnings");
+    for (size_t i = 0; i < json_array_count(warnings); i++)
+        said_add_systemd(&systemd, where, json_array_at(warnings, i));
+    said_add_ours(&ours, where, diags, path, text->data, text->length);
+    compare_diagnostics(&diagnostics, &systemd, &ours);
+}
+
+/* "tmpl@.service" of an instance; another name is its file's. */
+static void file_name(const char *name, struct str *out)
+{
+    const char *at = strchr(name, '@'), *dot = strrchr(name, '.');
+    assert_non_null(dot);
+    if (!at) at = dot - 1;
+    assert_int_equal(str_appendf(out, "%.*s%s", (int)(at + 1 - name), name, dot), 0);
+}
+
+static void check_case(const struct json_value *line, size_t number)
+{
+    AUTO_STR struct str text = STR_EMPTY, path = STR_EMPTY, where = STR_EMPTY, full = STR_EMPTY, file = STR_EMPTY;
+    const char *name = json_get_string(line, "unit");
+    const struct json_value *properties = json_get(line, "properties");
+    assert_non_null(name);
+    if (!properties) return; /* systemd refused the name */
+    corpus_bytes(line, &text);
+    file_name(name, &file);
+    assert_int_equal(str_appendf(&path, PLACE_UNITS "/%s", str_text(&file)), 0);
+    assert_int_equal(str_appendf(&where, "case %zu", number), 0);
+    place_write(&place, str_text(&path), text.data ? text.data : "", text.length);
+    assert_int_equal(str_append(&full, scratch_path(&place.root, str_text(&path))), 0);
+
+    AUTO(diag_sink_free) struct diag_sink *diags = diag_sink_new();
+    AUTO(unit_set_free) struct unit_set *set = place_load(&place, name, diags);
+    enum unit_kind kind = unit_kind_of_name(name);
+    if (!defaults[kind]) defaults[kind] = corpus_defaults(corpus, kind);
+    size_t before = changed.differ, before_diagnostics = diagnostics.differ;
+    compare_properties(&unchanged, &changed, str_text(&where), name, properties, defaults[kind], set);
+    const struct json_value *error = json_get(line, "load_error");
+    if (error)
+        compare_property(&changed, str_text(&where), "LoadError", corpus_print(error), set, unit_set_find(set, name));
+    compare_warnings(str_text(&where), line, diags, str_text(&full), &text);
+    if (corpus_verbose() && (changed.differ > before || diagnostics.differ > before_diagnostics))
+        print_message("^^^ %s %s:\n%s\n", str_text(&where), name, text.data ? text.data : "");
+    assert_int_equal(unlink(str_text(&full)), 0);
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    place_init(&place, corpus);
+    size_t cases = corpus_lines(corpus, "values/unit-cases.jsonl", check_case);
+    place_done(&place);
+    for (size_t i = 0; i < COUNT_OF(defaults); i++) json_free(defaults[i]);
+    print_message("corpus: unit cases: %zu read\n", cases);
+    figures_done(&changed, "unit cases, properties that differ from the default", LEVEL_CHANGED);
+    figures_done(&unchanged, "unit cases, properties at their default", LEVEL_DEFAULTS);
+    figures_done(&diagnostics, "unit cases, diagnostics (both ways)", LEVEL_DIAGNOSTICS);
+}
+
+int main(void)
+{
+    corpus = corpus_root();
+    if (!corpus) return CORPUS_SKIPPED;
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

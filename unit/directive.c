@@ -1,5 +1,6 @@
 #include "unit/directive.h"
 
+#include "base/likeness.h"
 #include "unit/values.h"
 
 #include <string.h>
@@ -261,47 +262,16 @@ enum section directive_section_of(const char *name, size_t length)
 
 /* ---- suggestions ---- */
 
-#define SUGGEST_MAX 64 /* no directive is longer */
-
-static unsigned lower(char c)
-{
-    unsigned byte = (unsigned char)c;
-    return byte - 'A' < 26 ? byte | 0x20 : byte;
-}
-
-/* Edit distance with neighbours swapped counting once, whatever the case of letters; `limit` + 1 when it is more. */
-static unsigned distance(const char *a, size_t n, const char *b, size_t m, unsigned limit)
-{
-    unsigned rows[3][SUGGEST_MAX + 1];
-    unsigned *before = rows[0], *last = rows[1], *row = rows[2];
-    for (size_t j = 0; j <= m; j++) last[j] = (unsigned)j;
-    for (size_t i = 1; i <= n; i++) {
-        unsigned best = row[0] = (unsigned)i;
-        for (size_t j = 1; j <= m; j++) {
-            unsigned differ = lower(a[i - 1]) != lower(b[j - 1]);
-            unsigned cost = MIN_OF(MIN_OF(last[j], row[j - 1]) + 1, last[j - 1] + differ);
-            if (i > 1 && j > 1 && differ && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
-                cost = MIN_OF(cost, before[j - 2] + 1);
-            row[j] = cost;
-            best = MIN_OF(best, cost);
-        }
-        if (best > limit) return limit + 1;
-        unsigned *spare = before;
-        before = last, last = row, row = spare;
-    }
-    return last[m];
-}
-
 const char *directive_suggest(enum section section, const char *name, size_t length)
 {
-    if (length < 3 || length > SUGGEST_MAX) return NULL;
-    unsigned best = (unsigned)MIN_OF(MAX_OF(length / 3, 1), 3) + 1; /* one more than is still alike */
+    unsigned best = word_distance_limit(length) + 1; /* one more than is still alike */
+    if (best == 1) return NULL;
     const char *nearest = NULL;
     for (size_t i = 0, count = directive_count(section); i < count && best > 0; i++) {
         const char *candidate = directive_get(section, i)->name;
         size_t other = strlen(candidate), gap = other > length ? other - length : length - other;
-        if (other > SUGGEST_MAX || gap >= best) continue;
-        unsigned d = distance(name, length, candidate, other, best - 1);
+        if (gap >= best) continue;
+        unsigned d = word_distance(name, length, candidate, other, best - 1);
         if (d < best) best = d, nearest = candidate;
     }
     return nearest;
@@ -311,10 +281,10 @@ enum section section_suggest(const char *name, size_t length)
 {
     unsigned best = 3;
     enum section nearest = SECTION_COUNT;
-    if (length < 3 || length > SUGGEST_MAX) return nearest;
+    if (word_distance_limit(length) == 0) return nearest;
     for (enum section section = 0; section < SECTION_COUNT; section++) {
         const char *candidate = sections[section].name;
-        unsigned d = distance(name, length, candidate, strlen(candidate), best - 1);
+        unsigned d = word_distance(name, length, candidate, strlen(candidate), best - 1);
         if (d < best) best = d, nearest = section;
     }
     return nearest;

@@ -1,6 +1,7 @@
 #include "unit/values.h"
 
 #include "base/arena.h"
+#include "base/likeness.h"
 #include "base/parse.h"
 #include "base/timespan.h"
 #include "unit/words.h"
@@ -36,14 +37,31 @@ void parse_report(struct parse *p, enum severity severity, const struct value *v
     diag_report(p->diags, severity, about, code, hint, "%s", message);
 }
 
+/* What the value may have been meant to be, where `what` is "one of A, B, C". */
+static const char *suggest_word(const struct value *value, const char *what, char *hint, size_t size)
+{
+    const char *word = str_starts_with(what, "one of ") ? what + strlen("one of ") : "";
+    unsigned best = word_distance_limit(value->length) + 1;
+    const char *nearest = NULL;
+    size_t nearest_length = 0;
+    for (size_t length; *word && best > 1; word += length, word += strspn(word, ", ")) {
+        length = strcspn(word, ",");
+        unsigned d = word_distance(value->text, value->length, word, length, best - 1);
+        if (d < best) best = d, nearest = word, nearest_length = length;
+    }
+    if (!nearest) return NULL;
+    (void)snprintf(hint, size, "did you mean %.*s?", (int)nearest_length, nearest); /* the words are short */
+    return hint;
+}
+
 void parse_bad(struct parse *p, const struct value *value, size_t offset, const char *code, const char *what)
 {
     enum severity severity = p->context->native && !p->lenient ? DIAG_ERROR : DIAG_WARNING;
-    char quoted[QUOTED_MAX];
+    char quoted[QUOTED_MAX], hint[96];
     if (value->length == 0)
         parse_report(p, severity, value, 0, code, NULL, "empty value, wanted %s", what);
     else
-        parse_report(p, severity, value, offset, code, NULL, "'%s' is not %s",
+        parse_report(p, severity, value, offset, code, suggest_word(value, what, hint, sizeof hint), "'%s' is not %s",
                      str_escape(value->text, value->length, quoted, sizeof quoted), what);
 }
 

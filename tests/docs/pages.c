@@ -1,4 +1,5 @@
-/* Prints the pages of docs/ that come from tables: pages directives|service-states|options|container-init.unit.5.
+/* Prints the pages of docs/ that come from tables: pages directives|service-states|options|rules|rules-manual|
+ * container-init.unit.5.
  * scripts/gen-docs writes what it prints, and a test compares. */
 #include "tests/docs/pages.h"
 
@@ -11,7 +12,7 @@
 /* ---- directives.md ---- */
 
 /* A cell of a table: a bar would end it. */
-static void print_cell(const char *text)
+void print_table_cell(const char *text)
 {
     for (; *text; text++) {
         if (*text == '|') putchar('\\');
@@ -31,7 +32,7 @@ static void print_section(enum section section)
     for (size_t i = 0; i < count; i++) {
         const struct directive *d = directive_get(section, i);
         printf("| `%s=` | %s | %s | ", d->name, support_name(directive_support(d, section)), d->man);
-        print_cell(directive_text(d, section));
+        print_table_cell(directive_text(d, section));
         puts(" |");
     }
 }
@@ -214,6 +215,10 @@ int main(int argc, char **argv)
         print_directives();
     else if (strcmp(page, "service-states") == 0)
         status = print_service_states();
+    else if (strcmp(page, "rules") == 0)
+        print_rules();
+    else if (strcmp(page, "rules-manual") == 0)
+        print_rules_manual();
     else if (strcmp(page, "options") == 0)
         print_options();
     else if (strcmp(page, "container-init.unit.5") == 0)

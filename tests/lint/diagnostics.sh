@@ -1,5 +1,6 @@
 #!/bin/sh
-# Each code word of a diagnostic has its line in DIAGNOSTICS of docs/container-init.8.scd, and no other word has one.
+# Each code word of a diagnostic has its row in unit/rules.def, and no other word has one. (The manual page is printed
+# from the rows: tests/docs/rules.sh.)
 . "$(dirname "$0")/common"
 
 # A code word is the first literal in small letters of a call that reports. Literals of the form a-b also count anywhere
@@ -7,7 +8,7 @@
 # and properties, which report nothing.
 words_in_source()
 {
-    (cd "$1" && c_files . | grep -E '^(base/diag|unit/.*)\.c$' | grep -vE '^unit/(word_tables|property.*)\.c$' | xargs -r awk '
+    (cd "$1" && c_files . | grep -E '^(base/diag|unit/.*)\.c$' | grep -vE '^unit/(word_tables|property.*|rules)\.c$' | xargs -r awk '
     function words(text, form, first_only) {
         while (match(text, form)) {
             print substr(text, RSTART + 1, RLENGTH - 2)
@@ -17,26 +18,26 @@ words_in_source()
     FNR == 1 { call = "" }
     { line = $0; gsub(/\/\*[^*]*\*\//, "", line); gsub(/(\{|\] =) *"[^"]*"/, "", line) }
     { gsub(/"(ppc-le|container-init)"/, "", line) } # an architecture, our name
-    line ~ /"[a-z]+(-[a-z]+)+"/ && line !~ /strcmp/ { words(line, "\"[a-z]+(-[a-z]+)+\"", 0) }
+    line ~ /"[a-z]+(-[a-z0-9]+)+"/ && line !~ /strcmp/ { words(line, "\"[a-z]+(-[a-z0-9]+)+\"", 0) }
     match(line, /(^|[^a-z_])(diag_report|parse_report|parse_bad|report_name|source_problem|unusable_line|refuse)\(/) {
         call = substr(line, RSTART)
         line = ""
     }
-    call != "" { call = call line; if (call ~ /;/) { words(call, "\"[a-z]+(-[a-z]+)*\"", 1); call = "" } }')
+    call != "" { call = call line; if (call ~ /;/) { words(call, "\"[a-z]+(-[a-z0-9]+)*\"", 1); call = "" } }')
 }
 
 check()
 {
-    root=$1 manual=$1/docs/container-init.8.scd
+    root=$1 rules=$1/unit/rules.def
     dir=$(mktemp -d)
     words_in_source "$root" | LC_ALL=C sort -u >"$dir/source"
-    sed -n '/^# DIAGNOSTICS/,/^# [^D]/p' "$manual" | sed -n 's/^\*\(.*\)\*$/\1/p' >"$dir/manual"
+    sed -n 's/^R("\([^"]*\)".*/\1/p' "$rules" >"$dir/rules"
     status=0
     [ -s "$dir/source" ] || { echo "no code word was found in the source"; status=1; }
-    LC_ALL=C sort -c "$dir/manual" || { echo "$manual: DIAGNOSTICS is not sorted"; status=1; }
-    LC_ALL=C sort "$dir/manual" | diff "$dir/source" - >"$dir/diff" || status=1
-    sed -n "s|^< \(.*\)|$manual: DIAGNOSTICS lacks: \1|p; s|^> \(.*\)|$manual: DIAGNOSTICS has what nothing reports: \1|p" \
-        "$dir/diff"
+    LC_ALL=C sort -c "$dir/rules" || { echo "$rules: not sorted"; status=1; }
+    LC_ALL=C sort "$dir/rules" | diff "$dir/source" - >"$dir/diff" || status=1
+    sed -n "s|^< \(.*\)|$rules lacks: \1 (add a row, then run scripts/gen-docs)|p
+        s|^> \(.*\)|$rules has what nothing reports: \1|p" "$dir/diff"
     rm -rf "$dir"
     return $status
 }
@@ -46,7 +47,7 @@ self_test()
     self_test_dir
     for tree in clean new call table gone; do
         echo 'diag_report(d, DIAG_NOTE, about, "bad-path", NULL, "a");' | plant "$dir/$tree" unit/a.c
-        printf '# DIAGNOSTICS\n\n*bad-path*\n\tA path.\n\n# FILES\n\n*a.conf*\n' | plant "$dir/$tree" docs/container-init.8.scd
+        printf 'R("bad-path", ERROR, "A path.",\n  "a-b")\n' | plant "$dir/$tree" unit/rules.def
     done
     accepts "described words" "$dir/clean"
     echo 'static const struct w w[] = { { "tty-force", 1 }, { "tty-fail", 2 } };' | plant "$dir/table" unit/b.c

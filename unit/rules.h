@@ -1,0 +1,30 @@
+/* unit/rules.h - the table of rules: every word that stands in a diagnostic, and what it is about.
+ *
+ * The rows are unit/rules.def, sorted by name. `container-init rules`, --rule, the comment switches of unit files, the
+ * manual pages and the rules of SARIF walk this table. Source: SEED.md D12. */
+#pragma once
+#include "base/attr.h"
+#include <stdio.h>
+
+enum rule_severity { RULE_OFF, RULE_NOTE, RULE_WARNING, RULE_ERROR };
+
+struct rule {
+    const char *code;            /* "bad-timespan" */
+    enum rule_severity severity; /* the usual one; RULE_OFF: looked at only where --rule asks for it */
+    const char *text;            /* what is wrong, and why: one sentence */
+    const char *example;         /* how it is put right */
+};
+
+size_t rule_count(void);
+const struct rule *rule_get(size_t index);
+/* NULL when no rule has this name. */
+const struct rule *rule_find(const char *code, size_t length);
+/* The nearest name, NULL when none is near. */
+const char *rule_suggest(const char *code, size_t length);
+const char *rule_severity_name(enum rule_severity severity); /* "off", "note", "warning", "error" */
+/* False when the word is none. */
+bool rule_severity_by_name(const char *word, size_t length, enum rule_severity *ret);
+
+/* `container-init rules [--json]`. Text: three lines for each, name and severity, the sentence, the example. JSON: one
+ * array of objects with code, severity, text and example. 0, -ENOMEM, or -EIO when the stream has an error. */
+MUST_CHECK int rules_print(FILE *out, bool json);

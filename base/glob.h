@@ -1,6 +1,7 @@
 /* base/glob.h - does anything match a shell pattern? Without glob(3), whose "~user" drags in the name service switch.
  *
- * Source: glob(7): "/" is matched by itself only, a leading dot must be written. */
+ * Source: glob(7): "/" is matched by itself only, a leading dot must be written; glob(3) GLOB_BRACE: "{a,b}" is either,
+ * and may nest. */
 #pragma once
 #include "base/attr.h"
 

@@ -32,16 +32,18 @@ void job_check_drop(struct runtime *rt)
     free(check);
 }
 
-static struct condition_context context_of(const struct runtime *rt)
+struct condition_context manager_condition_context(const struct manager *manager)
 {
-    return (struct condition_context){ .environ = rt->manager->options.environ, .uid = rt->manager->uid };
+    return (struct condition_context){
+        .environ = manager->options.environ, .userdb = manager->userdb, .uid = manager->uid, .gid = manager->gid
+    };
 }
 
 /* In the copy. The answer is whether an assertion failed, and the reason. */
 static int look(void *argument, struct file_answer *answer)
 {
     const struct runtime *rt = argument;
-    struct condition_context context = context_of(rt);
+    struct condition_context context = manager_condition_context(rt->manager);
     AUTO_STR struct str reason = STR_EMPTY;
     bool is_assert = false;
     int r = conditions_hold(rt->unit, &context, &reason, &is_assert);
@@ -136,8 +138,8 @@ int job_check_conditions(struct runtime *rt)
     AUTO_STR struct str reason = STR_EMPTY;
     bool is_assert = false;
     int r = -EINPROGRESS;
-    if (conditions_are_local(rt->unit)) {
-        struct condition_context context = context_of(rt);
+    struct condition_context context = manager_condition_context(rt->manager);
+    if (conditions_are_local(rt->unit, &context)) {
         r = conditions_hold(rt->unit, &context, &reason, &is_assert);
     } else {
         r = ask_helper(rt);

@@ -21,8 +21,7 @@ static const char *const local_types[] = { "tmpfs", "ramfs", "devtmpfs", "proc",
 
 /* ---- by hand, without openat2() ---- */
 
-/* An O_PATH descriptor of a mount's top does not touch its file system, and neither does asking where it lies. */
-static int mount_of(int fd, uint32_t *ret_id)
+int local_path_mount_id(int fd, uint32_t *ret_id)
 {
     char path[sizeof "/proc/self/fdinfo/" + DECIMAL_MAX(int)], text[512];
     (void)snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd); /* the bound is in the type */
@@ -41,7 +40,7 @@ static int step_within(int dirfd, uint32_t id, const char *name, struct fd *ret)
     AUTO_FD struct fd next = FD_NONE;
     uint32_t next_id = 0;
     int r = fd_openat(dirfd, name, O_PATH | O_NOFOLLOW, 0, &next);
-    if (r == 0) r = mount_of(next.n, &next_id);
+    if (r == 0) r = local_path_mount_id(next.n, &next_id);
     if (r < 0) return r;
     if (next_id != id) return -EXDEV;
     *ret = fd_take(&next);
@@ -59,7 +58,7 @@ static int follow_link(int link, uint32_t id, struct fd *at, struct str *rest, s
     if (length > 0 && target[0] == '/') {
         fd_close(at);
         int r = fd_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, at);
-        if (r == 0) r = mount_of(at->n, &root_id);
+        if (r == 0) r = local_path_mount_id(at->n, &root_id);
         if (r < 0) return r;
         if (root_id != id) return -EXDEV;
     }
@@ -79,7 +78,7 @@ static int walk_by_hand(int dirfd, const char *path)
     struct stat st;
     uint32_t id = 0;
     unsigned links = 0;
-    int r = mount_of(dirfd, &id);
+    int r = local_path_mount_id(dirfd, &id);
     if (r == 0) r = fd_dup(dirfd, 3, &at);
     if (r == 0) r = str_append(&rest, path);
     size_t done = 0;
@@ -137,7 +136,7 @@ int local_path_open_directory(int dirfd, const char *name, struct fd *ret)
         return 0;
     }
     if (!is_refusal(errno)) return errno == ELOOP ? -ENOTDIR : -errno;
-    int r = mount_of(dirfd, &id);
+    int r = local_path_mount_id(dirfd, &id);
     if (r == 0) r = step_within(dirfd, id, name, &top);
     if (r == 0) r = fd_openat(top.n, ".", O_RDONLY | O_DIRECTORY, 0, ret); /* ENOTDIR for a link */
     return r;

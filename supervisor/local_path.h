@@ -14,3 +14,6 @@ bool local_path_is(const char *path);
 /* Opens a directory that is an entry of `dirfd` and lies in the same mount. -EXDEV: it lies in another one, which was
  * not touched; -ENOTDIR, also for a link; -ENOENT... */
 MUST_CHECK int local_path_open_directory(int dirfd, const char *name, struct fd *ret);
+/* The number of the mount that a descriptor lies in, from /proc. An O_PATH descriptor of a mount's top does not touch
+ * its file system, and neither does asking for this. 0 or -errno. */
+MUST_CHECK int local_path_mount_id(int fd, uint32_t *ret_id);

@@ -8,6 +8,7 @@
 #include "supervisor/condition.h"
 #include "supervisor/exec_identity.h"
 #include "supervisor/file_helper.h"
+#include "supervisor/job_conditions.h"
 #include "supervisor/local_path.h"
 #include "supervisor/manager.h"
 #include "unit/address.h"
@@ -40,7 +41,8 @@ bool socket_target_is_local(const struct unit *unit)
 bool socket_open_is_local(const struct socket_to_open *what)
 {
     const struct socket_section *settings = what->unit->socket;
-    if (!conditions_are_local(what->service)) return false;
+    struct condition_context context = manager_condition_context(what->manager);
+    if (!conditions_are_local(what->service, &context)) return false;
     if ((settings->socket_user || settings->socket_group) && !exec_userdb_is_local(what->manager->userdb)) return false;
     for (uint32_t i = 0; i < settings->listens.count; i++)
         if (!listen_is_local(&settings->listens.items[i])) return false;
@@ -100,7 +102,7 @@ static void close_all(struct socket_opened *opened)
 int socket_open(const struct socket_to_open *what, struct socket_opened *ret)
 {
     struct manager *m = what->manager;
-    struct condition_context context = { .environ = m->options.environ, .uid = m->uid };
+    struct condition_context context = manager_condition_context(m);
     bool is_assert = false;
     const char *step = "";
     *ret = (struct socket_opened){ .error = 0 };

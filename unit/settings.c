@@ -15,7 +15,7 @@ const char *unit_relation_name(enum unit_relation relation)
 const char *condition_kind_name(enum condition_kind kind)
 {
     static const char *const names[] = {
-#define X(enumerator, text) [CONDITION_##enumerator] = text,
+#define X(enumerator, text, parameter) [CONDITION_##enumerator] = text,
         CONDITIONS(X)
 #undef X
     };

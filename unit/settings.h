@@ -26,21 +26,39 @@ enum unit_relation {
 const char *unit_relation_name(enum unit_relation relation); /* "Requires" */
 
 /* clang-format off */
-#define CONDITIONS(X) /* enumerator, directive without Condition/Assert */ \
-    X(PATH_EXISTS, "PathExists")  X(PATH_EXISTS_GLOB, "PathExistsGlob")  X(ENVIRONMENT, "Environment")  X(USER, "User")
+#define CONDITIONS(X) /* enumerator, directive without Condition/Assert, its parameter is a PATH or a TEXT */ \
+    X(AC_POWER, "ACPower", TEXT)                     X(ARCHITECTURE, "Architecture", TEXT)                       \
+    X(CAPABILITY, "Capability", TEXT)                X(CONTROL_GROUP_CONTROLLER, "ControlGroupController", TEXT) \
+    X(CPU_FEATURE, "CPUFeature", TEXT)               X(CPU_PRESSURE, "CPUPressure", TEXT)                        \
+    X(CPUS, "CPUs", TEXT)                            X(CREDENTIAL, "Credential", TEXT)                           \
+    X(DIRECTORY_NOT_EMPTY, "DirectoryNotEmpty", PATH) X(ENVIRONMENT, "Environment", TEXT)                        \
+    X(FILE_IS_EXECUTABLE, "FileIsExecutable", PATH)  X(FILE_NOT_EMPTY, "FileNotEmpty", PATH)                     \
+    X(FIRMWARE, "Firmware", TEXT)                    X(FIRST_BOOT, "FirstBoot", TEXT)                            \
+    X(GROUP, "Group", TEXT)                          X(HOST, "Host", TEXT)                                       \
+    X(IO_PRESSURE, "IOPressure", TEXT)               X(KERNEL_COMMAND_LINE, "KernelCommandLine", TEXT)           \
+    X(KERNEL_MODULE_LOADED, "KernelModuleLoaded", TEXT) X(KERNEL_VERSION, "KernelVersion", TEXT)                 \
+    X(MEMORY, "Memory", TEXT)                        X(MEMORY_PRESSURE, "MemoryPressure", TEXT)                  \
+    X(NEEDS_UPDATE, "NeedsUpdate", PATH)             X(OS_RELEASE, "OSRelease", TEXT)                            \
+    X(PATH_EXISTS, "PathExists", PATH)               X(PATH_EXISTS_GLOB, "PathExistsGlob", PATH)                 \
+    X(PATH_IS_DIRECTORY, "PathIsDirectory", PATH)    X(PATH_IS_ENCRYPTED, "PathIsEncrypted", PATH)               \
+    X(PATH_IS_MOUNT_POINT, "PathIsMountPoint", PATH) X(PATH_IS_READ_WRITE, "PathIsReadWrite", PATH)              \
+    X(PATH_IS_SOCKET, "PathIsSocket", PATH)          X(PATH_IS_SYMBOLIC_LINK, "PathIsSymbolicLink", PATH)        \
+    X(SECURITY, "Security", TEXT)                    X(USER, "User", TEXT)                                       \
+    X(VERSION, "Version", TEXT)                      X(VIRTUALIZATION, "Virtualization", TEXT)
 /* clang-format on */
 enum condition_kind {
-#define X(enumerator, text) CONDITION_##enumerator,
+#define X(enumerator, text, parameter) CONDITION_##enumerator,
     CONDITIONS(X)
 #undef X
         CONDITION_KIND_COUNT
 };
 const char *condition_kind_name(enum condition_kind kind); /* "PathExists" */
 
+/* Written as Condition or Assert, name, "=", trigger ? "|" : "", negate ? "!" : "", parameter. */
 struct condition {
     enum condition_kind kind;
     bool is_assert, negate, trigger; /* trigger: the "|" form, one of which must hold */
-    const char *parameter;           /* without "|" and "!" */
+    const char *parameter;           /* without "|" and "!"; a path is absolute and simplified */
     struct origin origin;
 };
 struct condition_list {

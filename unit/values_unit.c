@@ -2,6 +2,7 @@
 #include "unit/values.h"
 
 #include "base/arena.h"
+#include "unit/condition.h"
 #include "unit/name.h"
 #include "unit/words.h"
 
@@ -112,44 +113,33 @@ static void clear_conditions(struct condition_list *list, bool is_assert)
     list->count = kept;
 }
 
-static bool parameter_is_valid(struct parse *p, const struct value *value, enum condition_kind kind,
-                               const char *parameter)
+/* Its specifiers are expanded: absolute, and simplified in place. False when it cannot be used, which was reported. */
+static bool check_path(struct parse *p, const struct value *value, struct str *path)
 {
-    switch (kind) {
-    case CONDITION_PATH_EXISTS:
-    case CONDITION_PATH_EXISTS_GLOB:
-        if (path_is_usable(parameter) && path_is_normalized(parameter)) return true;
-        parse_bad(p, value, 0, "bad-path", "an absolute path without '.' and '..'");
-        return false;
-    case CONDITION_USER:
-        if (parameter[0] != '@') return true;
-        parse_report(p, DIAG_WARNING, value, 0, "unsupported", NULL,
-                     "'%.80s' is not supported, only a uid or user name (ignored)", parameter);
-        return false;
-    case CONDITION_ENVIRONMENT:
-    case CONDITION_KIND_COUNT:
-        break;
+    if (path_is_usable(str_text(path))) {
+        condition_simplify_path(path->data);
+        path->length = strlen(path->data);
+        if (path_is_normalized(path->data)) return true;
     }
-    return true;
+    parse_bad(p, value, 0, "bad-path", "an absolute path without '..'");
+    return false;
 }
 
-/* ConditionX=[|][!]PARAMETER and AssertX=. An empty one clears every condition (or assert), whatever its kind. */
+/* ConditionX=[|][!]PARAMETER and AssertX=. An empty one clears every condition (or assert), whatever its kind. The
+ * prefixes are those that are written: a specifier cannot bring one in. */
 int value_condition(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {
     struct condition_list *list = slot;
-    struct condition condition = { .origin = parse_origin(value), .is_assert = directive->name[0] == 'A' };
-    const char *kind = directive->name + (condition.is_assert ? strlen("Assert") : strlen("Condition")), *text;
-    while (strcmp(kind, condition_kind_name(condition.kind)) != 0) condition.kind++;
-
-    int r = parse_text(p, value, &text);
-    if (r <= 0) return r;
-    if (*text == '\0') {
+    struct condition condition = { .origin = parse_origin(value) };
+    if (!condition_find(directive->name, strlen(directive->name), &condition.kind, &condition.is_assert)) return 0;
+    if (value->length == 0) {
         clear_conditions(list, condition.is_assert);
         return 0;
     }
-    if (*text == '|') condition.trigger = true, text++;
-    if (*text == '!') condition.negate = true, text++;
-    if (!parameter_is_valid(p, value, condition.kind, text)) return 0;
-    r = parse_keep(p, text, &condition.parameter);
+    const char *text = condition_read_prefixes(value->text, &condition);
+    int r = parse_specifiers(p, value, (size_t)(text - value->text), text, &p->text);
+    if (r <= 0) return r;
+    if (condition_takes_path(condition.kind) && !check_path(p, value, &p->text)) return 0;
+    r = parse_keep(p, str_text(&p->text), &condition.parameter);
     return r < 0 ? r : list_push(p, list, condition);
 }

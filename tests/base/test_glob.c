@@ -35,6 +35,14 @@ static void test_glob(void **state)
         { "a file in the place of a directory", "one/a.conf/*", 0 },
         { "a dangling link is there", "one/dang*", 1 },
         { "a slash at the end", "one/", 1 },
+        { "braces, the second", "{none,one}/a.conf", 1 },
+        { "braces, neither", "{none,nil}/a.conf", 0 },
+        { "nested braces", "{none,{nil,t}wo}/b*", 1 },
+        { "an empty alternative", "one/a.conf{.bak,}", 1 },
+        { "braces with one alternative", "{one}/a.conf", 1 },
+        { "two pairs", "{none,one}/{x,a}.conf", 1 },
+        { "a brace that is not closed", "{one/a.conf", 0 },
+        { "an escaped brace", "\\{one,two}/*", 0 },
     };
     char directory[] = "/tmp/test-glob-XXXXXX", path[256];
     assert_non_null(mkdtemp(directory));

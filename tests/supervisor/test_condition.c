@@ -91,8 +91,70 @@ static void test_together(void **state)
     assert_int_equal(hold(NULL, 0, &reason, &is_assert), 1);
 }
 
+/* ---- as systemd goes through them ---- */
+
+static void note(const struct condition *c, int r, void *userdata)
+{
+    struct str *out = userdata;
+    assert_int_equal(condition_format(c, out), 0);
+    assert_int_equal(str_appendf(out, ":%s ", r > 0 ? "yes" : r == 0 ? "no" : "?"), 0);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    struct condition items[] = {
+        C(PATH_EXISTS, false, false, "/no/1"), C(PATH_EXISTS, false, true, "/no/2"), C(PATH_EXISTS, false, false, "/"),
+        C(PATH_EXISTS, true, true, "/"),       C(AC_POWER, false, false, "?"),       C(PATH_EXISTS, false, false, "/"),
+    };
+    items[2].is_assert = items[4].is_assert = true;
+    static const struct {
+        uint32_t from, count;
+        bool asserts;
+        int want;
+        const char *told;
+    } cases[] = {
+        { 0, 0, false, 1, "" },
+        { 0, 6, false, 0,
+          "ConditionPathExists=/:yes ConditionPathExists=|!/:no ConditionPathExists=|/no/2:no "
+          "ConditionPathExists=/no/1:no " },
+        { 1, 3, false, 0, "ConditionPathExists=|!/:no ConditionPathExists=|/no/2:no " },
+        { 0, 6, true, 0, "AssertACPower=?:? " },
+        { 0, 4, true, 1, "AssertPathExists=/:yes " },
+        { 5, 1, false, 1, "ConditionPathExists=/:yes " },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct condition_list list = { .items = items + cases[i].from, .count = cases[i].count };
+        AUTO_STR struct str told = STR_EMPTY;
+        print_message("  %s\n", cases[i].told);
+        assert_int_equal(condition_list_test(&list, cases[i].asserts, &context, note, &told), cases[i].want);
+        assert_string_equal(str_text(&told), cases[i].told);
+    }
+}
+
+/* A condition that triggers does not make up for an assertion that does, nor the other way. */
+static void test_two_lists(void **state)
+{
+    (void)state;
+    AUTO_STR struct str reason = STR_EMPTY;
+    bool is_assert = false;
+    struct condition items[] = { C(PATH_EXISTS, false, true, "/"), C(PATH_EXISTS, false, true, "/no") };
+    items[1].is_assert = true;
+    assert_int_equal(hold(items, 2, &reason, &is_assert), 0);
+    assert_true(is_assert);
+    assert_string_equal(str_text(&reason), "AssertPathExists=|/no unmet");
+    items[0].is_assert = true, items[1].is_assert = false;
+    assert_int_equal(hold(items, 2, &reason, &is_assert), 0);
+    assert_false(is_assert);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_single), cmocka_unit_test(test_together) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_single),
+        cmocka_unit_test(test_together),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_two_lists),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

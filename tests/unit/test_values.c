@@ -275,7 +275,7 @@ static void test_conditions(void **state)
                                "ConditionUser=!root\n[Service]\nExecStart=/bin/true\n";
     struct parsed u = parse_unit("a.service", text, false);
     const struct condition_list *list = &u.settings.unit.conditions;
-    assert_int_equal(list->count, 4);
+    assert_int_equal(list->count, 5);
     assert_true(list->items[0].trigger && list->items[0].negate && !list->items[0].is_assert);
     assert_string_equal(list->items[0].parameter, "/a");
     assert_true(list->items[1].is_assert);
@@ -283,7 +283,8 @@ static void test_conditions(void **state)
     assert_true(list->items[2].negate);
     assert_string_equal(list->items[2].parameter, "A=b");
     assert_int_equal(list->items[3].kind, CONDITION_USER);
-    assert_string_equal(u.codes, "bad-path@5 bad-path@6 unsupported@7 ");
+    assert_string_equal(list->items[3].parameter, "@system");
+    assert_string_equal(u.codes, "bad-path@5 bad-path@6 ");
     parsed_done(&u);
 
     u = parse_unit("a.service",

@@ -20,6 +20,13 @@ void str_clear(struct str *s)
     if (s->data) s->data[0] = '\0';
 }
 
+void str_truncate(struct str *s, size_t length)
+{
+    if (length >= s->length) return;
+    s->length = length;
+    s->data[length] = '\0';
+}
+
 /* Makes room for `extra` more bytes and the NUL. */
 static int str_reserve(struct str *s, size_t extra)
 {

@@ -11,7 +11,8 @@ struct str {
 #define STR_EMPTY ((struct str){ NULL, 0, 0 })
 #define AUTO_STR  __attribute__((cleanup(str_done)))
 void str_done(struct str *s);
-void str_clear(struct str *s); /* keeps the memory */
+void str_clear(struct str *s);                   /* keeps the memory */
+void str_truncate(struct str *s, size_t length); /* to at most so many bytes */
 /* All return 0 or -ENOMEM and leave the string as it was on error. */
 MUST_CHECK int str_append(struct str *s, const char *text);
 MUST_CHECK int str_append_bytes(struct str *s, const void *bytes, size_t length);

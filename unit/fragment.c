@@ -207,8 +207,10 @@ int fragment_parse(struct arena *arena, const char *path, const char *data, size
             .settings = settings,
             .specifiers = {
                 .unit_name = context->unit_name,
-                .fragment_path = path,
+                .fragment_path = context->main_path ? context->main_path : path,
                 .hostname = context->hostname,
+                .machine = context->machine,
+                .deprecated = !context->native,
                 .environment = context->environment,
             },
             .section = SECTION_COUNT,

@@ -10,12 +10,15 @@
 
 struct arena;
 struct diag_sink;
+struct machine;
 
 struct fragment_context {
     const char *unit_name;    /* full name with the instance, for specifiers: "getty@tty1.service" */
     enum unit_kind kind;      /* of unit_name; decides which sections belong */
     char *const *environment; /* for ${VAR} and for a few specifiers; NULL is an empty one */
     const char *hostname;     /* %H, %l; NULL: uname(2) */
+    const char *main_path;    /* %y, %Y of a drop-in: the unit file; NULL: the file that is read */
+    struct machine *machine;  /* for %m, %o and their like; NULL: the system's own, read at each use */
     bool native;              /* D3, D17: ${VAR} at load, a bad value refuses the file; false: systemd's rules */
     bool describe;            /* nobody runs the unit: what is not supported is read all the same, and not reported */
     bool is_dropin;           /* NAME.d/x.conf: in no way different for now, for messages */

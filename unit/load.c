@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "base/vec.h"
 #include "unit/fragment.h"
+#include "unit/machine.h"
 #include "unit/search.h"
 #include "unit/set.h"
 #include "unit/special.h"
@@ -20,6 +21,7 @@
 struct loader {
     const struct unit_load_options *options;
     const char *hostname;
+    struct machine machine;
     struct diag_sink *diags;
     struct search *search;
     struct unit_set *set;
@@ -30,6 +32,7 @@ struct loader {
 static void loader_done(struct loader *loader)
 {
     search_free(loader->search);
+    machine_done(&loader->machine);
     vec_done(&loader->instantiated);
 }
 
@@ -90,6 +93,8 @@ static int loader_parse(struct loader *loader, const struct search_file *file, c
         .kind = unit_kind_of_name(name),
         .environment = loader->options->environment,
         .hostname = loader->hostname,
+        .main_path = file ? file->path : NULL,
+        .machine = &loader->machine,
         .native = true,
         .describe = loader->options->describe,
     };
@@ -324,7 +329,9 @@ int unit_set_load(const struct unit_load_options *options, struct diag_sink *dia
                   struct unit_set **ret_set)
 {
     AUTO(unit_set_free) struct unit_set *set = NULL;
-    __attribute__((cleanup(loader_done))) struct loader loader = { .options = options, .diags = diags };
+    __attribute__((cleanup(loader_done))) struct loader loader = { .options = options,
+                                                                   .diags = diags,
+                                                                   .machine = { .root = options->root } };
     size_t errors = diag_count(diags, DIAG_ERROR), warnings = diag_warning_count(diags);
     struct utsname host;
     loader.hostname = options->hostname ? options->hostname : uname(&host) == 0 ? host.nodename : "localhost";

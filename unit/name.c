@@ -1,5 +1,6 @@
 #include "unit/name.h"
 
+#include "base/siphash.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -177,43 +178,14 @@ int unit_name_unescape_path(const char *text, size_t length, struct str *out)
 
 /* ---- paths ---- */
 
-static uint64_t rotate(uint64_t value, unsigned bits)
-{
-    return value << bits | value >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[static 4])
-{
-    v[0] += v[1], v[2] += v[3];
-    v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[1], v[0] += v[3];
-    v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] = rotate(v[2], 32);
-}
-
-/* SipHash-2-4 with the key that systemd uses for names: both must arrive at the same name for a path. */
-static uint64_t name_hash(const char *bytes, size_t length)
+/* Of a name that is too long, the end gives way to what the whole hashes to, under the key that systemd uses: both must
+ * arrive at the same name for a path. */
+static int shorten(const char *suffix, size_t before, struct str *out)
 {
     static const uint64_t key[2] = { 0x324a3258fb37f2ec, 0x9aeb210d9b069f84 };
-    uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261,
-                      key[1] ^ 0x7465646279746573 };
-    for (size_t i = 0; i <= length; i += 8) {
-        uint64_t word = length - i < 8 ? (uint64_t)length << 56 : 0;
-        for (size_t k = 0; k < 8 && i + k < length; k++) word |= (uint64_t)(unsigned char)bytes[i + k] << (8 * k);
-        v[3] ^= word;
-        sip_round(v), sip_round(v);
-        v[0] ^= word;
-    }
-    v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++) sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static void cut(struct str *out, size_t length)
-{
-    out->length = length;
-    if (out->data) out->data[length] = '\0';
+    uint64_t hash = siphash24(out->data + before, out->length - before + 1, key);
+    str_truncate(out, before + UNIT_NAME_MAX - strlen(suffix) - 2 * sizeof hash - 1);
+    return str_appendf(out, "_%016jx%s", (uintmax_t)__builtin_bswap64(hash), suffix);
 }
 
 int unit_name_from_path(const char *path, const char *suffix, struct str *out)
@@ -223,12 +195,8 @@ int unit_name_from_path(const char *path, const char *suffix, struct str *out)
     int r = unit_name_escape_path(path, out);
     if (r == 0) r = str_append(out, suffix);
     if (r < 0) return r;
-    if (out->length - before > UNIT_NAME_MAX) { /* cut, and told apart by what the hash of the whole is */
-        uint64_t hash = name_hash(out->data + before, out->length - before + 1);
-        cut(out, before + UNIT_NAME_MAX - strlen(suffix) - 2 * sizeof hash - 1);
-        r = str_appendf(out, "_%016jx%s", (uintmax_t)__builtin_bswap64(hash), suffix);
-        if (r < 0) return r;
-    }
+    r = out->length - before > UNIT_NAME_MAX ? shorten(suffix, before, out) : 0;
+    if (r < 0) return r;
     return checked(out, before, UNIT_NAME_PLAIN);
 }
 
@@ -252,7 +220,7 @@ static int mangle_path(const char *path, struct str *out)
         r = unit_name_from_path(path, device ? ".device" : ".mount", out);
     }
     if (r == 0) return 1;
-    cut(out, before);
+    str_truncate(out, before);
     return r == -EINVAL ? 0 : r;
 }
 

@@ -1,17 +1,14 @@
 #include "unit/specifier.h"
 
-#include "unit/environment_file.h"
+#include "base/root.h"
 #include "unit/expand.h"
+#include "unit/machine.h"
 #include "unit/name.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#define SMALL_FILE_MAX 16384
 
 /* What a specifier function returns besides 0 and -errno: it has no answer here. */
 #define UNRESOLVED 1
@@ -23,12 +20,6 @@ typedef int specifier_fn(const struct specifier_context *context, const char *ar
 static struct unit_name_parts name_parts(const struct specifier_context *context)
 {
     return unit_name_split(context->unit_name ? context->unit_name : "");
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static int append_part(const char *text, size_t length, bool unescape, struct str *out)
@@ -67,14 +58,20 @@ static int specifier_filename(const struct specifier_context *context, const cha
     return r == -EINVAL ? UNRESOLVED : r;
 }
 
+/* The file itself, whatever links led to it; of an image, as it is called inside. */
 static int specifier_fragment(const struct specifier_context *context, const char *argument, struct str *out)
 {
-    const char *path = context->fragment_path;
+    const char *path = context->fragment_path, *root = context->machine->root, *inside;
     if (!path) return UNRESOLVED;
-    if (*argument == 'y') return str_append(out, path);
-    const char *slash = strrchr(path, '/');
-    if (!slash) return str_append(out, ".");
-    return str_append_bytes(out, path, slash == path ? 1 : (size_t)(slash - path));
+    size_t before = out->length, length = root ? strlen(root) : 0;
+    while (length > 0 && root[length - 1] == '/') length--;
+    inside = length > 0 && strncmp(path, root, length) == 0 && path[length] == '/' ? path + length : path;
+    int r = root_resolve(root, inside, out);
+    if (r < 0 && r != -ENOMEM) r = str_append(out, inside);
+    if (r < 0 || *argument == 'y') return r;
+    const char *slash = strrchr(out->data + before, '/');
+    if (slash) str_truncate(out, slash == out->data + before ? before + 1 : (size_t)(slash - out->data));
+    return slash ? 0 : UNRESOLVED;
 }
 
 /* ---- the machine ---- */
@@ -87,6 +84,12 @@ static const char *environment_value(const struct specifier_context *context, co
 static int specifier_text(const struct specifier_context *context UNUSED, const char *argument, struct str *out)
 {
     return str_append(out, argument);
+}
+
+/* Where systemd would put the unit in the tree of cgroups as long as its slice is not known, which is when it reads. */
+static int specifier_cgroup(const struct specifier_context *context, const char *argument UNUSED, struct str *out)
+{
+    return str_appendf(out, "/%s", context->unit_name ? context->unit_name : "");
 }
 
 /* %T and %V: $TMPDIR, $TEMP or $TMP, where it is an absolute path. */
@@ -102,7 +105,7 @@ static int specifier_temporary(const struct specifier_context *context, const ch
 
 static int specifier_credentials(const struct specifier_context *context, const char *argument UNUSED, struct str *out)
 {
-    return str_appendf(out, "/run/credentials/%s", context->unit_name);
+    return str_appendf(out, "/run/credentials/%s", context->unit_name ? context->unit_name : "");
 }
 
 static int specifier_host(const struct specifier_context *context, const char *argument, struct str *out)
@@ -144,63 +147,33 @@ static int specifier_architecture(const struct specifier_context *context UNUSED
     return str_append(out, names.machine); /* riscv64, s390x, mips64: the same word */
 }
 
-/* A regular file's first bytes; a FIFO or a device in its place is not waited for. */
-static ssize_t read_small_file(const char *path, char *buffer, size_t size)
+static int append_answer(int r, const char *answer, struct str *out)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) return -errno;
-    struct stat st;
-    ssize_t n = fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -1 : read(fd, buffer, size - 1);
-    (void)close(fd); /* read-only: nothing can be lost */
-    if (n >= 0) buffer[n] = '\0';
-    return n;
+    if (r == 0) return str_append(out, answer);
+    return r == -ENOMEM ? r : UNRESOLVED;
 }
 
-/* %b and %m: 32 hexadecimal digits, dashes dropped. */
-static int specifier_id(const struct specifier_context *context UNUSED, const char *argument, struct str *out)
+static int specifier_id(const struct specifier_context *context, const char *argument, struct str *out)
 {
-    static const char *const boot[] = { "/proc/sys/kernel/random/boot_id", NULL };
-    static const char *const machine[] = { "/etc/machine-id", "/var/lib/dbus/machine-id", NULL };
-    char text[64] = { 0 }, id[33];
-    for (const char *const *path = *argument == 'b' ? boot : machine; *path; path++) {
-        ssize_t length = read_small_file(*path, text, sizeof text);
-        size_t n = 0;
-        for (ssize_t i = 0; i < length && n < 32; i++)
-            if (hex_digit(text[i]) >= 0) id[n++] = text[i];
-        if (n == 32) return str_append_bytes(out, id, n);
-    }
-    return UNRESOLVED;
+    const char *id = NULL;
+    int r = *argument == 'b' ? machine_boot_id(context->machine, &id)
+                             : machine_id(context->machine, environment_value(context, "container_uuid"), &id);
+    return append_answer(r, id, out);
 }
 
-/* A field of an os-release(5) style file: empty when it is not set. UNRESOLVED when there is no such file. */
-static int append_field(const char *const *paths, const char *field, struct str *out)
+/* Empty when the system does not say; without an answer when it has no os-release(5). */
+static int specifier_os(const struct specifier_context *context, const char *argument, struct str *out)
 {
-    char text[SMALL_FILE_MAX];
-    for (; *paths; paths++) {
-        ssize_t n = read_small_file(*paths, text, sizeof text);
-        if (n < 0) continue;
-        AUTO_STRLIST struct strlist fields = STRLIST_EMPTY;
-        int r = environment_file_parse(text, (size_t)n, &fields, NULL);
-        if (r == -ENOMEM) return r;
-        const char *value = expand_lookup_environ(field, strlen(field), fields.items);
-        return value ? str_append(out, value) : 0;
-    }
-    return UNRESOLVED;
-}
-
-static int specifier_os(const struct specifier_context *context UNUSED, const char *argument, struct str *out)
-{
-    static const char *const paths[] = { "/etc/os-release", "/usr/lib/os-release", NULL };
-    return append_field(paths, argument, out);
+    const char *value = NULL;
+    int r = machine_os_field(context->machine, argument, &value);
+    return append_answer(r, value, out);
 }
 
 static int specifier_pretty_host(const struct specifier_context *context, const char *argument UNUSED, struct str *out)
 {
-    static const char *const paths[] = { "/etc/machine-info", NULL };
-    size_t before = out->length;
-    int r = append_field(paths, "PRETTY_HOSTNAME", out);
-    if (r < 0 || (r == 0 && out->length > before)) return r;
-    return specifier_host(context, "l", out);
+    const char *name = NULL;
+    int r = machine_pretty_name(context->machine, &name);
+    return r == 0 && *name == '\0' ? specifier_host(context, "l", out) : append_answer(r, name, out);
 }
 
 /* ---- the user PID 1 runs as ---- */
@@ -230,52 +203,100 @@ static int specifier_user(const struct specifier_context *context, const char *a
     }
 }
 
+enum { IN_NAMES = 1 << 0, DEPRECATED = 1 << 1 };
+
 /* clang-format off */
 static const struct specifier {
     char letter;
+    uint8_t flags; /* IN_NAMES: also where the value is the name of a unit. DEPRECATED: by systemd, long ago */
     specifier_fn *fn;
     const char *argument;
 } specifiers[] = {
-    { 'n', specifier_name, "n" },          { 'N', specifier_name, "N" },          { 'p', specifier_name, "p" },
-    { 'P', specifier_name, "P" },          { 'i', specifier_name, "i" },          { 'I', specifier_name, "I" },
-    { 'j', specifier_name, "j" },          { 'J', specifier_name, "J" },          { 'f', specifier_filename, "" },
-    { 'y', specifier_fragment, "y" },      { 'Y', specifier_fragment, "Y" },      { 't', specifier_text, "/run" },
-    { 'S', specifier_text, "/var/lib" },   { 'C', specifier_text, "/var/cache" }, { 'L', specifier_text, "/var/log" },
-    { 'E', specifier_text, "/etc" },       { 'T', specifier_temporary, "/tmp" },  { 'V', specifier_temporary, "/var/tmp" },
-    { 'd', specifier_credentials, "" },    { 'H', specifier_host, "H" },          { 'l', specifier_host, "l" },
-    { 'v', specifier_host, "v" },          { 'q', specifier_pretty_host, "" },    { 'a', specifier_architecture, "" },
-    { 'b', specifier_id, "b" },            { 'm', specifier_id, "m" },            { 'o', specifier_os, "ID" },
-    { 'w', specifier_os, "VERSION_ID" },   { 'W', specifier_os, "VARIANT_ID" },   { 'B', specifier_os, "BUILD_ID" },
-    { 'M', specifier_os, "IMAGE_ID" },     { 'A', specifier_os, "IMAGE_VERSION" }, { 'u', specifier_user, "u" },
-    { 'U', specifier_user, "U" },          { 'g', specifier_user, "g" },          { 'G', specifier_user, "G" },
-    { 'h', specifier_user, "h" },          { 's', specifier_user, "s" },          { '%', specifier_text, "%" },
+    { 'a', IN_NAMES,   specifier_architecture, "" },           { 'A', IN_NAMES,   specifier_os, "IMAGE_VERSION" },
+    { 'b', IN_NAMES,   specifier_id, "b" },                    { 'B', IN_NAMES,   specifier_os, "BUILD_ID" },
+    { 'c', DEPRECATED, specifier_cgroup, "" },                 { 'C', 0,          specifier_text, "/var/cache" },
+    { 'd', 0,          specifier_credentials, "" },            { 'D', 0,          specifier_text, "/usr/share" },
+    { 'E', 0,          specifier_text, "/etc" },               { 'f', 0,          specifier_filename, "" },
+    { 'g', IN_NAMES,   specifier_user, "g" },                  { 'G', IN_NAMES,   specifier_user, "G" },
+    { 'h', 0,          specifier_user, "h" },                  { 'H', IN_NAMES,   specifier_host, "H" },
+    { 'i', IN_NAMES,   specifier_name, "i" },                  { 'I', 0,          specifier_name, "I" },
+    { 'j', IN_NAMES,   specifier_name, "j" },                  { 'J', 0,          specifier_name, "J" },
+    { 'l', IN_NAMES,   specifier_host, "l" },                  { 'L', 0,          specifier_text, "/var/log" },
+    { 'm', IN_NAMES,   specifier_id, "m" },                    { 'M', IN_NAMES,   specifier_os, "IMAGE_ID" },
+    { 'n', IN_NAMES,   specifier_name, "n" },                  { 'N', IN_NAMES,   specifier_name, "N" },
+    { 'o', IN_NAMES,   specifier_os, "ID" },                   { 'p', IN_NAMES,   specifier_name, "p" },
+    { 'P', 0,          specifier_name, "P" },                  { 'q', IN_NAMES,   specifier_pretty_host, "" },
+    { 'r', DEPRECATED, specifier_text, "" },                   { 'R', DEPRECATED, specifier_text, "" },
+    { 's', 0,          specifier_user, "s" },                  { 'S', 0,          specifier_text, "/var/lib" },
+    { 't', 0,          specifier_text, "/run" },               { 'T', 0,          specifier_temporary, "/tmp" },
+    { 'u', IN_NAMES,   specifier_user, "u" },                  { 'U', IN_NAMES,   specifier_user, "U" },
+    { 'v', IN_NAMES,   specifier_host, "v" },                  { 'V', 0,          specifier_temporary, "/var/tmp" },
+    { 'w', IN_NAMES,   specifier_os, "VERSION_ID" },           { 'W', IN_NAMES,   specifier_os, "VARIANT_ID" },
+    { 'y', 0,          specifier_fragment, "y" },              { 'Y', 0,          specifier_fragment, "Y" },
+    { '%', IN_NAMES,   specifier_text, "%" },
 };
 /* clang-format on */
+
+static const struct specifier *find(const struct specifier_context *context, char letter)
+{
+    for (size_t i = 0; i < COUNT_OF(specifiers); i++) {
+        const struct specifier *s = &specifiers[i];
+        if (s->letter != letter) continue;
+        bool known =
+            !(context->names_only && !(s->flags & IN_NAMES)) && (context->deprecated || s->flags != DEPRECATED);
+        return known ? s : NULL;
+    }
+    return NULL;
+}
+
+const char *specifier_deprecated(const char *text)
+{
+    static const struct specifier_context all = { .deprecated = true };
+    while ((text = strchr(text, '%')) && text[1]) {
+        const struct specifier *s = find(&all, text[1]);
+        if (s && s->flags == DEPRECATED) return text;
+        text += 2;
+    }
+    return NULL;
+}
+
+static bool could_be_specifier(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* The specifier at `percent`. UNRESOLVED: `out` is as it was. */
+static int expand_one(const struct specifier_context *context, const char *percent, struct str *out)
+{
+    const struct specifier *s = find(context, percent[1]);
+    if (!s) return could_be_specifier(percent[1]) ? UNRESOLVED : str_append_bytes(out, percent, 2);
+    size_t before = out->length;
+    int r = s->fn(context, s->argument, out);
+    if (r == UNRESOLVED) str_truncate(out, before);
+    return r;
+}
 
 int specifier_expand(const struct specifier_context *context, const char *text, size_t length, struct str *out,
                      const char **ret_unknown)
 {
+    struct machine own = { .root = NULL };
+    struct specifier_context local = *context;
     const char *end = text + length;
+    int r = 0;
+    if (!local.machine) local.machine = &own;
     *ret_unknown = NULL;
-    while (text < end) {
+    while (text < end && r == 0) {
         const char *percent = memchr(text, '%', (size_t)(end - text));
-        if (!percent || percent + 1 == end) return str_append_bytes(out, text, (size_t)(end - text));
-        int r = str_append_bytes(out, text, (size_t)(percent - text));
-        if (r < 0) return r;
-        r = UNRESOLVED;
-        for (size_t i = 0; i < COUNT_OF(specifiers); i++)
-            if (specifiers[i].letter == percent[1]) {
-                size_t before = out->length;
-                r = specifiers[i].fn(context, specifiers[i].argument, out);
-                if (r == UNRESOLVED) out->length = before;
-                break;
-            }
+        if (!percent || percent + 1 == end) percent = end;
+        r = str_append_bytes(out, text, (size_t)(percent - text));
+        if (r < 0 || percent == end) break;
+        r = expand_one(&local, percent, out);
         if (r == UNRESOLVED) {
             if (!*ret_unknown) *ret_unknown = percent;
             r = str_append_bytes(out, percent, 2);
         }
-        if (r < 0) return r;
         text = percent + 2;
     }
-    return 0;
+    machine_done(&own);
+    return r;
 }

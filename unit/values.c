@@ -82,7 +82,12 @@ int parse_specifiers(struct parse *p, const struct value *value, size_t offset, 
     const char *unknown;
     str_clear(out);
     int r = specifier_expand(&p->specifiers, word, strlen(word), out, &unknown);
-    if (r < 0 || !unknown) return r < 0 ? r : 1;
+    if (r < 0) return r;
+    const char *old = p->context->native ? NULL : specifier_deprecated(word);
+    if (old)
+        parse_report(p, DIAG_WARNING, value, offset, "deprecated-specifier", NULL,
+                     "specifier '%.2s' is deprecated, as it does not work as intended", old);
+    if (!unknown) return 1;
     char quoted[QUOTED_MAX];
     (void)str_escape(unknown, strnlen(unknown, 2), quoted, sizeof quoted);
     if (p->context->native) {
@@ -120,6 +125,22 @@ int parse_word(struct parse *p, const struct value *value, const char **cursor, 
         r = parse_specifiers(p, value, *ret_offset, str_text(&p->word), &p->scratch);
         if (r != 0) return r;
     }
+}
+
+int parse_name_text(struct parse *p, const struct value *value, const char **ret_text)
+{
+    p->specifiers.names_only = !p->context->native;
+    int r = parse_text(p, value, ret_text);
+    p->specifiers.names_only = false;
+    return r;
+}
+
+int parse_name_word(struct parse *p, const struct value *value, const char **cursor, unsigned flags, size_t *ret_offset)
+{
+    p->specifiers.names_only = !p->context->native;
+    int r = parse_word(p, value, cursor, flags, ret_offset);
+    p->specifiers.names_only = false;
+    return r;
 }
 
 int word_lookup(const struct word_value *table, size_t count, const char *word, int *ret)

@@ -62,6 +62,11 @@ MUST_CHECK int parse_specifiers(struct parse *p, const struct value *value, size
 MUST_CHECK int parse_word(struct parse *p, const struct value *value, const char **cursor, unsigned flags,
                           size_t *ret_offset);
 
+/* parse_text() and parse_word() for names of units, in which systemd knows only the specifiers that fit in a name. */
+MUST_CHECK int parse_name_text(struct parse *p, const struct value *value, const char **ret_text);
+MUST_CHECK int parse_name_word(struct parse *p, const struct value *value, const char **cursor, unsigned flags,
+                               size_t *ret_offset);
+
 /* One of a table of words. 1 found, 0 not. */
 struct word_value {
     const char *word;
@@ -86,7 +91,7 @@ MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const cha
 #define VALUE_PARSERS(X) \
     X(value_boolean) X(value_word) X(value_timespan) X(value_timeout) X(value_timeout_both) X(value_u32) X(value_mode) X(value_text) \
     X(value_socket_mode) X(value_signal) X(value_kill_mode) \
-    X(value_description) X(value_documentation) X(value_units) X(value_condition) X(value_names) \
+    X(value_description) X(value_documentation) X(value_units) X(value_condition) X(value_names) X(value_alias) X(value_default_instance) \
     X(value_commands) X(value_service_type) X(value_restart) X(value_exit_set) X(value_pid_file) \
     X(value_user) X(value_groups) X(value_working_directory) X(value_environment) X(value_environment_file) \
     X(value_variable_names) X(value_unset_environment) X(value_standard_input) X(value_standard_output) \

@@ -91,7 +91,7 @@ int value_activation_mode(struct parse *p, const struct directive *directive UNU
 int value_service(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
 {
     const char *text, **target = slot;
-    int r = parse_text(p, value, &text);
+    int r = parse_name_text(p, value, &text);
     if (r <= 0) return r;
     if (*text == '\0') {
         *target = NULL;

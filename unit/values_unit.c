@@ -1,4 +1,4 @@
-/* The values of [Unit] and [Install]. */
+/* The values of [Unit]. */
 #include "unit/values.h"
 
 #include "base/arena.h"
@@ -77,26 +77,9 @@ int value_units(struct parse *p, const struct directive *directive UNUSED, const
     const char *cursor = value->text;
     size_t offset;
     for (;;) {
-        int r = parse_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset);
+        int r = parse_name_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset);
         if (r > 0)
             r = push_unit(p, value, offset, slot);
-        else
-            return r == -ENOMEM ? r : 0;
-        if (r < 0) return r;
-    }
-}
-
-/* [Install]: names that nothing acts on here, kept for tools. */
-int value_names(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
-{
-    struct text_list *list = slot;
-    const char *cursor = value->text;
-    size_t offset;
-    if (value->length == 0) list->count = 0;
-    for (;;) {
-        int r = parse_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset);
-        if (r > 0)
-            r = list_push_text(p, list, str_text(&p->scratch));
         else
             return r == -ENOMEM ? r : 0;
         if (r < 0) return r;

@@ -5,13 +5,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* When memory runs out, HASH_ADD leaves the element out and clears its table pointer instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 #include "base/json.h"
 #include "base/str.h"
 #include "base/vec.h"
 
+/* "code" or "code:Key". */
+struct level {
+    char *word;
+    enum diag_level level;
+};
+
+/* What the comments of one file switch off. */
+struct disabled {
+    char *word;
+    uint32_t first, last; /* lines; 0: all */
+};
+struct disabled_file {
+    UT_hash_handle hh; /* by name */
+    const char *name;
+    VEC(struct disabled) items;
+};
+
 struct diag_sink {
     VEC(struct diag) diags;
     struct strlist allowed; /* "code" or "code:Key" */
+    VEC(struct level) levels;
+    struct disabled_file *files;
     bool strict;
     size_t counts[DIAG_SEVERITY_COUNT];
     size_t promoted; /* warnings that strictness made errors */
@@ -32,6 +55,18 @@ struct diag_sink *diag_sink_new(void)
     return calloc(1, sizeof(struct diag_sink));
 }
 
+static void free_files(struct diag_sink *sink)
+{
+    struct disabled_file *file, *next;
+    HASH_ITER(hh, sink->files, file, next)
+    {
+        HASH_DEL(sink->files, file);
+        for (size_t i = 0; i < file->items.count; i++) free(file->items.items[i].word);
+        vec_done(&file->items);
+        free(file);
+    }
+}
+
 void diag_sink_free(struct diag_sink *sink)
 {
     if (!sink) return;
@@ -41,6 +76,9 @@ void diag_sink_free(struct diag_sink *sink)
     }
     vec_done(&sink->diags);
     strlist_done(&sink->allowed);
+    for (size_t i = 0; i < sink->levels.count; i++) free(sink->levels.items[i].word);
+    vec_done(&sink->levels);
+    free_files(sink);
     free(sink);
 }
 
@@ -82,15 +120,91 @@ int diag_sink_allow(struct diag_sink *sink, const char *list)
     }
 }
 
-static bool is_allowed(const struct diag_sink *sink, const char *code, const char *key)
+/* How well "code" (1) or "code:Key" (2) fits; 0: not at all. */
+static unsigned word_fits(const char *word, const char *code, const char *key)
 {
     size_t length = strlen(code);
-    for (size_t i = 0; i < sink->allowed.count; i++) {
-        const char *word = sink->allowed.items[i];
-        if (strncmp(word, code, length) != 0) continue;
-        if (word[length] == '\0' || (key && word[length] == ':' && strcmp(word + length + 1, key) == 0)) return true;
+    if (strncmp(word, code, length) != 0) return 0;
+    if (word[length] == '\0') return 1;
+    return key && word[length] == ':' && strcmp(word + length + 1, key) == 0 ? 2 : 0;
+}
+
+static bool is_allowed(const struct diag_sink *sink, const char *code, const char *key)
+{
+    for (size_t i = 0; i < sink->allowed.count; i++)
+        if (word_fits(sink->allowed.items[i], code, key)) return true;
+    return false;
+}
+
+/* ---- levels ---- */
+
+int diag_sink_set_level(struct diag_sink *sink, const char *code, const char *key, enum diag_level level)
+{
+    struct level item = { .level = level };
+    if (asprintf(&item.word, "%s%s%s", code, key ? ":" : "", key ? key : "") < 0) return -ENOMEM;
+    int r = vec_push(&sink->levels, item);
+    if (r < 0) free(item.word);
+    return r;
+}
+
+/* The macros are 250 statements long. NOLINTNEXTLINE(readability-function-size) */
+static struct disabled_file *get_file(struct diag_sink *sink, const char *name)
+{
+    struct disabled_file *file = NULL;
+    HASH_FIND_STR(sink->files, name, file);
+    if (file) return file;
+    file = calloc(1, sizeof *file);
+    if (!file) return NULL;
+    file->name = name;
+    HASH_ADD_KEYPTR(hh, sink->files, file->name, strlen(name), file);
+    if (file->hh.tbl) return file;
+    free(file);
+    return NULL;
+}
+
+int diag_sink_disable(struct diag_sink *sink, const char *file, uint32_t first, uint32_t last, const char *word,
+                      size_t length)
+{
+    struct disabled_file *entry = get_file(sink, file);
+    if (!entry) return -ENOMEM;
+    struct disabled item = { strndup(word, length), first, last };
+    int r = item.word ? vec_push(&entry->items, item) : -ENOMEM;
+    if (r < 0) free(item.word);
+    return r;
+}
+
+static bool is_disabled(const struct diag_sink *sink, struct diag_about about, const char *code)
+{
+    struct disabled_file *file = NULL;
+    if (!sink->files || !about.at.file) return false;
+    HASH_FIND_STR(sink->files, about.at.file, file);
+    for (size_t i = 0; file && i < file->items.count; i++) {
+        const struct disabled *item = &file->items.items[i];
+        bool here = item->last == 0 || (about.at.line >= item->first && about.at.line <= item->last);
+        if (here && word_fits(item->word, code, about.key)) return true;
     }
     return false;
+}
+
+/* What the diagnostic is worth, in d->severity; false when it is not wanted. */
+static bool apply_levels(const struct diag_sink *sink, struct diag *d)
+{
+    static const enum severity severities[] = {
+        [DIAG_LEVEL_NOTE] = DIAG_NOTE, [DIAG_LEVEL_WARNING] = DIAG_WARNING, [DIAG_LEVEL_ERROR] = DIAG_ERROR
+    };
+    const struct level *level = NULL;
+    unsigned best = 1;
+    if (d->severity == DIAG_ERROR) return true;
+    if (is_disabled(sink, (struct diag_about){ d->at, d->section, d->key }, d->code)) return false;
+    for (size_t i = 0; i < sink->levels.count; i++) {
+        unsigned fit = word_fits(sink->levels.items[i].word, d->code, d->key);
+        if (fit >= best) best = fit, level = &sink->levels.items[i];
+    }
+    if (!level) return true;
+    if (level->level == DIAG_LEVEL_OFF) return false;
+    d->severity = severities[level->level];
+    d->was_warning = level->level == DIAG_LEVEL_ERROR;
+    return true;
 }
 
 /* ---- reporting ---- */
@@ -132,7 +246,8 @@ void diag_report(struct diag_sink *sink, enum severity severity, struct diag_abo
                  const char *hint, const char *fmt, ...)
 {
     struct diag d = { .severity = severity, .at = about.at, .code = code, .section = about.section, .key = about.key };
-    if (severity == DIAG_WARNING) {
+    if (!apply_levels(sink, &d)) return;
+    if (d.severity == DIAG_WARNING) {
         if (is_allowed(sink, code, about.key))
             d.severity = DIAG_NOTE;
         else if (sink->strict)
@@ -160,6 +275,11 @@ size_t diag_count(const struct diag_sink *sink, enum severity severity)
 size_t diag_warning_count(const struct diag_sink *sink)
 {
     return sink->counts[DIAG_WARNING] + sink->promoted;
+}
+
+size_t diag_promoted_count(const struct diag_sink *sink)
+{
+    return sink->promoted;
 }
 
 size_t diag_total(const struct diag_sink *sink)
@@ -273,6 +393,7 @@ char *diag_render(const struct diag *d, enum diag_format format)
         [DIAG_TEXT] = render_text, [DIAG_JSON] = render_json, [DIAG_GCC] = render_gcc
     };
     AUTO_STR struct str s = STR_EMPTY;
+    if (format == DIAG_SARIF) return NULL;
     if (renderers[format](d, &s) < 0) return NULL;
     return str_take(&s);
 }

@@ -17,11 +17,11 @@ struct pos {
 
 enum severity { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR, DIAG_SEVERITY_COUNT };
 
-enum diag_format { DIAG_TEXT, DIAG_JSON, DIAG_GCC };
+enum diag_format { DIAG_TEXT, DIAG_JSON, DIAG_GCC, DIAG_SARIF };
 
 struct diag {
     enum severity severity; /* after strictness was applied */
-    bool was_warning;       /* an error only because of --strict-units */
+    bool was_warning;       /* an error only because of --strict-units or --rule */
     struct pos at;
     const char *code;    /* static string */
     const char *section; /* "Service", or NULL */
@@ -40,6 +40,17 @@ void diag_sink_set_strict(struct diag_sink *sink, bool strict);
  * word, code or key: nothing of the list is taken then. -ENOMEM. */
 MUST_CHECK int diag_sink_allow(struct diag_sink *sink, const char *list);
 
+/* What becomes of the warnings and notes with a code word, of one directive when `key` is not NULL: nothing at all, or
+ * the severity. An error that refuses a file or the set stays one whatever is asked. What was said of a directive wins
+ * over what was said of all; of two that say the same the later one. DIAG_LEVEL_WARNING is subject to strictness,
+ * DIAG_LEVEL_ERROR counts as a warning that was made an error (`was_warning`). Both texts are copied. -ENOMEM. */
+enum diag_level { DIAG_LEVEL_OFF, DIAG_LEVEL_NOTE, DIAG_LEVEL_WARNING, DIAG_LEVEL_ERROR };
+MUST_CHECK int diag_sink_set_level(struct diag_sink *sink, const char *code, const char *key, enum diag_level level);
+/* The same as DIAG_LEVEL_OFF, for what is reported from now on about lines `first` to `last` of a file (both 0: the
+ * whole file). `length` bytes of "CODE" or "CODE:KEY" are copied, `file` is not. -ENOMEM. */
+MUST_CHECK int diag_sink_disable(struct diag_sink *sink, const char *file, uint32_t first, uint32_t last,
+                                 const char *word, size_t length);
+
 /* What a diagnostic speaks about; section and key are static or outlive the sink, and may be NULL. */
 struct diag_about {
     struct pos at;
@@ -53,6 +64,8 @@ void diag_report(struct diag_sink *sink, enum severity severity, struct diag_abo
 size_t diag_count(const struct diag_sink *sink, enum severity severity);
 /* Warnings, counting those that strictness made errors. */
 size_t diag_warning_count(const struct diag_sink *sink);
+/* Those that strictness, or DIAG_LEVEL_ERROR, made errors. */
+size_t diag_promoted_count(const struct diag_sink *sink);
 size_t diag_total(const struct diag_sink *sink);
 const struct diag *diag_get(const struct diag_sink *sink, size_t index);
 
@@ -66,5 +79,5 @@ const char *diag_file_name(const char *path);
  * still reads "warning" (SEED S14). DIAG_GCC: "PATH:LINE:COLUMN: warning[code]: [Section] Key=: message, hint"; column
  * 1 stands for the whole line; a whole file is "PATH: warning...", no file "container-init: warning...". DIAG_JSON: one
  * object with code, column, file, hint, key, line, message, section, severity, was_warning; members without a value are
- * left out. */
+ * left out. DIAG_SARIF is one document for all of them and not rendered here: NULL. */
 char *diag_render(const struct diag *d, enum diag_format format);

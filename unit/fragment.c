@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "unit/expand.h"
+#include "unit/switches.h"
 #include "unit/values.h"
 
 #include <errno.h>
@@ -217,7 +218,8 @@ int fragment_parse(struct arena *arena, const char *path, const char *data, size
         },
         .use = SECTION_SILENT,
     };
-    int r = source_walk(path, data, size, diags, on_assignment, on_section, &f);
+    int r = switches_read(diags, path, data, size);
+    if (r == 0) r = source_walk(path, data, size, diags, on_assignment, on_section, &f);
     finish_section(&f);
     str_done(&f.parse.variables);
     str_done(&f.parse.text);

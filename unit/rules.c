@@ -1,8 +1,10 @@
 #include "unit/rules.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/diag.h"
 #include "base/json.h"
 #include "base/likeness.h"
 #include "base/str.h"
@@ -70,6 +72,67 @@ bool rule_severity_by_name(const char *word, size_t length, enum rule_severity *
             return true;
         }
     return false;
+}
+
+/* ---- switches ---- */
+
+int rules_set_defaults(struct diag_sink *diags)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < COUNT_OF(rules); i++)
+        if (rules[i].severity == RULE_OFF) r = diag_sink_set_level(diags, rules[i].code, NULL, DIAG_LEVEL_OFF);
+    return r;
+}
+
+/* One of the list. `diags` NULL: only looks. */
+static int read_switch(struct diag_sink *diags, const char *text, size_t length, struct str *error)
+{
+    static const enum diag_level levels[] = {
+        [RULE_OFF] = DIAG_LEVEL_OFF,
+        [RULE_NOTE] = DIAG_LEVEL_NOTE,
+        [RULE_WARNING] = DIAG_LEVEL_WARNING,
+        [RULE_ERROR] = DIAG_LEVEL_ERROR,
+    };
+    char quoted[80];
+    const char *equals = memchr(text, '=', length);
+    size_t word = equals ? (size_t)(equals - text) : length;
+    const char *colon = memchr(text, ':', word);
+    size_t code = colon ? (size_t)(colon - text) : word;
+    const struct rule *rule = rule_find(text, code);
+    enum rule_severity severity = RULE_OFF;
+    int r = 0;
+    if (!rule) {
+        const char *near = rule_suggest(text, code);
+        r = str_appendf(error, "'%s' is not a rule%s%s%s", str_escape(text, code, quoted, sizeof quoted),
+                        near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+        return r < 0 ? r : -EINVAL;
+    }
+    if (!equals || (colon && colon + 1 == equals) || !rule_severity_by_name(equals + 1, length - word - 1, &severity)) {
+        r = str_appendf(error, "'%s' is not CODE=off, note, warning or error",
+                        str_escape(text, length, quoted, sizeof quoted));
+        return r < 0 ? r : -EINVAL;
+    }
+    if (!diags) return 0;
+    char *key = colon ? strndup(colon + 1, (size_t)(equals - colon) - 1) : NULL;
+    if (colon && !key) return -ENOMEM;
+    r = diag_sink_set_level(diags, rule->code, key, levels[severity]);
+    free(key);
+    return r;
+}
+
+int rules_switch(struct diag_sink *diags, const char *list, struct str *error)
+{
+    for (unsigned pass = 0; pass < 2; pass++) {
+        const char *item = list;
+        for (;; item++) {
+            size_t length = strcspn(item, ",");
+            int r = read_switch(pass == 0 ? NULL : diags, item, length, error);
+            if (r < 0) return r;
+            item += length;
+            if (*item == '\0') break;
+        }
+    }
+    return 0;
 }
 
 /* ---- printing ---- */

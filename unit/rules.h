@@ -5,6 +5,8 @@
 #pragma once
 #include "base/attr.h"
 #include <stdio.h>
+struct diag_sink;
+struct str;
 
 enum rule_severity { RULE_OFF, RULE_NOTE, RULE_WARNING, RULE_ERROR };
 
@@ -24,6 +26,12 @@ const char *rule_suggest(const char *code, size_t length);
 const char *rule_severity_name(enum rule_severity severity); /* "off", "note", "warning", "error" */
 /* False when the word is none. */
 bool rule_severity_by_name(const char *word, size_t length, enum rule_severity *ret);
+
+/* Rules that are off are looked at only where rules_switch() asks for them: once per sink, before it. 0 or -ENOMEM. */
+MUST_CHECK int rules_set_defaults(struct diag_sink *diags);
+/* The argument of --rule: "CODE=SEVERITY" or "CODE:Directive=SEVERITY", comma separated. -EINVAL with what is wrong
+ * appended to `error`: nothing of the list is taken then. -ENOMEM. */
+MUST_CHECK int rules_switch(struct diag_sink *diags, const char *list, struct str *error);
 
 /* `container-init rules [--json]`. Text: three lines for each, name and severity, the sentence, the example. JSON: one
  * array of objects with code, severity, text and example. 0, -ENOMEM, or -EIO when the stream has an error. */

@@ -47,13 +47,15 @@ static int set_log_level(const char *word)
 
 static int set_format(const char *word, enum diag_format *ret)
 {
-    static const char *const words[] = { [DIAG_TEXT] = "text", [DIAG_JSON] = "json", [DIAG_GCC] = "gcc" };
+    static const char *const words[] = {
+        [DIAG_TEXT] = "text", [DIAG_JSON] = "json", [DIAG_GCC] = "gcc", [DIAG_SARIF] = "sarif"
+    };
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (strcmp(word, words[i]) == 0) {
             *ret = (enum diag_format)i;
             return 0;
         }
-    log_error("--format: '%s' is none of text, json, gcc", word);
+    log_error("--format: '%s' is none of text, json, gcc, sarif", word);
     return -EINVAL;
 }
 
@@ -101,6 +103,7 @@ static int load(const struct options *options)
         .directories = directories,
         .environment = environ,
         .allow = (const char *const *)options->allow.items,
+        .rules = (const char *const *)options->rules.items,
         .strict = options->strict,
         .format = DIAG_TEXT,
         .out = stdout,

@@ -77,6 +77,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 void options_done(struct options *options)
 {
     strlist_done(&options->allow);
+    strlist_done(&options->rules);
 }
 
 void options_help(FILE *out)

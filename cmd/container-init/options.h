@@ -7,7 +7,7 @@
 
 struct options {
     const char *units, *drop_in, *format, *stop_timeout, *log_level; /* NULL: not given */
-    struct strlist allow;                                            /* one entry per --allow */
+    struct strlist allow, rules;                                     /* one entry per --allow, --rule */
     bool validate, strict, stay, version, help;
 };
 

@@ -1,4 +1,5 @@
 #include "cmd/container-init/commands.h"
+#include "cmd/container-init/sarif.h"
 #include "cmd/container-init/validate.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "unit/graph.h"
+#include "unit/rules.h"
 #include "unit/unit.h"
 #include "unit/validate.h"
 
@@ -37,7 +39,23 @@ void loaded_units_done(struct loaded_units *units)
     units->set = NULL;
 }
 
-/* Loads and checks. 0, -ENOMEM, or -EINVAL for an --allow that is none. */
+/* What --allow and --rule say of the rules. 0, -ENOMEM, or -EINVAL for what is neither, which has been logged. */
+static int check_switches(struct check *check)
+{
+    const struct validate_request *request = check->request;
+    AUTO_STR struct str error = STR_EMPTY;
+    int r = rules_set_defaults(check->diags);
+    for (size_t i = 0; r == 0 && request->allow && request->allow[i]; i++)
+        r = diag_sink_allow(check->diags, request->allow[i]);
+    if (r == -EINVAL) log_error("--allow: expects CODE or CODE:DIRECTIVE, separated by commas");
+    for (size_t i = 0; r == 0 && request->rules && request->rules[i]; i++) {
+        r = rules_switch(check->diags, request->rules[i], &error);
+        if (r == -EINVAL) log_error("--rule: %s", str_text(&error));
+    }
+    return r;
+}
+
+/* Loads and checks. 0, -ENOMEM, or -EINVAL for switches that are none. */
 static int check_load(struct check *check)
 {
     const struct validate_request *request = check->request;
@@ -46,11 +64,9 @@ static int check_load(struct check *check)
     check->diags = diag_sink_new();
     if (!check->diags) return -ENOMEM;
     diag_sink_set_strict(check->diags, request->strict);
-    for (size_t i = 0; request->allow && request->allow[i]; i++) {
-        int r = diag_sink_allow(check->diags, request->allow[i]);
-        if (r < 0) return r;
-    }
-    int r = unit_set_load(&options, check->diags, &check->units.report, &check->units.set);
+    int r = check_switches(check);
+    if (r < 0) return r;
+    r = unit_set_load(&options, check->diags, &check->units.report, &check->units.set);
     if (r < 0) return r;
     check->n_loading = diag_total(check->diags);
     r = graph_build(check->units.set, &check->units.graph);
@@ -221,9 +237,10 @@ static int append_set_warnings(const struct check *check, struct str *block)
     return r;
 }
 
+/* A warning that is an error by --strict-units or --rule. */
 static bool strict_failure(const struct check *check)
 {
-    return check->request->strict && check->units.report.warnings > 0;
+    return diag_promoted_count(check->diags) > 0;
 }
 
 /* S07: nothing, or why the units could not be loaded. */
@@ -335,6 +352,10 @@ static void print_check(const struct check *check, int status)
         print_overrides(check);
         if (!check->run && loaded) print_summary(check);
         return;
+    case DIAG_SARIF:
+        if (sarif_print(check->run ? check->request->err : check->request->out, check->diags, status) < 0)
+            log_error("validate: the result could not be written: %s", strerror(ENOMEM));
+        return;
     case DIAG_TEXT:
         break;
     }
@@ -351,10 +372,7 @@ static int check_start(struct check *check)
 {
     int r = check_load(check);
     if (r == 0) return 0;
-    if (r == -EINVAL) {
-        log_error("--allow: expects CODE or CODE:DIRECTIVE, separated by commas");
-        return EXIT_USAGE;
-    }
+    if (r == -EINVAL) return EXIT_USAGE;
     log_error("load units: %s", strerror(-r));
     return EXIT_UNITS;
 }

@@ -4,8 +4,8 @@
  * Both load, build the graph and check the rules, and print in the same words: warnings, overrides (K100), load errors,
  * what makes the set unusable. Text goes to the log (descriptor 2).
  * Exit statuses: 0 clean, 1 warnings (--validate only), 64 units could not be loaded or the set is refused, or any
- * warning under --strict-units; 2 a usage error in --allow. Whatever makes run mode leave with 64 does so here too
- * (K32). Source: SEED.md S07, S08, S12-S14, S23, D12. */
+ * warning under --strict-units; 2 a usage error in --allow or --rule. Whatever makes run mode leave with 64 does so
+ * here too (K32). Source: SEED.md S07, S08, S12-S14, S23, D12. */
 #pragma once
 #include "base/attr.h"
 #include "base/diag.h"
@@ -19,6 +19,7 @@ struct validate_request {
     const char *const *directories; /* NULL-terminated, in order: --units, --drop-in */
     char *const *environment;       /* normally environ */
     const char *const *allow;       /* arguments of --allow, NULL-terminated; NULL: none */
+    const char *const *rules;       /* arguments of --rule, likewise */
     bool strict;
     enum diag_format format; /* how diagnostics look; DIAG_TEXT in run mode unless asked otherwise */
     FILE *out;               /* normally stdout: the summary, JSON of --validate */
@@ -27,7 +28,7 @@ struct validate_request {
 
 /* `container-init --validate`: the exit status. Text and gcc forms write the line of S13 to `out`; JSON writes one
  * object per line there: diagnostics as base/diag.h says, {"base_path", "override", "override_path"} per replaced unit,
- * and at the end {"errors", "exit", "overrides", "strict", "units", "warnings"}. */
+ * and at the end {"errors", "exit", "overrides", "strict", "units", "warnings"}; SARIF one document (sarif.h). */
 MUST_CHECK int cmd_validate(const struct validate_request *request);
 
 struct loaded_units {

@@ -221,6 +221,84 @@ static void test_allow_under_strict(void **state)
 }
 
 /* A hostile file has millions of faults; memory is bounded, the counters are exact, other files are not affected. */
+/* What --rule and the comments of unit files say. */
+static void test_levels(void **state)
+{
+    static const struct {
+        const char *label;
+        bool strict;
+        const char *code, *key;
+        enum severity severity;
+        int want; /* -1: not reported */
+        bool promoted;
+    } rows[] = {
+        { "nothing was said", false, "d", NULL, DIAG_NOTE, DIAG_NOTE, false },
+        { "off", false, "a", NULL, DIAG_WARNING, -1, false },
+        { "off, under strict", true, "a", NULL, DIAG_WARNING, -1, false },
+        { "off does not hide what refuses", false, "a", NULL, DIAG_ERROR, DIAG_ERROR, false },
+        { "the directive wins over all", false, "a", "Key", DIAG_NOTE, DIAG_WARNING, false },
+        { "a note made a warning is subject to strictness", true, "a", "Key", DIAG_NOTE, DIAG_ERROR, true },
+        { "the later of two", false, "b", NULL, DIAG_WARNING, DIAG_NOTE, false },
+        { "a warning made a note, under strict", true, "b", NULL, DIAG_WARNING, DIAG_NOTE, false },
+        { "a note made an error", false, "c", "Other", DIAG_NOTE, DIAG_ERROR, true },
+        { "a longer word", false, "ab", NULL, DIAG_WARNING, DIAG_WARNING, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
+        assert_non_null(sink);
+        print_message("  %s\n", rows[i].label);
+        diag_sink_set_strict(sink, rows[i].strict);
+        assert_int_equal(diag_sink_set_level(sink, "a", "Key", DIAG_LEVEL_WARNING), 0);
+        assert_int_equal(diag_sink_set_level(sink, "a", NULL, DIAG_LEVEL_OFF), 0);
+        assert_int_equal(diag_sink_set_level(sink, "b", NULL, DIAG_LEVEL_ERROR), 0);
+        assert_int_equal(diag_sink_set_level(sink, "b", NULL, DIAG_LEVEL_NOTE), 0);
+        assert_int_equal(diag_sink_set_level(sink, "c", NULL, DIAG_LEVEL_ERROR), 0);
+        struct diag_about about = { { "f", 1, 1 }, "Service", rows[i].key };
+        diag_report(sink, rows[i].severity, about, rows[i].code, NULL, "m");
+        assert_int_equal(diag_total(sink), rows[i].want >= 0);
+        assert_int_equal(diag_promoted_count(sink), rows[i].promoted);
+        if (rows[i].want < 0) continue;
+        assert_int_equal(diag_get(sink, 0)->severity, rows[i].want);
+        assert_int_equal(diag_get(sink, 0)->was_warning, rows[i].promoted);
+    }
+}
+
+static void test_disabled(void **state)
+{
+    static const struct {
+        const char *label, *file, *code, *key;
+        uint32_t line;
+        bool kept;
+    } rows[] = {
+        { "whole file", "/u/a.service", "whole", NULL, 7, false },
+        { "whole file, no line", "/u/a.service", "whole", NULL, 0, false },
+        { "another file", "/u/b.service", "whole", NULL, 7, true },
+        { "another word", "/u/a.service", "other", NULL, 7, true },
+        { "no file", NULL, "whole", NULL, 0, true },
+        { "first line", "/u/a.service", "lines", "Key", 3, false },
+        { "last line", "/u/a.service", "lines", "Key", 5, false },
+        { "before", "/u/a.service", "lines", "Key", 2, true },
+        { "behind", "/u/a.service", "lines", "Key", 6, true },
+        { "another directive", "/u/a.service", "lines", "Other", 3, true },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
+        assert_non_null(sink);
+        print_message("  %s\n", rows[i].label);
+        diag_sink_set_strict(sink, true);
+        assert_int_equal(diag_sink_disable(sink, "/u/a.service", 0, 0, "whole,x", 5), 0);
+        assert_int_equal(diag_sink_disable(sink, "/u/a.service", 3, 5, "lines:Key", 9), 0);
+        struct diag_about about = { { rows[i].file, rows[i].line, 1 }, "Service", rows[i].key };
+        diag_report(sink, DIAG_WARNING, about, rows[i].code, NULL, "m");
+        assert_int_equal(diag_total(sink), rows[i].kept);
+        assert_int_equal(diag_warning_count(sink), rows[i].kept);
+        diag_report(sink, DIAG_ERROR, about, rows[i].code, NULL, "m"); /* what refuses is not hidden */
+        assert_int_equal(diag_total(sink), rows[i].kept + 1U);
+    }
+}
+
 static void test_bound_per_file(void **state)
 {
     enum { MANY = 5 * DIAG_KEPT_PER_FILE };
@@ -268,6 +346,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_strict, setup, teardown),
         cmocka_unit_test(test_allow),
         cmocka_unit_test_setup_teardown(test_allow_under_strict, setup, teardown),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_disabled),
         cmocka_unit_test_setup_teardown(test_bound_per_file, setup, teardown),
     };
     return cmocka_run_group_tests_name("base/diag", tests, NULL, NULL);

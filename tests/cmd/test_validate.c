@@ -61,7 +61,7 @@ static int teardown(void **state)
 struct how {
     bool strict, run;
     enum diag_format format;
-    const char *allow;
+    const char *allow, *rule;
 };
 
 static int check_units(struct fixture *f, struct how how)
@@ -77,7 +77,17 @@ static int check_units(struct fixture *f, struct how how)
     FILE *err = open_memstream(&f->err, &f->err_size);
     assert_non_null(out);
     assert_non_null(err);
-    const struct validate_request request = { directories, environment, allow, how.strict, how.format, out, err };
+    const char *const rules[] = { how.rule, NULL };
+    const struct validate_request request = {
+        .directories = directories,
+        .environment = environment,
+        .allow = allow,
+        .rules = rules,
+        .strict = how.strict,
+        .format = how.format,
+        .out = out,
+        .err = err,
+    };
     int status = how.run ? cmd_load_units(&request, &units) : cmd_validate(&request);
     assert_int_equal(fclose(out), 0);
     assert_int_equal(fclose(err), 0);
@@ -304,6 +314,48 @@ static void test_json(void **state)
                         "{\"errors\":0,\"exit\":1,\"overrides\":1,\"strict\":false,\"units\":1,\"warnings\":1}");
 }
 
+/* --rule, on what loading and the rules across units say. */
+static void test_rules(void **state)
+{
+    struct fixture *f = *state;
+    scratch_write(&f->dir, "base/web.service", "[Service]\nExecStart=/bin/true\nBogus=1\n");
+    assert_int_equal(check_units(f, (struct how){ .rule = "unknown-directive=note" }), 0);
+    assert_string_equal(f->out, "container-init validate: units=1 warnings=0 overrides=0 strict=false\n");
+    assert_int_equal(check_units(f, (struct how){ .strict = true, .rule = "unknown-directive:Bogus=off" }), 0);
+    assert_string_equal(str_text(&f->log), "");
+    assert_int_equal(check_units(f, (struct how){ .rule = "unknown-directive=error" }), EXIT_UNITS);
+    assert_string_equal(f->out, "");
+    assert_int_equal(check_units(f, (struct how){ .run = true, .rule = "unknown-directive=error" }), EXIT_UNITS);
+
+    scratch_write(&f->dir, "base/web.service", "[Unit]\nRequires=x.service\n" SERVICE);
+    assert_int_equal(check_units(f, (struct how){ .rule = "missing-requirement=error" }), EXIT_UNITS);
+    assert_int_equal(check_units(f, (struct how){ .rule = "missing-requirement=off" }), 0);
+}
+
+static void test_rules_that_are_none(void **state)
+{
+    struct fixture *f = *state;
+    scratch_write(&f->dir, "base/web.service", SERVICE);
+    assert_int_equal(check_units(f, (struct how){ .rule = "bad-urj=off" }), EXIT_USAGE);
+    assert_string_equal(str_text(&f->log), "container-init: --rule: 'bad-urj' is not a rule, did you mean bad-uri?\n");
+}
+
+static void test_sarif(void **state)
+{
+    struct fixture *f = *state;
+    scratch_write(&f->dir, "base/web.service", "[Service]\nExecStart=/bin/true\nBogus=1\n");
+    assert_int_equal(check_units(f, (struct how){ .format = DIAG_SARIF }), EXIT_WARNINGS);
+    struct json_value *document = NULL;
+    assert_int_equal(json_parse(f->out, f->out_size, &document, NULL), 0);
+    const struct json_value *run = json_array_at(json_get(document, "runs"), 0);
+    assert_int_equal(json_array_count(json_get(run, "results")), 1);
+    assert_string_equal(str_text(&f->log), "");
+    json_free(document);
+    assert_int_equal(check_units(f, (struct how){ .format = DIAG_SARIF, .strict = true, .run = true }), EXIT_UNITS);
+    assert_string_equal(f->out, ""); /* a run has descriptor 1 for its services */
+    assert_non_null(strstr(f->err, "unknown-directive"));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -321,6 +373,9 @@ int main(void)
         TEST(test_note),
         TEST(test_gcc),
         TEST(test_json),
+        TEST(test_rules),
+        TEST(test_rules_that_are_none),
+        TEST(test_sarif),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

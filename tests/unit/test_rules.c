@@ -4,11 +4,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/diag.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "unit/rules.h"
 
 static void test_rows(void **state)
@@ -50,6 +53,65 @@ static void test_severities(void **state)
     assert_false(rule_severity_by_name("fatal", 5, &severity));
 }
 
+static void test_switch(void **state)
+{
+    static const struct {
+        const char *label, *list;
+        int r;
+        const char *want; /* what becomes of a warning "accepted" on User=, or what is wrong */
+    } rows[] = {
+        { "off", "accepted=off", 0, "" },
+        { "a note", "accepted=note", 0, "note" },
+        { "an error", "accepted=error", 0, "error" },
+        { "several", "bad-uri=off,accepted=note", 0, "note" },
+        { "of one directive", "accepted=off,accepted:User=error", 0, "error" },
+        { "of another directive", "accepted:Group=off", 0, "warning" },
+        { "no such rule", "acepted=off", -EINVAL, "'acepted' is not a rule, did you mean accepted?" },
+        { "nothing of a list with a fault", "accepted=off,x=off", -EINVAL, "'x' is not a rule" },
+        { "no severity", "accepted", -EINVAL, "'accepted' is not CODE=off, note, warning or error" },
+        { "not a severity", "accepted=fatal", -EINVAL, "'accepted=fatal' is not CODE=off, note, warning or error" },
+        { "an empty directive", "accepted:=off", -EINVAL, "'accepted:=off' is not CODE=off, note, warning or error" },
+        { "an empty word", "accepted=off,", -EINVAL, "'' is not a rule" },
+    };
+    static const char *const names[] = { "note", "warning", "error" };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO(diag_sink_free) struct diag_sink *diags = diag_sink_new();
+        AUTO_STR struct str error = STR_EMPTY;
+        assert_non_null(diags);
+        print_message("  %s\n", rows[i].label);
+        assert_int_equal(rules_set_defaults(diags), 0);
+        assert_int_equal(rules_switch(diags, rows[i].list, &error), rows[i].r);
+        diag_report(diags, DIAG_WARNING, (struct diag_about){ { "f", 1, 1 }, "Service", "User" }, "accepted", NULL,
+                    "m");
+        const struct diag *d = diag_get(diags, 0);
+        if (rows[i].r == 0) {
+            assert_string_equal(d ? names[d->severity] : "", rows[i].want);
+        } else {
+            assert_string_equal(str_text(&error), rows[i].want);
+            assert_int_equal(d->severity, DIAG_WARNING);
+        }
+    }
+}
+
+/* What is off stays so until it is asked for. */
+static void test_defaults(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < rule_count(); i++) {
+        const struct rule *rule = rule_get(i);
+        AUTO(diag_sink_free) struct diag_sink *diags = diag_sink_new();
+        AUTO_STR struct str list = STR_EMPTY, error = STR_EMPTY;
+        assert_int_equal(rules_set_defaults(diags), 0);
+        diag_report(diags, DIAG_NOTE, (struct diag_about){ { "f", 1, 1 }, NULL, NULL }, rule->code, NULL, "m");
+        assert_int_equal(diag_total(diags), rule->severity != RULE_OFF);
+        assert_int_equal(str_appendf(&list, "%s=note", rule->code), 0);
+        assert_int_equal(rules_switch(diags, str_text(&list), &error), 0);
+        diag_report(diags, DIAG_NOTE, (struct diag_about){ { "f", 1, 1 }, NULL, NULL }, rule->code, NULL, "m");
+        assert_int_equal(diag_total(diags), rule->severity != RULE_OFF ? 2 : 1);
+    }
+}
+
 static char *print(bool json)
 {
     char *text = NULL;
@@ -85,10 +147,8 @@ static void test_print(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_lookup),
-        cmocka_unit_test(test_severities),
-        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_lookup),   cmocka_unit_test(test_severities),
+        cmocka_unit_test(test_switch), cmocka_unit_test(test_defaults), cmocka_unit_test(test_print),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,17 +67,12 @@ static const struct group {
     uint32_t kinds;
 } groups[] = {
 #define ROWS(name) name##_rows, COUNT_OF(name##_rows)
+    { ROWS(service), OF(SERVICE) }, { ROWS(socket), OF(SOCKET) },
+    { ROWS(timer), OF(TIMER) },     { ROWS(path), OF(PATH) },
+    { ROWS(mount), OF(MOUNT) },     { ROWS(automount), OF(AUTOMOUNT) },
+    { ROWS(swap), OF(SWAP) },       { ROWS(resource), EXEC_KINDS | OF(SLICE) | OF(SCOPE) },
+    { ROWS(exec), EXEC_KINDS },     { ROWS(kill), EXEC_KINDS | OF(SCOPE) },
     { ROWS(unit), UINT32_MAX },
-    { ROWS(service), OF(SERVICE) },
-    { ROWS(socket), OF(SOCKET) },
-    { ROWS(timer), OF(TIMER) },
-    { ROWS(path), OF(PATH) },
-    { ROWS(mount), OF(MOUNT) },
-    { ROWS(automount), OF(AUTOMOUNT) },
-    { ROWS(swap), OF(SWAP) },
-    { ROWS(exec), EXEC_KINDS },
-    { ROWS(kill), EXEC_KINDS | OF(SCOPE) },
-    { ROWS(resource), EXEC_KINDS | OF(SLICE) | OF(SCOPE) },
 #undef ROWS
 };
 

@@ -17,6 +17,9 @@ struct property_context {
     const struct unit_set *set;
 };
 
+/* Between the items of a list that `systemctl show` prints as several lines "NAME=ITEM" (Listen=, ExecStart=). */
+#define PROPERTY_NEXT_LINE '\x1e'
+
 /* The properties that units of the kind have: group by group, sorted by name within a group. */
 size_t property_count(enum unit_kind kind);
 const struct property *property_get(enum unit_kind kind, size_t index);

@@ -22,6 +22,10 @@ struct property {
     uint16_t offset; /* into struct unit_settings */
 };
 
+/* Lists of words: the text as systemctl quotes them, and an array of strings. 0 or -ENOMEM. */
+MUST_CHECK int property_words_text(const char *const *items, size_t count, struct str *out);
+MUST_CHECK int property_words_json(const char *const *items, size_t count, struct str *out);
+
 /* clang-format off */
 #define PROPERTY_SHAPES(X) \
     X(boolean)   /* bool */ \
@@ -32,7 +36,7 @@ struct property {
     X(weight)    /* uint64_t, UINT64_MAX is "[not set]" */ \
     X(mode)      /* mode_t: four octal digits; JSON: a number */ \
     X(string)    /* const char *, NULL is empty */ \
-    X(strings)   /* struct text_list: separated by blanks */ \
+    X(strings)   /* struct text_list: separated by blanks, quoted */ \
     X(relation)  /* struct unit_ref_list: the names, sorted, once each */
 /* clang-format on */
 #define X(name) extern const struct property_shape property_##name;

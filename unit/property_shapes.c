@@ -114,17 +114,43 @@ static int text_json(const struct property_value *value, struct str *out)
 }
 const struct property_shape property_string = { text_text, text_json };
 
-static int list_text(const char *const *items, size_t count, struct str *out)
+/* Words are quoted as systemctl does, so that blanks and what a shell would read are seen to belong to them. */
+static int word_quoted(struct str *out, const char *word)
+{
+    static const char special[] = " \t\n\r\"\\`$*?['()<>|&;!", escaped[] = "\"\\`$";
+    static const struct {
+        char byte, letter;
+    } controls[] = { { '\a', 'a' }, { '\b', 'b' }, { '\f', 'f' }, { '\n', 'n' },
+                     { '\r', 'r' }, { '\t', 't' }, { '\v', 'v' } };
+    bool plain = !strpbrk(word, special);
+    for (const char *c = word; plain && *c; c++) plain = (unsigned char)*c >= ' ' && *c != 127;
+    if (plain) return str_append(out, word);
+    int r = str_append_char(out, '"');
+    for (const char *c = word; r == 0 && *c; c++) {
+        char letter = strchr(escaped, *c) ? *c : '\0';
+        for (size_t i = 0; i < COUNT_OF(controls); i++)
+            if (controls[i].byte == *c) letter = controls[i].letter;
+        if (letter)
+            r = str_appendf(out, "\\%c", letter);
+        else if ((unsigned char)*c < ' ' || *c == 127)
+            r = str_appendf(out, "\\%03o", (unsigned)(unsigned char)*c);
+        else
+            r = str_append_char(out, *c);
+    }
+    return r < 0 ? r : str_append_char(out, '"');
+}
+
+int property_words_text(const char *const *items, size_t count, struct str *out)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < count; i++) {
         if (i > 0) r = str_append(out, " ");
-        if (r == 0) r = str_append(out, items[i]);
+        if (r == 0) r = word_quoted(out, items[i]);
     }
     return r;
 }
 
-static int list_json(const char *const *items, size_t count, struct str *out)
+int property_words_json(const char *const *items, size_t count, struct str *out)
 {
     int r = str_append(out, "[");
     for (size_t i = 0; r == 0 && i < count; i++) {
@@ -137,13 +163,13 @@ static int list_json(const char *const *items, size_t count, struct str *out)
 static int texts_text(const struct property_value *value, struct str *out)
 {
     const struct text_list *list = value->slot;
-    return list_text(list->items, list->count, out);
+    return property_words_text(list->items, list->count, out);
 }
 
 static int texts_json(const struct property_value *value, struct str *out)
 {
     const struct text_list *list = value->slot;
-    return list_json(list->items, list->count, out);
+    return property_words_json(list->items, list->count, out);
 }
 const struct property_shape property_strings = { texts_text, texts_json };
 
@@ -173,11 +199,11 @@ static int relation_any(const struct property_value *value, struct str *out,
 
 static int relation_text(const struct property_value *value, struct str *out)
 {
-    return relation_any(value, out, list_text);
+    return relation_any(value, out, property_words_text);
 }
 
 static int relation_json(const struct property_value *value, struct str *out)
 {
-    return relation_any(value, out, list_json);
+    return relation_any(value, out, property_words_json);
 }
 const struct property_shape property_relation = { relation_text, relation_json };

@@ -58,20 +58,6 @@ void analyze_complain(const struct analyze_options *options, const char *fmt, ..
     (void)fputc('\n', options->err);
 }
 
-/* Standard output is checked once, at the end. */
-void analyze_cell(const struct analyze_options *options, int width, const char *name, const char *value)
-{
-    (void)fprintf(options->out, "%*s:", width - 1, name);
-    do {
-        size_t length = strcspn(value, "\n"), shown = length;
-        while (shown > 0 && strchr(" \t\r", value[shown - 1])) shown--;
-        (void)fprintf(options->out, shown > 0 ? " %.*s\n" : "\n", (int)shown, value);
-        value += length;
-        if (*value == '\n') value++;
-        if (*value) (void)fprintf(options->out, "%*s", width, "");
-    } while (*value);
-}
-
 /* A closed standard output is the caller's choice. */
 void analyze_help(FILE *out)
 {

@@ -26,8 +26,5 @@ typedef int analyze_function(const struct analyze_options *options, int argc, ch
 int analyze_main(FILE *out, FILE *err, int argc, char **argv);
 /* "Failed to parse WHAT 'TEXT': REASON" and the like: one line on `err`, as systemd-analyze logs without a terminal. */
 PRINTF(2, 3) void analyze_complain(const struct analyze_options *options, const char *fmt, ...);
-/* "   NAME: VALUE" with the names right-aligned in `width` columns, which count the colon. Further lines of the value
- * stand below its first; blanks at their ends are not shown. */
-void analyze_cell(const struct analyze_options *options, int width, const char *name, const char *value);
 /* A line of help for each verb. */
 void analyze_help(FILE *out);

@@ -44,8 +44,8 @@ struct chain {
 
 /* What is read before its size is known. */
 struct draft {
-    struct calendar head;
     struct chain fields[CALENDAR_FIELD_COUNT];
+    struct calendar head;
 };
 
 static bool is_digit(char c)

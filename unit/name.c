@@ -167,7 +167,6 @@ int unit_name_unescape_path(const char *text, size_t length, struct str *out)
     if (length == 0) return -EINVAL;
     int r = str_append_char(out, '/');
     if (r < 0 || (length == 1 && text[0] == '-')) return r;
-    if (text[0] == '-' || text[length - 1] == '-') return -EINVAL;
     r = unit_name_unescape(text, length, out);
     if (r < 0) return r;
     AUTO_STR struct str simple = STR_EMPTY;

@@ -86,10 +86,23 @@ static int specifier_text(const struct specifier_context *context UNUSED, const 
     return str_append(out, argument);
 }
 
+/* Does systemd put a "_" before the name of a cgroup that is called so? It could be a file of the kernel. */
+static bool cgroup_name_is_taken(const char *name)
+{
+    static const char *const files[] = { "cgroup", "cpu",    "cpuacct", "cpuset", "io",
+                                         "blkio",  "memory", "devices", "pids" };
+    if (name[0] == '_' || name[0] == '.') return true;
+    size_t length = strcspn(name, ".");
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        if (strlen(files[i]) == length && memcmp(files[i], name, length) == 0) return true;
+    return false;
+}
+
 /* Where systemd would put the unit in the tree of cgroups as long as its slice is not known, which is when it reads. */
 static int specifier_cgroup(const struct specifier_context *context, const char *argument UNUSED, struct str *out)
 {
-    return str_appendf(out, "/%s", context->unit_name ? context->unit_name : "");
+    const char *name = context->unit_name ? context->unit_name : "";
+    return str_appendf(out, "/%s%s", cgroup_name_is_taken(name) ? "_" : "", name);
 }
 
 /* %T and %V: $TMPDIR, $TEMP or $TMP, where it is an absolute path. */

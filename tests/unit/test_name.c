@@ -67,7 +67,8 @@ static const struct { const char *text, *unescaped, *as_path; } unescapes[] = {
     { "\\x2f", "/", NULL },              { "\\", NULL, NULL },                { "a\\x", NULL, NULL },
     { "a\\x2", NULL, NULL },             { "a\\xg0", NULL, NULL },            { "a\\x0g", NULL, NULL },
     { "a\\\\b", NULL, NULL },            { "a\\040", NULL, NULL },            { "a\\x00b", "a", "/a" },
-    { "a\\x00\\q", NULL, NULL },         { "\\xe2\\x82\\xac", "\xe2\x82\xac", "/\xe2\x82\xac" },
+    { "a\\x00\\q", NULL, NULL },         { "a\\x00-", "a", "/a" },             { "-\\x00", "/", NULL },
+            { "\\xe2\\x82\\xac", "\xe2\x82\xac", "/\xe2\x82\xac" },
 };
 
 /* The answers of systemd-escape --mangle 252. */

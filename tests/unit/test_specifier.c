@@ -149,6 +149,21 @@ static void test_table(void **state)
     scratch_done(&dir);
 }
 
+static void test_cgroup(void **state)
+{
+    (void)state;
+    static const char *const taken[] = { "_a.service", ".a.service", "memory.service", "cgroup.service" },
+                             *const fine[] = { "memory2.service", "mem.service", "a.memory.service" };
+    struct specifier_context context = { .deprecated = true };
+    for (size_t i = 0; i < COUNT_OF(taken) + COUNT_OF(fine); i++) {
+        bool is_taken = i < COUNT_OF(taken);
+        AUTO_STR struct str want = STR_EMPTY;
+        context.unit_name = is_taken ? taken[i] : fine[i - COUNT_OF(taken)];
+        assert_int_equal(str_appendf(&want, "/%s%s", is_taken ? "_" : "", context.unit_name), 0);
+        check(&context, "%c", str_text(&want));
+    }
+}
+
 /* Without what the files say. */
 static void test_bare_image(void **state)
 {
@@ -205,8 +220,8 @@ static void test_boot_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expand), cmocka_unit_test(test_table),   cmocka_unit_test(test_bare_image),
-        cmocka_unit_test(test_place),  cmocka_unit_test(test_boot_id),
+        cmocka_unit_test(test_expand),     cmocka_unit_test(test_table), cmocka_unit_test(test_cgroup),
+        cmocka_unit_test(test_bare_image), cmocka_unit_test(test_place), cmocka_unit_test(test_boot_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

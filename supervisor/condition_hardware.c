@@ -108,36 +108,12 @@ static unsigned cpus_of_affinity(void)
     return 0;
 }
 
-/* Any base, as strtoul(3) takes it. */
-static int parse_cpus(const char *text, uint32_t *ret)
-{
-    static const struct {
-        char prefix[3];
-        unsigned base;
-    } bases[] = { { "0x", 16 }, { "0X", 16 }, { "0b", 2 }, { "0o", 8 }, { "0", 8 }, { "", 10 } };
-    static const char digits[] = "0123456789abcdef";
-    size_t i = 0;
-    if (*text == '-') return -ERANGE;
-    text += *text == '+';
-    while (!str_starts_with(text, bases[i].prefix)) i++;
-    const char *digit = text + (bases[i].base == 8 && bases[i].prefix[1] == '\0' ? 0 : strlen(bases[i].prefix));
-    uint32_t value = 0;
-    if (*digit == '\0') return -EINVAL;
-    for (; *digit; digit++) {
-        const char *found = strchr(digits, *digit | 0x20);
-        if (!found || (unsigned)(found - digits) >= bases[i].base) return -EINVAL;
-        if (ckd_mul(&value, value, bases[i].base) || ckd_add(&value, value, (unsigned)(found - digits))) return -ERANGE;
-    }
-    *ret = value;
-    return 0;
-}
-
 int condition_cpus(const struct condition_context *context, const struct condition *c)
 {
     const char *text = c->parameter;
     enum compare op = read_operator(&text);
-    uint32_t want;
-    int r = parse_cpus(text, &want);
+    uint64_t want;
+    int r = parse_integer(text, UINT32_MAX, &want);
     if (r < 0) return r;
     unsigned have = context->cpus > 0 ? context->cpus : cpus_of_affinity();
     return have == 0 ? -ENODATA : compare_order(op, three_way(have, want));
@@ -172,7 +148,7 @@ int condition_memory(const struct condition_context *context, const struct condi
     enum compare op = read_operator(&text);
     uint64_t want, have = context->memory_bytes;
     struct sysinfo info;
-    int r = parse_size(text, &want);
+    int r = *text == '-' ? -ERANGE : parse_size(text, &want);
     if (r < 0) return r;
     if (have == 0 && sysinfo(&info) < 0) return -errno;
     if (have == 0) have = (uint64_t)info.totalram * info.mem_unit;
@@ -286,7 +262,7 @@ static int smbios_field_compares(const struct condition_context *context, const 
     while (length > 0 && strchr(WORD_BLANKS, expression[length - 1])) length--;
     enum compare op = compare_read(&rest, true);
     if (op == COMPARE_NONE || length == 0 || memchr(expression, '/', length) || expression[0] == '.') return -EINVAL;
-    int r = word_next(&rest, WORD_QUOTES, &want, NULL);
+    int r = condition_word(&rest, &want);
     if (r <= 0 || *rest) return r < 0 ? r : -EINVAL;
     r = str_appendf(&path, "/sys/class/dmi/id/%.*s", (int)length, expression);
     if (r == 0) r = fact_read(context, str_text(&path), have, sizeof have);

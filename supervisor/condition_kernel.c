@@ -37,11 +37,17 @@ void condition_names(const struct condition_context *context, struct utsname *re
     if (context->hostname) (void)snprintf(ret->nodename, sizeof ret->nodename, "%s", context->hostname);
 }
 
+int condition_word(const char **cursor, struct str *word)
+{
+    int r = word_next(cursor, WORD_QUOTES, word, NULL);
+    return r == -EBADMSG ? -EINVAL : r;
+}
+
 int condition_compare_all(const char *have, const char *expressions)
 {
     AUTO_STR struct str word = STR_EMPTY;
     for (bool first = true;; first = false) {
-        int r = word_next(&expressions, WORD_QUOTES, &word, NULL);
+        int r = condition_word(&expressions, &word);
         if (r <= 0) return r < 0 ? r : 1;
         const char *want = str_text(&word);
         enum compare op = compare_read(&want, true);
@@ -49,7 +55,7 @@ int condition_compare_all(const char *have, const char *expressions)
         want += strspn(want, WORD_BLANKS);
         if (*want == '\0') {
             /* Once, the version may be a word of its own. */
-            r = first ? word_next(&expressions, WORD_QUOTES, &word, NULL) : 0;
+            r = first ? condition_word(&expressions, &word) : 0;
             if (r <= 0) return r < 0 ? r : -EINVAL;
             want = str_text(&word);
         }
@@ -110,8 +116,8 @@ int condition_kernel_module_loaded(const struct condition_context *context, cons
 /* A name without case, or a number. -1: none. */
 static int find_capability(const char *text)
 {
-    uint32_t number;
-    if (parse_u32(text, 0, 63, &number) == 0) return (int)number;
+    uint64_t number;
+    if (parse_integer(text, 63, &number) == 0) return (int)number;
     for (unsigned i = 0; pid1_cap_name(i); i++)
         if (strcasecmp(text, pid1_cap_name(i)) == 0) return (int)i;
     return -1;
@@ -300,6 +306,8 @@ static int parse_permyriad(const char *text, uint32_t *ret)
         const char *suffix = str_suffix(text, units[i].suffix);
         uint32_t value;
         if (!suffix) continue;
+        if (*text == '-') return -ERANGE;
+        text += *text == '+';
         int r = parse_hundredths(text, (size_t)(suffix - text), units[i].max_decimals, &value);
         if (r < 0) return r;
         value /= units[i].divisor;
@@ -310,15 +318,14 @@ static int parse_permyriad(const char *text, uint32_t *ret)
     return -EINVAL;
 }
 
-/* Splits `text` at `separator`, both parts without blanks around them; separators at the ends do not count. 1: `first`
- * only, 2: both. -EINVAL, -ENOMEM. */
+/* Splits `text` at `separator`, both parts without blanks around them; separators at the ends do not count, nor does a
+ * third part. 1: `first` only, 2: both. -EINVAL, -ENOMEM. */
 static int split_at(const char *text, char separator, struct str *first, struct str *second)
 {
     const char separators[] = { separator, '\0' };
     struct str *parts[] = { first, second };
     int n = 0;
-    for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
-        if (n == 2) return -EINVAL;
+    for (text += strspn(text, separators); *text && n < 2; text += strspn(text, separators)) {
         size_t length = strcspn(text, separators), begin = MIN_OF(strspn(text, WORD_BLANKS), length), end = length;
         while (end > begin && strchr(WORD_BLANKS, text[end - 1])) end--;
         int r = str_append_bytes(parts[n++], text + begin, end - begin);
@@ -375,11 +382,12 @@ static int pressure_path(const struct condition_context *context, const struct p
     return r < 0 ? r : 1;
 }
 
-/* The average behind `key` in the "full" line, or in the "some" line where there is no other. In hundredths. */
-static int read_average(const char *text, const char *key, uint32_t *ret)
+/* The average behind `key`, in hundredths: in the "full" line, or the "some" line where there is no other. All tasks
+ * never wait for a CPU at once: of that, systemd looks at "some". */
+static int read_average(const char *text, enum condition_kind kind, const char *key, uint32_t *ret)
 {
-    const char *line = str_starts_with(text, "full ") ? text : strstr(text, "\nfull ");
-    if (!line) line = str_starts_with(text, "some ") ? text : strstr(text, "\nsome ");
+    const char *line = strstr(text, "full ");
+    if (!line || kind == CONDITION_CPU_PRESSURE) line = strstr(text, "some ");
     const char *at = line ? strstr(line, key) : NULL;
     if (!at) return -ENODATA;
     at += strlen(key);
@@ -413,6 +421,6 @@ int condition_pressure(const struct condition_context *context, const struct con
     r = parse_permyriad(str_text(&limit), &want);
     if (r == 0) r = fact_read(context, str_text(&path), text, sizeof text);
     if (r < 0) return r == -ENOENT ? 1 : r;
-    r = read_average(text, key, &have);
+    r = read_average(text, c->kind, key, &have);
     return r < 0 ? r : have <= want;
 }

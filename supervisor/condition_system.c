@@ -141,7 +141,7 @@ int condition_os_release(const struct condition_context *context, const struct c
     const char *cursor = c->parameter;
     int r = read_os_release(context, &release);
     if (r < 0) return r;
-    while ((r = word_next(&cursor, WORD_QUOTES, &word, NULL)) > 0) {
+    while ((r = condition_word(&cursor, &word)) > 0) {
         const char *key = str_text(&word), *want = key + strcspn(key, "!<>=$");
         size_t length = (size_t)(want - key);
         enum compare op = compare_read(&want, true);

@@ -34,3 +34,6 @@ void condition_names(const struct condition_context *context, struct utsname *re
 /* Every word of `expressions` compares well with `have`: "OPERATOR VERSION", a pattern without an operator; between the
  * first operator and its version may be a blank. 1, 0, -EINVAL, -ENOMEM. */
 int condition_compare_all(const char *have, const char *expressions);
+/* The next word, which may be quoted. 1, 0 at the end, -EINVAL, -ENOMEM. */
+struct str;
+int condition_word(const char **cursor, struct str *word);

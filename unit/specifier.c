@@ -191,6 +191,14 @@ static int specifier_pretty_host(const struct specifier_context *context, const 
 
 /* ---- the user PID 1 runs as ---- */
 
+/* systemd gives root the shell that it was built with, where that is installed. */
+static const char *root_shell(const struct specifier_context *context)
+{
+    static const char shell[] = "/bin/bash";
+    AUTO_STR struct str path = STR_EMPTY;
+    return root_resolve(context->machine->root, shell, &path) == 0 ? shell : NULL;
+}
+
 static int specifier_user(const struct specifier_context *context, const char *argument, struct str *out)
 {
     uid_t uid = context->ids_given ? context->uid : geteuid();
@@ -211,7 +219,7 @@ static int specifier_user(const struct specifier_context *context, const char *a
         value = root ? "/root" : environment_value(context, "HOME");
         return str_append(out, value ? value : "/");
     default:
-        value = root ? NULL : environment_value(context, "SHELL");
+        value = root ? root_shell(context) : environment_value(context, "SHELL");
         return str_append(out, value ? value : "/bin/sh");
     }
 }

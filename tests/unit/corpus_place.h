@@ -111,6 +111,7 @@ static UNUSED void place_init_empty(struct place *place, const char *corpus)
         const char *path, *text;
     } files[] = {
         { "etc/os-release", "ID=testos\nVERSION_ID=1\n" },
+        { "bin/bash", "" }, /* %s */
         { "etc/machine-id", "0123456789abcdef0123456789abcdef\n" },
         { "etc/passwd", "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
                         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },

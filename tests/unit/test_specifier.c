@@ -46,10 +46,12 @@ static const struct {
 static void test_expand(void **state)
 {
     (void)state;
+    struct machine nothing = { .root = "/nonexistent" };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct specifier_context context = { .unit_name = cases[i].name,
                                              .fragment_path = "/etc/units/web.service",
                                              .hostname = "box.example",
+                                             .machine = &nothing,
                                              .environment = environment,
                                              .ids_given = true };
         AUTO_STR struct str got = STR_EMPTY;
@@ -86,7 +88,7 @@ static const struct { char letter; bool in_names; const char *want; } letters[] 
     { 'M', true, "img" },           { 'n', true, "p-q@i-j.service" }, { 'N', true, "p-q@i-j" },
     { 'o', true, "testos" },        { 'O', false, "%O" },           { 'p', true, "p-q" },
     { 'P', false, "p/q" },          { 'q', true, "Our box" },       { 'Q', false, "%Q" },
-    { 'r', false, "" },             { 'R', false, "" },             { 's', false, "/bin/sh" },
+    { 'r', false, "" },             { 'R', false, "" },             { 's', false, "/bin/bash" },
     { 'S', false, "/var/lib" },     { 't', false, "/run" },         { 'T', false, "/tmp" },
     { 'u', true, "root" },          { 'U', true, "0" },             { 'v', true, NULL },
     { 'V', false, "/var/tmp" },     { 'w', true, "1.2" },           { 'W', true, "" },
@@ -98,13 +100,14 @@ static const struct { char letter; bool in_names; const char *want; } letters[] 
 
 static void make_image(struct scratch *dir)
 {
-    static const char *const directories[] = { "etc", "usr", "usr/lib" };
+    static const char *const directories[] = { "bin", "etc", "usr", "usr/lib" };
     scratch_init(dir);
     for (size_t i = 0; i < COUNT_OF(directories); i++) scratch_mkdir(dir, directories[i]);
     scratch_write(dir, "etc/os-release", "ID=testos\nVERSION_ID=1.2\nBUILD_ID=b-9\nIMAGE_ID=img\nIMAGE_VERSION=7.5\n");
     scratch_write(dir, "etc/machine-id", "0123456789abcdef0123456789abcdef\n");
     scratch_write(dir, "etc/machine-info", "PRETTY_HOSTNAME='Our box'\n");
     scratch_write(dir, "usr/lib/real.service", "");
+    scratch_write(dir, "bin/bash", "");
     assert_int_equal(symlink("/usr/lib/real.service", scratch_path(dir, "etc/link.service")), 0);
 }
 

@@ -67,6 +67,7 @@ int condition_group(const struct condition_context *context, const struct condit
 /* 32 hexadecimal digits, with or without the dashes of a UUID, to lower-case digits only. */
 static bool read_id128(const char *text, char out[static ID128_DIGITS + 1])
 {
+    static const char hexadecimal[] = "0123456789abcdefABCDEF";
     size_t digits = 0;
     bool dashes = strlen(text) == ID128_DIGITS + 4;
     for (size_t i = 0; text[i]; i++) {
@@ -74,9 +75,10 @@ static bool read_id128(const char *text, char out[static ID128_DIGITS + 1])
             if (text[i] != '-') return false;
             continue;
         }
-        char c = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] | 0x20) : text[i];
-        if (digits == ID128_DIGITS || !strchr("0123456789abcdef", c)) return false;
-        out[digits++] = c;
+        const char *found = strchr(hexadecimal, text[i]);
+        if (digits == ID128_DIGITS || !found) return false;
+        if (found >= hexadecimal + 16) found -= 6;
+        out[digits++] = *found;
     }
     out[digits] = '\0';
     return digits == ID128_DIGITS;

@@ -71,10 +71,10 @@ static int container_variable(const struct condition_context *context, struct st
         const char *value = expand_lookup_environ("container", strlen("container"), (void *)context->environ);
         return value ? str_append(out, value) == 0 : 0;
     }
-    AUTO_STR struct str environ = STR_EMPTY;
-    if (fact_read_all(context, "/proc/1/environ", &environ) < 0) return 0;
-    const char *end = str_text(&environ) + environ.length;
-    for (const char *at = str_text(&environ); at < end; at += strlen(at) + 1)
+    AUTO_STR struct str text = STR_EMPTY;
+    if (fact_read_all(context, "/proc/1/environ", &text) < 0) return 0;
+    const char *end = str_text(&text) + text.length;
+    for (const char *at = str_text(&text); at < end; at += strlen(at) + 1)
         if (str_starts_with(at, "container=")) return str_append(out, at + strlen("container=")) == 0;
     return 0;
 }

@@ -102,7 +102,7 @@ static int read_condition(const struct analyze_options *options, struct arena *a
 {
     AUTO_STR struct str parameter = STR_EMPTY, name = STR_EMPTY;
     struct condition c = { .parameter = "" };
-    const char *unknown, *value = line + strcspn(line, "=" WORD_BLANKS);
+    const char *unknown = NULL, *value = line + strcspn(line, "=" WORD_BLANKS);
     bool found = condition_find(line, (size_t)(value - line), &c.kind, &c.is_assert);
     int r = str_append_bytes(&name, line, (size_t)(value - line));
     value += strspn(value, WORD_BLANKS);

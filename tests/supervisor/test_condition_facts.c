@@ -247,7 +247,7 @@ static const struct question container_questions[] = {
 static void test_container(void **state)
 {
     (void)state;
-    static char *environ[] = { "MODE=x", NULL };
+    static char *environment[] = { "MODE=x", NULL };
     static const gid_t groups[] = { 51, 52 };
     static const char line[] = "/sbin/init\0mode=\"a b\"\0--flag", tree[] = "other,board\0acme,board";
     char root[] = PLACE_TEMPLATE;
@@ -255,7 +255,7 @@ static void test_container(void **state)
     place_add(root, "/proc/1/cmdline", line, sizeof line);
     place_add(root, "/proc/device-tree/compatible", tree, sizeof tree);
     struct condition_context context = { .root = root,
-                                         .environ = environ,
+                                         .environ = environment,
                                          .uid = 1000,
                                          .gid = 50,
                                          .groups = groups,
@@ -432,12 +432,12 @@ static void test_credentials(void **state)
     place_make(root, files, COUNT_OF(files));
     (void)snprintf(plain, sizeof plain, "CREDENTIALS_DIRECTORY=%s/plain", root);                       /* fits */
     (void)snprintf(encrypted, sizeof encrypted, "ENCRYPTED_CREDENTIALS_DIRECTORY=%s/encrypted", root); /* fits */
-    char *environ[] = { plain, encrypted, NULL }, *none[] = { NULL }, *relative[] = { "CREDENTIALS_DIRECTORY=x", NULL };
+    char *both[] = { plain, encrypted, NULL }, *none[] = { NULL }, *relative[] = { "CREDENTIALS_DIRECTORY=x", NULL };
     static const struct question questions[] = {
         { "ConditionCredential=a", 1 }, { "ConditionCredential=b", 1 },          { "ConditionCredential=c", 0 },
         { "ConditionCredential=.", 0 }, { "ConditionCredential=../plain/a", 0 }, { "ConditionCredential=!c", 1 },
     };
-    struct condition_context context = { .environ = environ };
+    struct condition_context context = { .environ = both };
     ask_all(&context, questions, COUNT_OF(questions));
     context.environ = none;
     assert_int_equal(place_ask(&context, "ConditionCredential=a"), 0);

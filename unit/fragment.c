@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What becomes of the assignments of the section that is being read. */
@@ -85,7 +86,12 @@ static int on_section(const char *name, struct pos at, void *userdata)
     }
     f->use = p->section < SECTION_COUNT ? SECTION_MISPLACED : SECTION_UNKNOWN;
     p->section_name = p->section < SECTION_COUNT ? section_name(p->section) : arena_strdup(p->arena, name);
-    return p->section_name ? 0 : -ENOMEM;
+    if (!p->section_name) return -ENOMEM;
+    if (!p->context->native) { /* as systemd: once, where it begins */
+        report_section(f, &f->header);
+        f->use = SECTION_SILENT;
+    }
+    return 0;
 }
 
 /* ---- directives ---- */
@@ -196,6 +202,21 @@ static int on_assignment(const char *section UNUSED, const char *key, const stru
     return directive->parse ? apply(p, directive, value) : 0;
 }
 
+/* systemd takes a NUL byte for the end of a line. */
+static int walk(struct fragment *f, const char *data, size_t size)
+{
+    struct parse *p = &f->parse;
+    char *copy = NULL;
+    if (!p->context->native && size > 0 && size <= SOURCE_FILE_MAX && memchr(data, '\0', size)) {
+        copy = malloc(size);
+        if (!copy) return -ENOMEM;
+        for (size_t i = 0; i < size; i++) copy[i] = data[i] ? data[i] : '\n';
+    }
+    int r = source_walk(p->path, copy ? copy : data, size, p->diags, on_assignment, on_section, f);
+    free(copy);
+    return r;
+}
+
 int fragment_parse(struct arena *arena, const char *path, const char *data, size_t size,
                    const struct fragment_context *context, struct unit_settings *settings, struct diag_sink *diags)
 {
@@ -219,7 +240,7 @@ int fragment_parse(struct arena *arena, const char *path, const char *data, size
         .use = SECTION_SILENT,
     };
     int r = switches_read(diags, path, data, size);
-    if (r == 0) r = source_walk(path, data, size, diags, on_assignment, on_section, &f);
+    if (r == 0) r = walk(&f, data, size);
     finish_section(&f);
     str_done(&f.parse.variables);
     str_done(&f.parse.text);

@@ -110,7 +110,7 @@ static uint32_t last_line_of(const char *data, size_t size, uint32_t line)
         at = newline + 1;
         number++;
     }
-    return number > line ? number - 1 : line;
+    return continued ? number : line; /* the file ends inside: systemd counts on */
 }
 
 /* What a diagnostic is about, for both sides: systemd's kinds and our code words have one coarse name in common. */
@@ -139,7 +139,8 @@ static const struct {
     { "bad-section-header", "syntax" },
     { "unreadable-file", "syntax" },
     { "file-too-large", "syntax" },
-    { "embedded-nul", "syntax" },
+    { "nul-byte", "syntax" },
+    { "misplaced-section", "unknown" },
     { "missing-*", "unit" },
     { "too-many-commands", "unit" },
     { "unknown-specifier", "value" },

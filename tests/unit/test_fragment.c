@@ -52,6 +52,17 @@ static void test_texts(void **state)
     assert_rendered(&u, 1, "warning: test.unit [Foo]: unknown section [Foo] (ignored) (line 5, unknown-section)");
     parsed_done(&u);
 
+    /* systemd's units: once per section, where it begins. */
+    u = parse_unit("web.service", "[Service]\nExecStart=/x\n[Foo]\nA=1\nB=2\n[Timer]\nC=3\n[X-Y]\nD=4\n", false);
+    assert_string_equal(u.codes, "unknown-section@3 misplaced-section@6 ");
+    parsed_done(&u);
+
+    static const char nul[] = "[Service]\nExecStart=/x\0Bar=1\n";
+    u = parse_bytes("web.service", nul, sizeof nul - 1, false, NULL); /* a NUL byte ends the line */
+    assert_string_equal(u.codes, "unknown-directive@3 ");
+    assert_int_equal(u.result, 0);
+    parsed_done(&u);
+
     u = parse_unit("x.target", "[Unit]\nDescription=x\n[Target]\nFoo=1\n[Install]\nWantedBy=y.target\n", true);
     assert_string_equal(u.codes, "unknown-directive@4 ");
     assert_texts(&u.settings.install.wanted_by, "<y.target>");

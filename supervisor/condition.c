@@ -24,46 +24,46 @@ enum touches {
 static const struct kind {
     condition_fn *test;
     enum touches touches;
-    const char *path; /* and this one */
+    const char *paths[2]; /* and these */
 } kinds[CONDITION_KIND_COUNT] = {
 /* clang-format off */
-#define CONTAINER "/run/systemd/container" /* what says that we are in one */
-    [CONDITION_AC_POWER]                 = { condition_ac_power,                 TOUCHES_NOTHING,     NULL },
-    [CONDITION_ARCHITECTURE]             = { condition_architecture,             TOUCHES_NOTHING,     NULL },
-    [CONDITION_CAPABILITY]               = { condition_capability,               TOUCHES_NOTHING,     NULL },
-    [CONDITION_CONTROL_GROUP_CONTROLLER] = { condition_control_group_controller, TOUCHES_NOTHING,     NULL },
-    [CONDITION_CPU_FEATURE]              = { condition_cpu_feature,              TOUCHES_NOTHING,     NULL },
-    [CONDITION_CPU_PRESSURE]             = { condition_pressure,                 TOUCHES_NOTHING,     NULL },
-    [CONDITION_CPUS]                     = { condition_cpus,                     TOUCHES_NOTHING,     NULL },
-    [CONDITION_CREDENTIAL]               = { condition_credential,               TOUCHES_CREDENTIAL,  NULL },
-    [CONDITION_DIRECTORY_NOT_EMPTY]      = { condition_directory_not_empty,      TOUCHES_PARAMETER,   NULL },
-    [CONDITION_ENVIRONMENT]              = { condition_environment,              TOUCHES_NOTHING,     NULL },
-    [CONDITION_FILE_IS_EXECUTABLE]       = { condition_file_is_executable,       TOUCHES_PARAMETER,   NULL },
-    [CONDITION_FILE_NOT_EMPTY]           = { condition_file_not_empty,           TOUCHES_PARAMETER,   NULL },
-    [CONDITION_FIRMWARE]                 = { condition_firmware,                 TOUCHES_NOTHING,     CONTAINER },
-    [CONDITION_FIRST_BOOT]               = { condition_first_boot,               TOUCHES_NOTHING,     CONTAINER },
-    [CONDITION_GROUP]                    = { condition_group,                    TOUCHES_USERDB,      NULL },
-    [CONDITION_HOST]                     = { condition_host,                     TOUCHES_NOTHING,     "/etc/machine-id" },
-    [CONDITION_IO_PRESSURE]              = { condition_pressure,                 TOUCHES_NOTHING,     NULL },
-    [CONDITION_KERNEL_COMMAND_LINE]      = { condition_kernel_command_line,      TOUCHES_NOTHING,     CONTAINER },
-    [CONDITION_KERNEL_MODULE_LOADED]     = { condition_kernel_module_loaded,     TOUCHES_NOTHING,     NULL },
-    [CONDITION_KERNEL_VERSION]           = { condition_kernel_version,           TOUCHES_NOTHING,     NULL },
-    [CONDITION_MEMORY]                   = { condition_memory,                   TOUCHES_NOTHING,     NULL },
-    [CONDITION_MEMORY_PRESSURE]          = { condition_pressure,                 TOUCHES_NOTHING,     NULL },
-    [CONDITION_NEEDS_UPDATE]             = { condition_needs_update,             TOUCHES_STAMP,       "/usr" },
-    [CONDITION_OS_RELEASE]               = { condition_os_release,               TOUCHES_NOTHING,     "/etc/os-release" },
-    [CONDITION_PATH_EXISTS]              = { condition_path_exists,              TOUCHES_PARAMETER,   NULL },
-    [CONDITION_PATH_EXISTS_GLOB]         = { condition_path_exists_glob,         TOUCHES_PATTERN,     NULL },
-    [CONDITION_PATH_IS_DIRECTORY]        = { condition_path_is_directory,        TOUCHES_PARAMETER,   NULL },
-    [CONDITION_PATH_IS_ENCRYPTED]        = { condition_path_is_encrypted,        TOUCHES_PARAMETER,   NULL },
-    [CONDITION_PATH_IS_MOUNT_POINT]      = { condition_path_is_mount_point,      TOUCHES_PARAMETER,   NULL },
-    [CONDITION_PATH_IS_READ_WRITE]       = { condition_path_is_read_write,       TOUCHES_PARAMETER,   NULL },
-    [CONDITION_PATH_IS_SOCKET]           = { condition_path_is_socket,           TOUCHES_PARAMETER,   NULL },
-    [CONDITION_PATH_IS_SYMBOLIC_LINK]    = { condition_path_is_symbolic_link,    TOUCHES_PARAMETER,   NULL },
-    [CONDITION_SECURITY]                 = { condition_security,                 TOUCHES_NOTHING,     CONTAINER },
-    [CONDITION_USER]                     = { condition_user,                     TOUCHES_USERDB,      NULL },
-    [CONDITION_VERSION]                  = { condition_version,                  TOUCHES_NOTHING,     NULL },
-    [CONDITION_VIRTUALIZATION]           = { condition_virtualization,           TOUCHES_NOTHING,     CONTAINER },
+#define CONTAINER "/run/systemd/container", "/run/host/container-manager" /* what says that we are in one */
+    [CONDITION_AC_POWER]                 = { condition_ac_power,                 TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_ARCHITECTURE]             = { condition_architecture,             TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_CAPABILITY]               = { condition_capability,               TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_CONTROL_GROUP_CONTROLLER] = { condition_control_group_controller, TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_CPU_FEATURE]              = { condition_cpu_feature,              TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_CPU_PRESSURE]             = { condition_pressure,                 TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_CPUS]                     = { condition_cpus,                     TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_CREDENTIAL]               = { condition_credential,               TOUCHES_CREDENTIAL,  { NULL } },
+    [CONDITION_DIRECTORY_NOT_EMPTY]      = { condition_directory_not_empty,      TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_ENVIRONMENT]              = { condition_environment,              TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_FILE_IS_EXECUTABLE]       = { condition_file_is_executable,       TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_FILE_NOT_EMPTY]           = { condition_file_not_empty,           TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_FIRMWARE]                 = { condition_firmware,                 TOUCHES_NOTHING,     { CONTAINER } },
+    [CONDITION_FIRST_BOOT]               = { condition_first_boot,               TOUCHES_NOTHING,     { CONTAINER } },
+    [CONDITION_GROUP]                    = { condition_group,                    TOUCHES_USERDB,      { NULL } },
+    [CONDITION_HOST]                     = { condition_host,                     TOUCHES_NOTHING,     { "/etc/machine-id", "/var/lib/dbus/machine-id" } },
+    [CONDITION_IO_PRESSURE]              = { condition_pressure,                 TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_KERNEL_COMMAND_LINE]      = { condition_kernel_command_line,      TOUCHES_NOTHING,     { CONTAINER } },
+    [CONDITION_KERNEL_MODULE_LOADED]     = { condition_kernel_module_loaded,     TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_KERNEL_VERSION]           = { condition_kernel_version,           TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_MEMORY]                   = { condition_memory,                   TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_MEMORY_PRESSURE]          = { condition_pressure,                 TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_NEEDS_UPDATE]             = { condition_needs_update,             TOUCHES_STAMP,       { "/usr" } },
+    [CONDITION_OS_RELEASE]               = { condition_os_release,               TOUCHES_NOTHING,     { "/etc/os-release", "/usr/lib/os-release" } },
+    [CONDITION_PATH_EXISTS]              = { condition_path_exists,              TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_PATH_EXISTS_GLOB]         = { condition_path_exists_glob,         TOUCHES_PATTERN,     { NULL } },
+    [CONDITION_PATH_IS_DIRECTORY]        = { condition_path_is_directory,        TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_PATH_IS_ENCRYPTED]        = { condition_path_is_encrypted,        TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_PATH_IS_MOUNT_POINT]      = { condition_path_is_mount_point,      TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_PATH_IS_READ_WRITE]       = { condition_path_is_read_write,       TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_PATH_IS_SOCKET]           = { condition_path_is_socket,           TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_PATH_IS_SYMBOLIC_LINK]    = { condition_path_is_symbolic_link,    TOUCHES_PARAMETER,   { NULL } },
+    [CONDITION_SECURITY]                 = { condition_security,                 TOUCHES_NOTHING,     { CONTAINER } },
+    [CONDITION_USER]                     = { condition_user,                     TOUCHES_USERDB,      { NULL } },
+    [CONDITION_VERSION]                  = { condition_version,                  TOUCHES_NOTHING,     { NULL } },
+    [CONDITION_VIRTUALIZATION]           = { condition_virtualization,           TOUCHES_NOTHING,     { CONTAINER } },
 #undef CONTAINER
     /* clang-format on */
 };
@@ -102,7 +102,8 @@ static bool credential_is_local(const struct condition_context *context, const c
 static bool is_local(const struct condition *c, const struct condition_context *context)
 {
     const struct kind *kind = &kinds[c->kind];
-    if (kind->path && !local_path_is(kind->path)) return false;
+    for (size_t i = 0; i < COUNT_OF(kind->paths); i++)
+        if (kind->paths[i] && !local_path_is(kind->paths[i])) return false;
     switch (kind->touches) {
     case TOUCHES_NOTHING:
         break;

@@ -14,12 +14,12 @@
 #include "supervisor/condition_facts.h"
 #include "unit/environment_file.h"
 #include "unit/expand.h"
+#include "unit/machine.h"
 #include "unit/paths.h"
 #include "unit/words.h"
 #include "userdb/userdb.h"
 
 #define SYSTEM_UID_MAX 999 /* as Debian and Fedora build systemd */
-#define ID128_DIGITS   32
 
 /* ---- users and groups ---- */
 
@@ -64,33 +64,17 @@ int condition_group(const struct condition_context *context, const struct condit
 
 /* ---- names ---- */
 
-/* 32 hexadecimal digits, with or without the dashes of a UUID, to lower-case digits only. */
-static bool read_id128(const char *text, char out[static ID128_DIGITS + 1])
-{
-    static const char hexadecimal[] = "0123456789abcdefABCDEF";
-    size_t digits = 0;
-    bool dashes = strlen(text) == ID128_DIGITS + 4;
-    for (size_t i = 0; text[i]; i++) {
-        if (dashes && (i == 8 || i == 13 || i == 18 || i == 23)) {
-            if (text[i] != '-') return false;
-            continue;
-        }
-        const char *found = strchr(hexadecimal, text[i]);
-        if (digits == ID128_DIGITS || !found) return false;
-        if (found >= hexadecimal + 16) found -= 6;
-        out[digits++] = *found;
-    }
-    out[digits] = '\0';
-    return digits == ID128_DIGITS;
-}
-
+/* A parameter that has the form of an id is no host name. Where the image has no id, it is the one that %m is here. */
 int condition_host(const struct condition_context *context, const struct condition *c)
 {
-    char want[ID128_DIGITS + 1], have[ID128_DIGITS + 1], text[64];
+    AUTO_MACHINE struct machine machine = { .root = context->root };
+    char want[MACHINE_ID_LENGTH + 1];
+    const char *have;
     struct utsname names;
-    if (read_id128(c->parameter, want)) {
-        int r = fact_read(context, "/etc/machine-id", text, sizeof text);
-        return r < 0 ? r : read_id128(text, have) ? strcmp(have, want) == 0 : -ENODATA;
+    if (machine_id_parse(c->parameter, want)) {
+        static const char uuid[] = "container_uuid";
+        int r = machine_id(&machine, expand_lookup_environ(uuid, strlen(uuid), (void *)context->environ), &have);
+        return r < 0 ? r : strcmp(have, want) == 0;
     }
     condition_names(context, &names);
     return fnmatch(c->parameter, names.nodename, FNM_CASEFOLD) == 0;
@@ -126,30 +110,23 @@ int condition_credential(const struct condition_context *context, const struct c
 
 /* ---- ConditionOSRelease= ---- */
 
-static int read_os_release(const struct condition_context *context, struct strlist *ret)
-{
-    AUTO_STR struct str text = STR_EMPTY;
-    uint32_t line;
-    int r = fact_read_all(context, "/etc/os-release", &text);
-    if (r == -ENOENT) r = fact_read_all(context, "/usr/lib/os-release", &text);
-    return r < 0 ? r : environment_file_parse(str_text(&text), text.length, ret, &line);
-}
-
 /* What the file does not have is empty. */
 int condition_os_release(const struct condition_context *context, const struct condition *c)
 {
-    AUTO_STRLIST struct strlist release = STRLIST_EMPTY;
-    AUTO_STR struct str word = STR_EMPTY;
-    const char *cursor = c->parameter;
-    int r = read_os_release(context, &release);
-    if (r < 0) return r;
+    AUTO_MACHINE struct machine machine = { .root = context->root };
+    AUTO_STR struct str word = STR_EMPTY, key = STR_EMPTY;
+    const char *cursor = c->parameter, *have;
+    int r;
     while ((r = condition_word(&cursor, &word)) > 0) {
-        const char *key = str_text(&word), *want = key + strcspn(key, "!<>=$");
-        size_t length = (size_t)(want - key);
+        const char *text = str_text(&word), *want = text + strcspn(text, "!<>=$");
+        str_clear(&key);
+        r = str_append_bytes(&key, text, (size_t)(want - text));
+        if (r < 0) return r;
         enum compare op = compare_read(&want, true);
-        if (op == COMPARE_NONE || length == 0 || *want == '\0' || strchr(WORD_BLANKS, *want)) return -EINVAL;
-        const char *have = release.count > 0 ? expand_lookup_environ(key, length, release.items) : NULL;
-        if (!compare_versions(op, have ? have : "", want)) return 0;
+        if (op == COMPARE_NONE || key.length == 0 || *want == '\0' || strchr(WORD_BLANKS, *want)) return -EINVAL;
+        r = machine_os_field(&machine, str_text(&key), &have);
+        if (r < 0) return r;
+        if (!compare_versions(op, have, want)) return 0;
     }
     return r < 0 ? r : 1;
 }

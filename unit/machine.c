@@ -85,8 +85,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* 32 hexadecimal digits, or the UUID form of them, and at most a newline; not all zero. */
-static bool id_parse(const char *text, char id[static MACHINE_ID_LENGTH + 1])
+bool machine_id_parse(const char *text, char id[static MACHINE_ID_LENGTH + 1])
 {
     size_t length = strcspn(text, "\n"), n = 0;
     int any = 0;
@@ -108,7 +107,7 @@ static int read_id(const char *root, const char *path, char id[static MACHINE_ID
     char text[ID_FILE_MAX], found[MACHINE_ID_LENGTH + 1];
     ssize_t n = read_small_file(root, path, text, sizeof text);
     if (n < 0) return (int)n;
-    if (!id_parse(text, found)) return -EINVAL;
+    if (!machine_id_parse(text, found)) return -EINVAL;
     memcpy(id, found, sizeof found);
     return 0;
 }
@@ -150,7 +149,7 @@ int machine_id(struct machine *machine, const char *container_uuid, const char *
         int r = read_id(machine->root, paths[i], machine->machine_id);
         if (r == 0 || r == -ENOMEM) return r;
     }
-    if (!container_uuid || !id_parse(container_uuid, id)) return make_up_id(machine);
+    if (!container_uuid || !machine_id_parse(container_uuid, id)) return make_up_id(machine);
     memcpy(machine->machine_id, id, sizeof id);
     return 0;
 }

@@ -18,6 +18,7 @@ struct machine {
     char machine_id[MACHINE_ID_LENGTH + 1], boot_id[MACHINE_ID_LENGTH + 1];
 };
 void machine_done(struct machine *machine);
+#define AUTO_MACHINE __attribute__((cleanup(machine_done)))
 
 /* A field of os-release, "" when it has none of this name. -ENOENT or what else kept the file from being read. */
 MUST_CHECK int machine_os_field(struct machine *machine, const char *name, const char **ret);
@@ -29,3 +30,5 @@ MUST_CHECK int machine_boot_id(struct machine *machine, const char **ret);
  * container's manager passed one (container_uuid, may be NULL), else one that is made of the boot id and the host name,
  * and so is the same for every process of this container until it starts anew. -errno where that fails too. */
 MUST_CHECK int machine_id(struct machine *machine, const char *container_uuid, const char **ret);
+/* 32 hexadecimal digits, or the UUID form of them, and at most a newline; not all zero. `id`: in lower case. */
+bool machine_id_parse(const char *text, char id[static MACHINE_ID_LENGTH + 1]);

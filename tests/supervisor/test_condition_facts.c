@@ -404,7 +404,7 @@ static void test_machine(void **state)
         { "ConditionACPower=yes", 1 },
         { "ConditionCPUPressure=nonsense", 1 }, /* the kernel does not measure: nobody reads it */
         { "ConditionCapability=CAP_CHOWN", -ENOENT },
-        { "ConditionHost=0123456789abcdef0123456789abcdef", -ENOENT },
+        { "ConditionHost=0123456789abcdef0123456789abcdef", 0 }, /* a made-up id */
     };
     char root[] = PLACE_TEMPLATE;
     place_make(root, files, COUNT_OF(files));
@@ -418,6 +418,9 @@ static void test_machine(void **state)
     assert_int_equal(place_ask(&context, "ConditionControlGroupController=v2"), -ENOMEDIUM);
     assert_int_equal(place_ask(&context, "ConditionControlGroupController=!v2"), -ENOMEDIUM);
     assert_int_equal(place_ask(&context, "ConditionOSRelease=ID=x"), -ENOENT);
+    static char *environment[] = { "container_uuid=01234567-89ab-cdef-0123-456789abcdef", NULL };
+    context.environ = environment;
+    assert_int_equal(place_ask(&context, "ConditionHost=0123456789abcdef0123456789abcdef"), 1);
     assert_int_equal(place_ask(&context, "ConditionVirtualization=private-users"), 0);
     place_remove(empty);
 }

@@ -31,7 +31,7 @@ static int read_link(const char *root, const struct str *done, char target[stati
 /* One component: moved from *todo to the end of `done`, or replaced by what the link there says. */
 static int step(const char *root, struct str *todo, struct str *done, unsigned *links)
 {
-    char target[PATH_MAX];
+    char target[PATH_MAX] = "";
     const char *text = str_text(todo), *name = text + strspn(text, "/");
     size_t length = strcspn(name, "/"), before = done->length;
     AUTO_STR struct str rest = STR_EMPTY;

@@ -104,7 +104,7 @@ bool machine_id_parse(const char *text, char id[static MACHINE_ID_LENGTH + 1])
 
 static int read_id(const char *root, const char *path, char id[static MACHINE_ID_LENGTH + 1])
 {
-    char text[ID_FILE_MAX], found[MACHINE_ID_LENGTH + 1];
+    char text[ID_FILE_MAX] = "", found[MACHINE_ID_LENGTH + 1];
     ssize_t n = read_small_file(root, path, text, sizeof text);
     if (n < 0) return (int)n;
     if (!machine_id_parse(text, found)) return -EINVAL;

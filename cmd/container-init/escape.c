@@ -17,7 +17,7 @@ struct request {
     enum action action;
     bool path, instance, finished; /* finished: --help and --version have answered */
     const char *suffix, *template;
-    const char *const *texts;
+    char *const *texts;
     size_t count;
 };
 
@@ -161,21 +161,21 @@ static int check_combination(const struct request *request)
     return 0;
 }
 
-/* Options may stand behind texts, until "--"; the texts are gathered in `texts`, which has room for argc. */
-static int read_arguments(struct request *request, int argc, char **argv, const char **texts)
+/* Options may stand behind texts, until "--"; the texts move to the front of argv. */
+static int read_arguments(struct request *request, int argc, char **argv)
 {
     int r = 0;
     bool only_texts = false;
     for (int i = 1; i < argc && r == 0 && !request->finished; i++) {
-        const char *word = argv[i];
+        char *word = argv[i];
         if (only_texts || word[0] != '-' || word[1] == '\0')
-            texts[request->count++] = word;
+            argv[++request->count] = word;
         else if (strcmp(word, "--") == 0)
             only_texts = true;
         else
             r = word[1] == '-' ? read_long_option(request, argc, argv, &i) : read_letters(request, word + 1);
     }
-    request->texts = texts;
+    request->texts = argv + 1;
     return r < 0 || request->finished ? r : check_combination(request);
 }
 
@@ -291,10 +291,8 @@ static int answer_all(const struct request *request)
 int escape_run(int argc, char **argv, FILE *out, FILE *err)
 {
     struct request request = { .out = out, .err = err };
-    const char **texts = calloc((size_t)argc, sizeof *texts);
-    int r = texts ? read_arguments(&request, argc, argv, texts) : refuse_for(&request, "escape", -ENOMEM);
+    int r = read_arguments(&request, argc, argv);
     if (r == 0 && !request.finished) r = answer_all(&request);
-    free(texts);
     return fflush(out) != 0 || ferror(out) || r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -97,8 +97,9 @@ static int read_zone(struct zone *zone, char *data, size_t size)
     if (bytes[4] == '\0') return 0;
     size_t second = read_block(zone, bytes + first, size - first, 8);
     if (second == 0) return -EBADMSG;
-    char *rule = data + first + second, *end = memchr(rule + 1, '\n', size - first - second);
-    if (*rule != '\n' || !end) return -EBADMSG;
+    size_t rest = size - first - second;
+    char *rule = data + first + second, *end = rest > 1 ? memchr(rule + 1, '\n', rest - 1) : NULL;
+    if (!end || *rule != '\n') return -EBADMSG;
     *end = '\0';
     zone->has_rule = rule[1] != '\0';
     return zone->has_rule ? zone_rule_parse(rule + 1, &zone->rule) : 0;
@@ -173,15 +174,27 @@ static struct zone *zone_new(const char *name)
     return zone;
 }
 
-static int zone_load(const struct zones *zones, const char *path, const char *name, struct zone **ret)
+/* Takes the bytes of a file. */
+static int zone_make_take(const char *name, char *data, size_t size, struct zone **ret)
 {
     AUTO(zone_free) struct zone *zone = zone_new(name);
+    if (!zone) {
+        free(data);
+        return -ENOMEM;
+    }
+    zone->data = data;
+    int r = data ? read_zone(zone, data, size) : -EBADMSG;
+    if (r < 0) return r;
+    *ret = TAKE(zone);
+    return 0;
+}
+
+static int zone_load(const struct zones *zones, const char *path, const char *name, struct zone **ret)
+{
+    char *data = NULL;
     size_t size = 0;
-    if (!zone) return -ENOMEM;
-    int r = read_file(zones->root, path, &zone->data, &size);
-    if (r == 0) r = read_zone(zone, zone->data, size);
-    if (r == 0) *ret = TAKE(zone);
-    return r;
+    int r = read_file(zones->root, path, &data, &size);
+    return r < 0 ? r : zone_make_take(name, data, size, ret);
 }
 
 struct zones *zones_new(const char *root)
@@ -200,6 +213,21 @@ void zones_free(struct zones *zones)
     }
     zone_free(zones->local);
     free(zones);
+}
+
+int zones_add(struct zones *zones, const char *name, const void *data, size_t size)
+{
+    struct zone *zone = NULL;
+    if (!name_is_valid(name)) return -EINVAL;
+    if (size == 0 || size > FILE_MAX) return -EBADMSG;
+    char *copy = malloc(size);
+    if (!copy) return -ENOMEM;
+    memcpy(copy, data, size);
+    int r = zone_make_take(name, copy, size, &zone);
+    if (r < 0) return r;
+    zone->next = zones->first;
+    zones->first = zone;
+    return 0;
 }
 
 int zones_get(struct zones *zones, const char *name, const struct zone **ret)

@@ -27,6 +27,9 @@ MUST_CHECK int zones_get(struct zones *zones, const char *name, const struct zon
  * tzset(3) takes it: UTC where nothing better is found. Only out of memory is an error. */
 MUST_CHECK int zones_local(struct zones *zones, const char *tz_variable, const struct zone **ret);
 const struct zone *zone_utc(void);
+/* A zone from the bytes of a TZif file that is none of the machine's: it wins over an older one of its name. -EINVAL:
+ * not a name; -EBADMSG, -EINVAL: not such a file; -ENOMEM. */
+MUST_CHECK int zones_add(struct zones *zones, const char *name, const void *data, size_t size);
 
 /* ---- what they say ---- */
 

@@ -73,7 +73,7 @@ static int read_number(const char **p, bool seconds, int32_t *ret)
             (*p)++;
             if (!is_digit(**p)) return -EINVAL;
             for (int32_t place = SECOND / 10; place > 0 && is_digit(**p); place /= 10, (*p)++)
-                value += place * (**p - '0');
+                value += place * (int64_t)(**p - '0');
             value += **p >= '5' && **p <= '9';
             while (is_digit(**p)) (*p)++;
         }
@@ -443,7 +443,8 @@ int calendar_format(const struct calendar *calendar, const struct zone *local, s
     const struct calendar_part *parts = calendar->parts;
     int r = calendar->weekdays ? format_weekdays(calendar->weekdays, out) : 0;
     for (enum calendar_field field = 0; field < CALENDAR_FIELD_COUNT && r == 0; field++) {
-        char separator = field == CALENDAR_MONTH && calendar->end_of_month ? '~' : separators[field];
+        char separator = separators[field];
+        if (field == CALENDAR_MONTH && calendar->end_of_month) separator = '~';
         r = format_chain(parts, calendar->counts[field], field, out);
         parts += calendar->counts[field];
         if (r == 0 && separator) r = str_append_char(out, separator);

@@ -156,6 +156,9 @@ int calendar_next(const struct calendar *calendar, const struct zone *local, use
     if (r < 0) return r;
     seconds = zone_from_civil(s.zone, &s.at, s.dst, &s.offset);
     if (seconds < 0) return -EINVAL;
-    *ret = (usec_t)seconds * USEC_PER_SEC + (usec_t)s.usec;
+    usec_t found = (usec_t)seconds * USEC_PER_SEC + (usec_t)s.usec;
+    /* In the hour that occurs twice "02:30 CEST" was found again, before now: that kind of time is over. */
+    if (found < after) return -ENOENT;
+    *ret = found;
     return 0;
 }

@@ -51,10 +51,10 @@ static bool takes_argument(const struct option *option)
 /* A closed standard error is the caller's choice. */
 void analyze_complain(const struct analyze_options *options, const char *fmt, ...)
 {
-    va_list arguments;
-    va_start(arguments, fmt);
-    (void)vfprintf(options->err, fmt, arguments);
-    va_end(arguments);
+    va_list args;
+    va_start(args, fmt);
+    (void)vfprintf(options->err, fmt, args); /* NOLINT(clang-analyzer-valist.Uninitialized): it is, one line above */
+    va_end(args);
     (void)fputc('\n', options->err);
 }
 

@@ -253,6 +253,8 @@ static const struct { const char *label, *text, *normal, *base, *elapses[ELAPSES
     { "UTC is said",                "daily UTC",    "*-*-* 00:00:00 UTC",  "2026-03-27 23:30:00", { "Sat 2026-03-28 00:00:00", "Sun 2026-03-29 00:00:00", "Mon 2026-03-30 00:00:00" } },
     { "summer time is said",        "daily cest",   "*-*-* 00:00:00 CEST", "2026-07-01 00:00:00", { "Wed 2026-07-01 22:00:00", "Thu 2026-07-02 22:00:00", "Fri 2026-07-03 22:00:00" } },
     { "and there is none",          "daily CEST",   "*-*-* 00:00:00 CEST", "2026-01-01 00:00:00", { "never" } },
+    { "summer time is over",        "02:30 CEST",   "*-*-* 02:30:00 CEST", "2026-10-24 23:10:00", { "Sun 2026-10-25 00:30:00", "never" } },
+    { "over for this minute",       "02:30 CEST",   "*-*-* 02:30:00 CEST", "2026-10-25 01:10:00", { "never" } },
     { "winter time is said",        "daily CET",    "*-*-* 00:00:00 CET",  "2026-01-01 00:00:00", { "Thu 2026-01-01 23:00:00", "Fri 2026-01-02 23:00:00", "Sat 2026-01-03 23:00:00" } },
     { "another zone is said",       "daily America/New_York", "*-*-* 00:00:00 America/New_York", "2026-01-01 00:00:00", { "Thu 2026-01-01 05:00:00", "Fri 2026-01-02 05:00:00", "Sat 2026-01-03 05:00:00" } },
     /* systemd 252 loses its way in these two (docs/DIFFERENCES.md): it takes the kind of time of the first try along. */

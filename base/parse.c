@@ -105,6 +105,81 @@ int parse_i32(const char *text, int32_t min, int32_t max, int32_t *ret)
     return 0;
 }
 
+/* 0, or -EINVAL when digits of the base do not follow to the end. */
+static int read_number(const char *text, bool *negative, uint64_t *ret)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    text += strspn(text, BLANKS);
+    *negative = *text == '-';
+    if (*text == '-' || *text == '+') text++;
+    int base = *text == '0' ? 8 : 10;
+    size_t prefix = 0;
+    if (*text == '0' && (text[1] == 'x' || text[1] == 'X')) base = 16, prefix = 2;
+    if (*text == '0' && text[1] == 'b') base = 2, prefix = 2;
+    if (*text == '0' && text[1] == 'o') base = 8, prefix = 2;
+    text += prefix;
+    size_t known = base == 16 ? sizeof digits - 1 : (size_t)base, length = 0;
+    while (text[length] != '\0' && memchr(digits, text[length], known)) length++;
+    if (length == 0 || text[length] != '\0') return -EINVAL;
+    const char *end;
+    return read_digits(text, base, &end, ret);
+}
+
+int parse_unsigned(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    bool negative;
+    uint64_t value = 0;
+    int r = read_number(text, &negative, &value);
+    if (r < 0) return r;
+    if (negative || value < min || value > max) return -ERANGE;
+    *ret = value;
+    return 0;
+}
+
+int parse_signed(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+    bool negative;
+    uint64_t magnitude = 0;
+    int r = read_number(text, &negative, &magnitude);
+    if (r < 0) return r;
+    if (magnitude > (uint64_t)INT64_MAX + negative) return -ERANGE;
+    int64_t value = negative ? -(int64_t)(magnitude - 1) - 1 : (int64_t)magnitude;
+    if (negative && magnitude == 0) value = 0;
+    if (value < min || value > max) return -ERANGE;
+    *ret = value;
+    return 0;
+}
+
+int parse_permyriad(const char *text, uint32_t *ret)
+{
+    static const struct {
+        const char *sign;
+        uint32_t decimals;
+    } signs[] = { { "%", 2 }, { "\u2030", 1 }, { "\u2031", 0 } };
+    if (*text == '-') return -ERANGE;
+    text += *text == '+';
+    size_t length = strspn(text, DIGITS), decimals = 0;
+    if (length == 0) return -EINVAL;
+    if (text[length] == '.') decimals = strspn(text + length + 1, DIGITS);
+    const char *sign = text + length + (text[length] == '.') + decimals;
+    if (text[length] == '.' && decimals == 0) return -EINVAL;
+    for (size_t i = 0; i < COUNT_OF(signs); i++) {
+        if (strcmp(sign, signs[i].sign) != 0) continue;
+        if (decimals > signs[i].decimals) return -EINVAL;
+        uint64_t value = 0;
+        const char *end;
+        if (length > 9) return -ERANGE;
+        int r = read_digits(text, 10, &end, &value);
+        if (r < 0) return r;
+        for (size_t k = 0; k < signs[i].decimals; k++)
+            value = value * 10 + (k < decimals ? (uint64_t)(text[length + 1 + k] - '0') : 0);
+        if (value > INT32_MAX) return -ERANGE;
+        *ret = (uint32_t)value;
+        return 0;
+    }
+    return -EINVAL;
+}
+
 int parse_bool(const char *text, bool *ret)
 {
     static const struct {
@@ -136,7 +211,7 @@ static uint64_t read_fraction(const char **next, uint64_t factor)
 }
 
 /* One "1.5G" of a size. *rank is the position of the last suffix seen: every further one must be smaller. */
-static int parse_size_part(const char **next, size_t *rank, uint64_t *total)
+static int parse_size_part(const char **next, uint64_t base, size_t *rank, uint64_t *total)
 {
     static const char suffixes[] = "EPTGMKB";
     const char *p = *next, *decimals = NULL;
@@ -156,23 +231,34 @@ static int parse_size_part(const char **next, size_t *rank, uint64_t *total)
     *next = suffix ? p + 1 : p;
     if (range < 0) return range;
 
-    uint64_t factor = index < 6 ? UINT64_C(1) << (10 * (6 - index)) : 1, part;
+    uint64_t factor = 1, part;
+    for (size_t i = index; i < 6; i++) factor *= base;
     if (ckd_mul(&part, whole, factor) || ckd_add(total, *total, part)) return -ERANGE;
     if (decimals && ckd_add(total, *total, read_fraction(&decimals, factor))) return -ERANGE;
     return 0;
 }
 
-int parse_size(const char *text, uint64_t *ret)
+static int parse_size_base(const char *text, uint64_t base, uint64_t *ret)
 {
     uint64_t total = 0;
     size_t rank = 0;
     do {
-        int r = parse_size_part(&text, &rank, &total);
+        int r = parse_size_part(&text, base, &rank, &total);
         if (r < 0) return r;
         text += strspn(text, BLANKS);
     } while (*text != '\0');
     *ret = total;
     return 0;
+}
+
+int parse_size(const char *text, uint64_t *ret)
+{
+    return parse_size_base(text, 1024, ret);
+}
+
+int parse_size_decimal(const char *text, uint64_t *ret)
+{
+    return parse_size_base(text, 1000, ret);
 }
 
 int parse_mode(const char *text, mode_t *ret)

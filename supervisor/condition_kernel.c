@@ -294,30 +294,6 @@ static int parse_hundredths(const char *text, size_t length, size_t max_decimals
     return 0;
 }
 
-/* "10%", "1.5%", per mille and permyriads: 0..10000. */
-static int parse_permyriad(const char *text, uint32_t *ret)
-{
-    static const struct {
-        const char *suffix;
-        size_t max_decimals;
-        uint32_t divisor;
-    } units[] = { { "%", 2, 1 }, { "\xE2\x80\xB0", 1, 10 }, { "\xE2\x80\xB1", 0, 100 } };
-    for (size_t i = 0; i < COUNT_OF(units); i++) {
-        const char *suffix = str_suffix(text, units[i].suffix);
-        uint32_t value;
-        if (!suffix) continue;
-        if (*text == '-') return -ERANGE;
-        text += *text == '+';
-        int r = parse_hundredths(text, (size_t)(suffix - text), units[i].max_decimals, &value);
-        if (r < 0) return r;
-        value /= units[i].divisor;
-        if (value > 10000) return -ERANGE;
-        *ret = value;
-        return 0;
-    }
-    return -EINVAL;
-}
-
 /* Splits `text` at `separator`, both parts without blanks around them; separators at the ends do not count, nor does a
  * third part. 1: `first` only, 2: both. -EINVAL, -ENOMEM. */
 static int split_at(const char *text, char separator, struct str *first, struct str *second)
@@ -419,6 +395,7 @@ int condition_pressure(const struct condition_context *context, const struct con
     const char *key = r == 2 ? average_key(str_text(&span)) : " avg300=";
     if (r < 0 || !key) return r < 0 ? r : -EINVAL;
     r = parse_permyriad(str_text(&limit), &want);
+    if (r == 0 && want > 10000) r = -ERANGE;
     if (r == 0) r = fact_read(context, str_text(&path), text, sizeof text);
     if (r < 0) return r == -ENOENT ? 1 : r;
     r = read_average(text, c->kind, key, &have);

@@ -25,3 +25,19 @@ bool path_is_normalized(const char *path)
     }
     return true;
 }
+
+void path_simplify(char *path)
+{
+    char *to = path + (*path == '/');
+    for (const char *from = path; *from != '\0';) {
+        from += strspn(from, "/");
+        size_t n = strcspn(from, "/");
+        if (n > 0 && !(n == 1 && *from == '.')) {
+            if (to > path && to[-1] != '/') *to++ = '/';
+            memmove(to, from, n);
+            to += n;
+        }
+        from += n;
+    }
+    *to = '\0';
+}

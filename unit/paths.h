@@ -6,3 +6,5 @@
 bool path_is_usable(const char *path);
 /* "." and ".." do not occur as components. */
 bool path_is_normalized(const char *path);
+/* Takes out what does not change a path: doubled slashes, "." components and the slash at the end. In place. */
+void path_simplify(char *path);

@@ -53,6 +53,16 @@ static const struct property swap_rows[] = {
 #include "unit/properties_other.def"
 };
 #undef PROPERTIES_SWAP
+#define PROPERTIES_SCOPE
+static const struct property scope_rows[] = {
+#include "unit/properties_other.def"
+};
+#undef PROPERTIES_SCOPE
+#define PROPERTIES_SLICE
+static const struct property slice_rows[] = {
+#include "unit/properties_other.def"
+};
+#undef PROPERTIES_SLICE
 #undef P
 #undef PW
 #undef PA
@@ -70,7 +80,8 @@ static const struct group {
     { ROWS(service), OF(SERVICE) }, { ROWS(socket), OF(SOCKET) },
     { ROWS(timer), OF(TIMER) },     { ROWS(path), OF(PATH) },
     { ROWS(mount), OF(MOUNT) },     { ROWS(automount), OF(AUTOMOUNT) },
-    { ROWS(swap), OF(SWAP) },       { ROWS(resource), EXEC_KINDS | OF(SLICE) | OF(SCOPE) },
+    { ROWS(swap), OF(SWAP) },       { ROWS(scope), OF(SCOPE) },
+    { ROWS(slice), OF(SLICE) },     { ROWS(resource), EXEC_KINDS | OF(SLICE) | OF(SCOPE) },
     { ROWS(exec), EXEC_KINDS },     { ROWS(kill), EXEC_KINDS | OF(SCOPE) },
     { ROWS(unit), UINT32_MAX },
 #undef ROWS

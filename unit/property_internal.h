@@ -31,14 +31,41 @@ MUST_CHECK int property_words_json(const char *const *items, size_t count, struc
     X(boolean)   /* bool */ \
     X(word)      /* word_index; the argument is its table */ \
     X(timespan)  /* usec_t: "1min 30s", "infinity" */ \
-    X(u32) X(u64) X(i32) \
+    X(u32) X(u64) X(i32) X(i64) \
     X(bound)     /* uint64_t, UINT64_MAX is "infinity" */ \
     X(weight)    /* uint64_t, UINT64_MAX is "[not set]" */ \
     X(mode)      /* mode_t: four octal digits; JSON: a number */ \
     X(string)    /* const char *, NULL is empty */ \
     X(strings)   /* struct text_list: separated by blanks, quoted */ \
-    X(relation)  /* struct unit_ref_list: the names, sorted, once each */
+    X(relation)  /* struct unit_ref_list: the names, sorted, once each */ \
+    /* property_units.c */ \
+    X(enum_word) /* an enum; the argument is its table of words */ \
+    X(action_status) /* int32_t, -1 is "[not set]" */ \
+    X(never)     /* always infinity */ \
+    X(no_list)   /* always empty */ \
+    X(commands)  /* struct command_list */ \
+    X(commands_ex) \
+    X(exit_set)  /* struct exit_set * */ \
+    X(listens)   /* struct socket_listen_list */ \
+    X(descriptor_name) /* const char *, NULL is the name of the unit */ \
+    X(timers_calendar) X(timers_monotonic) /* struct timer_value_list */ \
+    X(watches)   /* struct path_watch_list */ \
+    /* property_resource.c */ \
+    X(cpu_weight) /* as weight; 0 is "idle" */ \
+    X(tasks_max) /* struct tasks_max */ \
+    X(devices) X(latencies) /* struct device_value_list */ \
+    X(rule_pairs) /* struct rule_pair_list; the argument stands between the two */ \
+    X(prefixes)  /* struct address_prefix_list */ \
+    X(socket_rules) /* struct socket_rule_list */ \
+    X(name_filter) /* struct name_filter */ \
+    X(controllers) /* uint32_t: bits of words_controllers */ \
+    /* property_whole.c: of the unit */ \
+    X(unit_name) X(fragment_path) X(description) X(load_state) X(load_error) X(names) X(dropins) \
+    X(dependency) /* the argument is one of property_dependencies */ \
+    X(conditions) X(asserts) /* struct condition_list */
 /* clang-format on */
 #define X(name) extern const struct property_shape property_##name;
 PROPERTY_SHAPES(X)
 #undef X
+/* Each value at its own index, for arguments of rows. */
+extern const enum unit_dependency property_dependencies[UNIT_DEPENDENCY_COUNT];

@@ -38,6 +38,12 @@ static int i32_any(const struct property_value *value, struct str *out)
 }
 const struct property_shape property_i32 = { i32_any, i32_any };
 
+static int i64_any(const struct property_value *value, struct str *out)
+{
+    return str_appendf(out, "%" PRId64, *(const int64_t *)value->slot);
+}
+const struct property_shape property_i64 = { i64_any, i64_any };
+
 static int u64_any(const struct property_value *value, struct str *out)
 {
     return str_appendf(out, "%" PRIu64, *(const uint64_t *)value->slot);

@@ -34,27 +34,32 @@ const char *service_command_name(enum service_command command)
 
 const char *service_type_name(enum service_type type)
 {
-    static const char *const names[] = {
-        [SERVICE_SIMPLE] = "simple",
-        [SERVICE_EXEC] = "exec",
-        [SERVICE_FORKING] = "forking",
-        [SERVICE_ONESHOT] = "oneshot",
+    return words_service_type[type];
+}
+
+const char *listen_kind_word(enum listen_kind kind)
+{
+    static const char *const words[] = {
+#define X(enumerator, word, directive) [LISTEN_##enumerator] = word,
+        LISTEN_KINDS(X)
+#undef X
     };
-    return names[type];
+    return words[kind];
+}
+
+const char *listen_kind_directive(enum listen_kind kind)
+{
+    static const char *const names[] = {
+#define X(enumerator, word, directive) [LISTEN_##enumerator] = directive,
+        LISTEN_KINDS(X)
+#undef X
+    };
+    return names[kind];
 }
 
 const char *service_restart_name(enum service_restart restart)
 {
-    static const char *const names[] = {
-        [RESTART_NO] = "no",
-        [RESTART_ON_SUCCESS] = "on-success",
-        [RESTART_ON_FAILURE] = "on-failure",
-        [RESTART_ON_ABNORMAL] = "on-abnormal",
-        [RESTART_ON_ABORT] = "on-abort",
-        [RESTART_ON_WATCHDOG] = "on-watchdog",
-        [RESTART_ALWAYS] = "always",
-    };
-    return names[restart];
+    return words_restart[restart];
 }
 
 #define DIRECTORY_DEFAULT                                                                                              \
@@ -68,13 +73,33 @@ const struct unit_settings unit_settings_default = {
         .start_limit_interval = USEC_UNSET,
         .start_limit_burst = UINT32_MAX,
     },
+    .unit_extra = {
+        .on_failure_job_mode = 1, /* replace; words_job_mode */
+        .ignore_on_isolate = TRISTATE_UNSET,
+        .failure_action_status = -1,
+        .success_action_status = -1,
+        .job_timeout = USEC_INFINITY,
+        .job_running_timeout = USEC_INFINITY,
+    },
     .exec = {
         .umask = 0022,
         .streams = { { .kind = STD_NULL }, { .kind = STD_LOG }, { .kind = STD_INHERIT } },
         .ignore_sigpipe = true,
         .directories = { DIRECTORY_DEFAULT, DIRECTORY_DEFAULT, DIRECTORY_DEFAULT, DIRECTORY_DEFAULT, DIRECTORY_DEFAULT },
     },
-    .resource = { .memory_max = UINT64_MAX },
+    .resource = {
+        .memory = { [MEMORY_GUARANTEES ... MEMORY_COUNT - 1] = UINT64_MAX },
+        .weights = { [0 ... WEIGHT_COUNT - 1] = UINT64_MAX },
+        .tasks_max = { .scale = UINT32_MAX },
+        .cpu_quota = USEC_INFINITY,
+        .cpu_quota_period = USEC_INFINITY,
+        .cpu_accounting = true,
+        .memory_accounting = true,
+        .tasks_accounting = true,
+        .oom_pressure_duration = USEC_INFINITY,
+        .pressure_threshold = 200 * USEC_PER_MSEC,
+        .zswap_writeback = true,
+    },
     .kill = { .mode = KILL_CONTROL_GROUP, .signal = SIGTERM, .send_sigkill = true },
     .service = {
         .type = SERVICE_SIMPLE,
@@ -83,13 +108,39 @@ const struct unit_settings unit_settings_default = {
         .timeout_start = USEC_UNSET,
         .timeout_stop = USEC_UNSET,
     },
+    .service_extra = {
+        .oom_policy = OOM_POLICY_UNSET,
+        .fd_store_preserve = 2, /* restart; words_fd_store_preserve */
+        .guess_main_pid = true,
+        .reload_signal = SIGHUP,
+        .runtime_max = USEC_INFINITY,
+        .restart_max_delay = USEC_INFINITY,
+    },
     .socket = {
         .activation_mode = ACTIVATION_NATIVE,
         .socket_mode = 0666,
         .directory_mode = 0755,
-        .backlog = 4096,
+        .backlog = INT32_MAX, /* the kernel's bound holds */
         .trigger_limit_interval = 2 * USEC_PER_SEC,
         .trigger_limit_burst = 20,
         .timeout = 90 * USEC_PER_SEC,
+    },
+    .socket_extra = {
+        .ip_tos = -1,
+        .ip_ttl = -1,
+        .mark = -1,
+        .priority = -1,
+        .max_connections = 64,
+        .poll_limit_interval = 2 * USEC_PER_SEC,
+        .defer_trigger_max = USEC_INFINITY,
+    },
+    .timer = { .accuracy = 60 * USEC_PER_SEC, .remain_after_elapse = true },
+    .path_unit = { .directory_mode = 0755, .trigger_limit_interval = 2 * USEC_PER_SEC, .trigger_limit_burst = 200 },
+    .mount = { .directory_mode = 0755, .priority = -1, .timeout = 90 * USEC_PER_SEC },
+    .scope = {
+        .runtime_max = USEC_INFINITY,
+        .timeout_stop = 90 * USEC_PER_SEC,
+        .concurrency_hard_max = UINT32_MAX,
+        .concurrency_soft_max = UINT32_MAX,
     },
 };

@@ -15,7 +15,10 @@
 #define UNIT_RELATIONS(X) /* enumerator, directive */ \
     X(REQUIRES, "Requires")     X(REQUISITE, "Requisite")   X(WANTS, "Wants")         X(BINDS_TO, "BindsTo") \
     X(PART_OF, "PartOf")        X(CONFLICTS, "Conflicts")   X(BEFORE, "Before")       X(AFTER, "After") \
-    X(ON_FAILURE, "OnFailure")  X(ON_SUCCESS, "OnSuccess")
+    X(ON_FAILURE, "OnFailure")  X(ON_SUCCESS, "OnSuccess")  X(UPHOLDS, "Upholds") \
+    X(PROPAGATES_RELOAD_TO, "PropagatesReloadTo")  X(RELOAD_PROPAGATED_FROM, "ReloadPropagatedFrom") \
+    X(PROPAGATES_STOP_TO, "PropagatesStopTo")      X(STOP_PROPAGATED_FROM, "StopPropagatedFrom") \
+    X(JOINS_NAMESPACE_OF, "JoinsNamespaceOf")
 /* clang-format on */
 enum unit_relation {
 #define X(enumerator, text) UNIT_##enumerator,
@@ -75,6 +78,22 @@ struct unit_section {
     usec_t start_limit_interval; /* USEC_UNSET: not written; 0: no limit */
     uint32_t start_limit_burst;  /* UINT32_MAX: not written; 0: no limit */
 };
+
+/* What nothing acts on: it is checked, and kept for `show`. A group of its own, so that most units share it. */
+struct unit_extra_section {
+    word_index start_limit_action, failure_action, success_action, job_timeout_action; /* words_action */
+    word_index on_failure_job_mode, on_success_job_mode;                               /* words_job_mode */
+    word_index collect_mode;                                                           /* words_collect_mode */
+    bool allow_isolate, refuse_manual_start, refuse_manual_stop, stop_when_unneeded, survive_final_kill_signal;
+    bool job_running_timeout_set;
+    tristate ignore_on_isolate;                           /* unset: by kind; resolved when the unit is complete */
+    int32_t failure_action_status, success_action_status; /* -1: that of the unit */
+    usec_t job_timeout, job_running_timeout;              /* default infinity */
+    const char *source_path, *reboot_argument, *job_timeout_reboot_argument;
+    struct text_list requires_mounts_for; /* when the unit is complete, with what follows from other settings; sorted */
+    struct text_list wants_mounts_for;
+};
+extern const char *const words_action[], *const words_job_mode[], *const words_collect_mode[];
 
 /* ---- exec lines ---- */
 enum command_flags {
@@ -188,7 +207,18 @@ struct kill_section {
 };
 
 /* ---- [Service] ---- */
-enum service_type { SERVICE_SIMPLE, SERVICE_EXEC, SERVICE_FORKING, SERVICE_ONESHOT, SERVICE_TYPE_COUNT };
+/* Only the first four are run (D17); the others occur in units that are merely described. */
+enum service_type {
+    SERVICE_SIMPLE,
+    SERVICE_EXEC,
+    SERVICE_FORKING,
+    SERVICE_ONESHOT,
+    SERVICE_DBUS,
+    SERVICE_NOTIFY,
+    SERVICE_NOTIFY_RELOAD,
+    SERVICE_IDLE,
+    SERVICE_TYPE_COUNT
+};
 enum service_restart {
     RESTART_NO,
     RESTART_ON_SUCCESS,
@@ -240,8 +270,45 @@ struct service_section {
     struct unit_ref_list sockets;                                                                   /* Sockets= */
 };
 
+/* What nothing acts on, as struct unit_extra_section. */
+struct service_extra_section {
+    word_index exit_type, notify_access;              /* words_exit_type, words_notify_access */
+    word_index oom_policy;                            /* words_oom_policy; OOM_POLICY_UNSET until complete */
+    word_index start_failure_mode, stop_failure_mode; /* words_failure_mode */
+    word_index restart_mode, fd_store_preserve;       /* words_restart_mode, words_fd_store_preserve */
+    bool guess_main_pid, non_blocking, root_directory_start_only, permissions_start_only, refresh_on_reload;
+    bool debug_invocation, timeout_abort_set;
+    int reload_signal; /* SIGHUP */
+    uint32_t fd_store_max, restart_steps;
+    usec_t watchdog, runtime_max, runtime_random_extra; /* default 0, infinity, 0 */
+    usec_t timeout_abort, restart_max_delay;            /* timeout_stop unless timeout_abort_set, infinity */
+    const char *bus_name, *usb_descriptors, *usb_strings;
+    struct text_list open_files; /* OpenFile=, as written */
+};
+enum oom_policy { OOM_CONTINUE, OOM_STOP, OOM_KILL, OOM_POLICY_UNSET };
+enum notify_access { NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_EXEC, NOTIFY_ALL };
+extern const char *const words_service_type[], *const words_open_file[], *const words_restart[];
+extern const char *const words_exit_type[], *const words_notify_access[], *const words_oom_policy[];
+extern const char *const words_failure_mode[], *const words_restart_mode[], *const words_fd_store_preserve[];
+
 /* ---- [Socket] ---- */
-enum listen_kind { LISTEN_STREAM, LISTEN_DATAGRAM };
+/* Only streams are run (D17); the others occur in units that are merely described. */
+/* clang-format off */
+#define LISTEN_KINDS(X) /* enumerator, word of the property Listen, directive */ \
+    X(STREAM, "Stream", "ListenStream")          X(DATAGRAM, "Datagram", "ListenDatagram") \
+    X(SEQPACKET, "SequentialPacket", "ListenSequentialPacket") \
+    X(FIFO, "FIFO", "ListenFIFO")                X(SPECIAL, "Special", "ListenSpecial") \
+    X(NETLINK, "Netlink", "ListenNetlink")       X(MESSAGE_QUEUE, "MessageQueue", "ListenMessageQueue") \
+    X(USB_FUNCTION, "USBFunction", "ListenUSBFunction")
+/* clang-format on */
+enum listen_kind {
+#define X(enumerator, word, directive) LISTEN_##enumerator,
+    LISTEN_KINDS(X)
+#undef X
+        LISTEN_KIND_COUNT
+};
+const char *listen_kind_word(enum listen_kind kind);      /* "Stream" */
+const char *listen_kind_directive(enum listen_kind kind); /* "ListenStream" */
 struct socket_listen {
     enum listen_kind kind;
     const char *text; /* as written after expansion; socketact/address.h gives it a meaning */
@@ -252,6 +319,13 @@ struct socket_listen_list {
     uint32_t count, capacity;
 };
 enum activation_mode { ACTIVATION_NATIVE, ACTIVATION_PROXY };
+enum socket_command {
+    SOCKET_EXEC_START_PRE,
+    SOCKET_EXEC_START_POST,
+    SOCKET_EXEC_STOP_PRE,
+    SOCKET_EXEC_STOP_POST,
+    SOCKET_COMMAND_COUNT
+};
 struct socket_section {
     struct socket_listen_list listens;
     bool accept, remove_on_stop;
@@ -268,22 +342,45 @@ struct socket_section {
     struct origin proxy_target_origin, socket_user_origin;
 };
 
+/* What nothing acts on, as struct unit_extra_section. */
+struct socket_extra_section {
+    struct command_list commands[SOCKET_COMMAND_COUNT];
+    struct text_list symlinks;
+    bool broadcast, flush_pending, free_bind, keep_alive, no_delay, pass_credentials, pass_packet_info, pass_pidfd;
+    bool pass_rights, pass_security, reuse_port, selinux_context_from_net, transparent, writable, pass_fds_to_exec;
+    bool accept_fds, trigger_limit_burst_set;
+    word_index bind_ipv6_only, timestamping, defer_trigger; /* words_bind_ipv6_only, words_timestamping, ... */
+    int32_t ip_tos, ip_ttl, mark, priority;                 /* -1 */
+    int32_t protocol;                                       /* IPPROTO_SCTP, IPPROTO_UDPLITE, 0 */
+    uint32_t max_connections, max_connections_per_source;   /* 64, 0 */
+    uint32_t keep_alive_probes, poll_limit_burst;
+    int64_t mq_max_messages, mq_message_size;
+    uint64_t pipe_size, receive_buffer, send_buffer; /* bytes */
+    usec_t defer_accept, keep_alive_interval, keep_alive_time, poll_limit_interval, defer_trigger_max;
+    const char *bind_to_device, *smack_label, *smack_label_in, *smack_label_out, *tcp_congestion, *tcp_wrap_name;
+};
+extern const char *const words_bind_ipv6_only[], *const words_timestamping[], *const words_defer_trigger[];
+extern const char *const words_ip_tos[], *const words_netlink[];
+
 #include "unit/settings_resource.h"
 #include "unit/settings_sandbox.h"
 #include "unit/settings_units.h"
 
 /* ---- [Install] ---- */
 struct install_section {
-    struct text_list wanted_by, required_by, also, alias;
+    struct text_list wanted_by, required_by, upheld_by, also, alias;
     const char *default_instance;
 };
 
 /* clang-format off */
 #define UNIT_GROUPS(X) /* enumerator, member of struct unit_settings and struct unit, type */ \
-    X(UNIT, unit, unit_section)             X(EXEC, exec, exec_section)          X(SANDBOX, sandbox, sandbox_section) \
+    X(UNIT, unit, unit_section)             X(UNIT_EXTRA, unit_extra, unit_extra_section) \
+    X(SERVICE_EXTRA, service_extra, service_extra_section)  X(SOCKET_EXTRA, socket_extra, socket_extra_section) \
+    X(EXEC, exec, exec_section)          X(SANDBOX, sandbox, sandbox_section) \
     X(KILL, kill, kill_section)             X(RESOURCE, resource, resource_section) \
     X(SERVICE, service, service_section)    X(SOCKET, socket, socket_section)    X(TIMER, timer, timer_section) \
-    X(PATH, path_unit, path_section)        X(MOUNT, mount, mount_section)       X(INSTALL, install, install_section)
+    X(PATH, path_unit, path_section)        X(MOUNT, mount, mount_section)       X(SCOPE, scope, scope_section) \
+    X(INSTALL, install, install_section)
 /* clang-format on */
 struct unit_settings {
 #define X(enumerator, member, type) struct type member;

@@ -27,5 +27,9 @@ struct unit_ref_list {
     uint32_t count, capacity;
 };
 
+/* A boolean that may not have been written; once the unit is complete it is false or true, as a bool. */
+typedef uint8_t tristate;
+#define TRISTATE_UNSET 2
+
 /* One of a table of words, for value_word and property_word: the index in the table, which ends with NULL. */
 typedef uint8_t word_index;

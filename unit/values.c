@@ -116,7 +116,7 @@ int parse_word(struct parse *p, const struct value *value, const char **cursor, 
         *ret_offset = (size_t)(*cursor - value->text);
         int r = word_next(cursor, flags, &p->word, &bad);
         if (r == -EINVAL || r == -EBADMSG) {
-            enum severity severity = p->context->native ? DIAG_ERROR : DIAG_WARNING;
+            enum severity severity = p->context->native && !p->lenient ? DIAG_ERROR : DIAG_WARNING;
             parse_report(p, severity, value, (size_t)(bad - value->text), r == -EINVAL ? "bad-quoting" : "bad-escape",
                          NULL, r == -EINVAL ? "quote without its end" : "unknown escape sequence");
             return -EBADMSG;
@@ -267,9 +267,41 @@ int value_u32(struct parse *p, const struct directive *directive UNUSED, const s
 {
     const char *text;
     int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
     /* UINT32_MAX means "not written" where that matters. */
-    if (r > 0 && parse_u32(text, 0, UINT32_MAX - 1, slot) < 0) parse_bad(p, value, 0, "bad-integer", "a number");
-    return MIN_OF(r, 0);
+    uint64_t number = UINT32_MAX;
+    int bad = p->context->native ? parse_u64(text, 0, UINT32_MAX - 1, &number)
+                                 : parse_unsigned(text, 0, UINT32_MAX - 1, &number);
+    if (bad < 0)
+        parse_bad(p, value, 0, "bad-integer", "a number");
+    else
+        *(uint32_t *)slot = (uint32_t)number;
+    return 0;
+}
+
+const struct number_range number_u32 = { 0, UINT32_MAX, 4 };
+const struct number_range number_i32 = { INT32_MIN, INT32_MAX, 4 };
+const struct number_range number_i64 = { INT64_MIN, INT64_MAX, 8 };
+
+/* By base, see base/parse.h; the argument says from where to where, and how large the slot is. */
+int value_number(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    const struct number_range *range = directive->argument;
+    int64_t number = 0;
+    if (parse_signed(value->text, range->min, (int64_t)MIN_OF(range->max, (uint64_t)INT64_MAX), &number) < 0)
+        parse_bad(p, value, 0, "bad-integer", range->min < 0 ? "a number in range" : "a number from 0 on, in range");
+    else if (range->size == sizeof number)
+        memcpy(slot, &number, sizeof number);
+    else
+        memcpy(slot, &(uint32_t){ (uint32_t)number }, sizeof(uint32_t)); /* the same bytes for int32_t */
+    return 0;
+}
+
+/* Bytes with suffixes by 1024. */
+int value_size(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    if (parse_size(value->text, slot) < 0) parse_bad(p, value, 0, "bad-value", "a size like 64K");
+    return 0;
 }
 
 int value_mode(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
@@ -284,7 +316,7 @@ int value_mode(struct parse *p, const struct directive *directive UNUSED, const 
 int value_socket_mode(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {
     int r = value_mode(p, directive, value, slot);
-    *(mode_t *)slot &= 0777;
+    if (!p->context->describe) *(mode_t *)slot &= 0777;
     return r;
 }
 
@@ -326,4 +358,74 @@ int value_text(struct parse *p, const struct directive *directive UNUSED, const 
         return 0;
     }
     return parse_keep(p, text, target);
+}
+
+/* ---- paths ---- */
+
+static bool is_bad_path(struct parse *p, const struct value *value, size_t offset, const char *path)
+{
+    if (path_is_usable(path) && path_is_normalized(path)) return false;
+    parse_bad(p, value, offset, "bad-path", "an absolute path without '..'");
+    return true;
+}
+
+int parse_path(struct parse *p, const struct value *value, const char **ret)
+{
+    const char *text;
+    int r = parse_text(p, value, &text);
+    if (r <= 0 || *text == '\0') return MIN_OF(r, 0);
+    char *path = arena_strdup(p->arena, text);
+    if (!path) return -ENOMEM;
+    path_simplify(path);
+    if (is_bad_path(p, value, 0, path)) return 0;
+    *ret = path;
+    return 1;
+}
+
+/* One path; an empty value is none. */
+int value_path(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    if (value->length == 0) *(const char **)slot = NULL;
+    return MIN_OF(parse_path(p, value, slot), 0);
+}
+
+static int push_path(struct parse *p, const struct value *value, size_t offset, struct text_list *list)
+{
+    char *path = arena_strdup(p->arena, str_text(&p->scratch));
+    if (!path) return -ENOMEM;
+    path_simplify(path);
+    if (is_bad_path(p, value, offset, path)) return 0;
+    return list_push(p, list, path);
+}
+
+const bool keep_when_empty = true;
+
+/* Paths; the argument, when there is one, says that an empty value does not clear the list. */
+int value_paths(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    struct text_list *list = slot;
+    const char *cursor = value->text;
+    size_t offset;
+    if (value->length == 0 && !directive->argument) list->count = 0;
+    for (;;) {
+        int r = parse_word(p, value, &cursor, WORD_QUOTES | (directive->argument ? 0 : WORD_KEEP_BACKSLASH), &offset);
+        if (r <= 0) return r == -ENOMEM ? r : 0;
+        r = push_path(p, value, offset, list);
+        if (r < 0) return r;
+    }
+}
+
+/* Words as they are; an empty value clears the list. */
+int value_words(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    struct text_list *list = slot;
+    const char *cursor = value->text;
+    size_t offset;
+    if (value->length == 0) list->count = 0;
+    for (;;) {
+        int r = parse_word(p, value, &cursor, WORD_QUOTES | WORD_KEEP_BACKSLASH, &offset);
+        if (r <= 0) return r == -ENOMEM ? r : 0;
+        r = list_push_text(p, list, str_text(&p->scratch));
+        if (r < 0) return r;
+    }
 }

@@ -87,6 +87,33 @@ MUST_CHECK int list_reserve(struct arena *arena, void **items, uint32_t count, u
 MUST_CHECK int parse_keep(struct parse *p, const char *text, const char **ret);
 MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const char *text);
 
+/* An absolute path without "..", as systemd cleans it: specifiers expanded, doubled slashes and the last one gone. In
+ * the arena. 1; 0 when the value is empty or cannot be used, which is reported; -ENOMEM. */
+MUST_CHECK int parse_path(struct parse *p, const struct value *value, const char **ret);
+
+/* Arguments of rows. */
+struct weight_range { /* value_weight, value_device_weight */
+    uint64_t min, max;
+    bool idle; /* the word is known, and is 0 */
+    const char *what;
+};
+extern const struct weight_range weight_cpu, weight_io, weight_shares, weight_block_io;
+struct memory_rule { /* value_memory */
+    bool zero, guarantee;
+};
+extern const struct memory_rule memory_limit, memory_limit_or_none, memory_guarantee;
+struct number_range { /* value_number: slots of 4 or 8 bytes */
+    int64_t min;
+    uint64_t max;
+    size_t size;
+};
+extern const struct number_range number_u32, number_i32, number_i64;
+extern const bool keep_when_empty; /* value_paths: an empty value does not clear the list */
+#define TASKS_MAX_SHARE 15         /* percent: TasksMax= of everything but slices */
+
+/* Could a network interface have that name? */
+bool interface_name_is_valid(const char *name);
+
 /* clang-format off */
 #define VALUE_PARSERS(X) \
     X(value_boolean) X(value_word) X(value_timespan) X(value_timeout) X(value_timeout_both) X(value_u32) X(value_mode) X(value_text) \
@@ -97,8 +124,18 @@ MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const cha
     X(value_variable_names) X(value_unset_environment) X(value_standard_input) X(value_standard_output) \
     X(value_syslog_identifier) X(value_limit) X(value_nice) X(value_oom_score_adjust) X(value_directories) \
     X(value_preserve) \
-    X(value_listen_stream) X(value_listen_later) X(value_accept) X(value_activation_mode) X(value_service) \
-    X(value_file_descriptor_name) X(value_proxy_target)
+    X(value_listen) X(value_accept) X(value_activation_mode) X(value_service) \
+    X(value_file_descriptor_name) X(value_proxy_target) \
+    X(value_number) X(value_size) X(value_timespan_or_none) X(value_path) X(value_paths) \
+    X(value_weight) X(value_memory) X(value_tasks_max) X(value_cpu_quota) X(value_pressure_limit) \
+    X(value_device_weight) X(value_device_latency) X(value_device_limit) X(value_ip_access) X(value_filter_paths) \
+    X(value_bpf_program) X(value_device_allow) X(value_delegate) X(value_controllers) X(value_socket_bind) \
+    X(value_network_interfaces) X(value_slice) X(value_words) \
+    X(value_job_mode_isolate) X(value_job_timeout) X(value_job_running_timeout) X(value_action_status) \
+    X(value_mounts) X(value_bus_name) X(value_timeout_abort) \
+    X(value_bind_ipv6_only) X(value_timestamping) X(value_ip_tos) X(value_socket_protocol) X(value_interface) \
+    X(value_timer) X(value_watch) X(value_trigger_unit) X(value_trigger_burst) X(value_swap_priority) \
+    X(value_managed_oom) X(value_open_file) X(value_concurrency)
 /* clang-format on */
 #define X(name) value_parser name;
 VALUE_PARSERS(X)

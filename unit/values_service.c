@@ -17,28 +17,22 @@ int value_commands(struct parse *p, const struct directive *directive UNUSED, co
 
 int value_service_type(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
 {
-    static const struct word_value types[] = {
-        { "simple", SERVICE_SIMPLE },
-        { "exec", SERVICE_EXEC },
-        { "forking", SERVICE_FORKING },
-        { "oneshot", SERVICE_ONESHOT },
-        { "notify", -1 },
-        { "notify-reload", -1 },
-        { "dbus", -1 },
-        { "idle", -1 },
-    };
     const char *text;
-    int type, r = parse_text(p, value, &text);
+    int type = 0, r = parse_text(p, value, &text);
     if (r <= 0) return r;
-    if (!word_lookup(types, COUNT_OF(types), text, &type)) {
+    while (words_service_type[type] && strcmp(words_service_type[type], text) != 0) type++;
+    if (!words_service_type[type]) {
         parse_bad(p, value, 0, "bad-type", "one of simple, exec, forking, oneshot");
-    } else if (type < 0) {
+        return 0;
+    }
+    bool runs = type <= SERVICE_ONESHOT;
+    if (!runs && !p->context->describe) {
         parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", "simple, exec, forking and oneshot are",
                      "Type=%s is not built yet", text);
-    } else {
-        *(enum service_type *)slot = (enum service_type)type;
-        p->settings->service.type_set = true;
+        return 0;
     }
+    *(enum service_type *)slot = (enum service_type)type;
+    p->settings->service.type_set = true;
     return 0;
 }
 
@@ -100,4 +94,72 @@ int value_pid_file(struct parse *p, const struct directive *directive UNUSED, co
         return 0;
     }
     return parse_keep(p, str_text(&p->scratch), target);
+}
+
+/* An empty value is TimeoutStopSec= again. */
+int value_timeout_abort(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    usec_t span = USEC_UNSET;
+    int r = value->length > 0 ? value_timespan(p, directive, value, &span) : 0;
+    if (span == USEC_UNSET && value->length > 0) return r;
+    p->settings->service_extra.timeout_abort_set = value->length > 0;
+    *(usec_t *)slot = span;
+    return r;
+}
+
+/* D-Bus specification, "Bus names": at least two elements of letters, digits, "_" and "-", none beginning with a digit.
+ */
+static bool is_bus_name(const char *name)
+{
+    bool dot = false;
+    if (strlen(name) > 255) return false;
+    for (const char *p = name;; p++) {
+        size_t length = 0;
+        for (; *p != '.' && *p != '\0'; p++, length++) {
+            bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || *p == '-';
+            if (!letter && (length == 0 || *p < '0' || *p > '9')) return false;
+        }
+        if (length == 0) return false;
+        if (*p == '\0') return dot;
+        dot = true;
+    }
+}
+
+int value_bus_name(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *text;
+    int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
+    if (is_bus_name(text)) return parse_keep(p, text, slot);
+    parse_bad(p, value, 0, "bad-value", "the name of a bus service");
+    return 0;
+}
+
+static bool is_open_file_option(const char *text, size_t length)
+{
+    for (size_t i = 0; words_open_file[i]; i++)
+        if (strlen(words_open_file[i]) == length && strncmp(words_open_file[i], text, length) == 0) return true;
+    return false;
+}
+
+/* PATH[:NAME[:OPTION,...]] */
+int value_open_file(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    struct text_list *list = slot;
+    const char *text;
+    int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
+    if (*text == '\0') {
+        list->count = 0;
+        return 0;
+    }
+    const char *name = strchr(text, ':'), *options = name ? strchr(name + 1, ':') : NULL;
+    bool valid = text[0] == '/' && (!options || !strchr(options + 1, ':'));
+    for (; valid && options && *options; options += strcspn(options, ",")) {
+        options++;
+        valid = is_open_file_option(options, strcspn(options, ","));
+    }
+    if (valid) return list_push_text(p, list, text);
+    parse_bad(p, value, 0, "bad-value", "/PATH:NAME:OPTIONS");
+    return 0;
 }

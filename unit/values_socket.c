@@ -2,7 +2,10 @@
 #include "unit/values.h"
 
 #include "base/parse.h"
+#include "unit/listen.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -19,6 +22,22 @@ static bool listener_is_valid(const char *text)
     return parse_u32(colon ? colon + 1 : text, 1, UINT16_MAX, &port) == 0;
 }
 
+static enum listen_kind kind_of(const struct directive *directive)
+{
+    enum listen_kind kind = 0;
+    while (strcmp(directive->name, listen_kind_directive(kind)) != 0) kind++;
+    return kind;
+}
+
+/* The native directories have forms of their own (S34), but for the address forms that only systemd has. */
+static int check_listener(struct parse *p, enum listen_kind kind, const char *text)
+{
+    bool own_forms = p->context->native && kind == LISTEN_STREAM && !str_starts_with(text, "vsock:");
+    if (own_forms) return listener_is_valid(text) ? 0 : -EINVAL;
+    str_clear(&p->scratch);
+    return listen_normalize(kind, text, &p->scratch);
+}
+
 static int push_listen(struct parse *p, const struct value *value, enum listen_kind kind, const char *text,
                        struct socket_listen_list *list)
 {
@@ -28,10 +47,10 @@ static int push_listen(struct parse *p, const struct value *value, enum listen_k
 }
 
 /* An empty assignment clears the listeners of every kind. */
-int value_listen_stream(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
-                        void *slot)
+int value_listen(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {
     struct socket_listen_list *list = slot;
+    enum listen_kind kind = kind_of(directive);
     const char *text;
     int r = parse_text(p, value, &text);
     if (r <= 0) return r;
@@ -39,37 +58,29 @@ int value_listen_stream(struct parse *p, const struct directive *directive UNUSE
         list->count = 0;
         return 0;
     }
-    if (str_starts_with(text, "vsock:")) {
-        parse_unsupported(p, value, "AF_VSOCK addresses are not built yet");
-        return 0;
+    if (kind != LISTEN_STREAM && !p->context->describe) { /* D17: a unit that would lack one of its listeners */
+        parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", "ListenStream= is", "%s= is not built yet",
+                     directive->name);
+        return push_listen(p, value, kind, text, list); /* so that "no listener" is not reported as well */
     }
-    if (!listener_is_valid(text)) {
-        parse_bad(p, value, 0, "bad-listener", "a path, @name, port or address:port");
-        return 0;
-    }
-    return push_listen(p, value, LISTEN_STREAM, text, list);
+    r = check_listener(p, kind, text);
+    if (r == -ENOMEM) return r;
+    if (r == -EAFNOSUPPORT)
+        parse_bad(p, value, 0, "bad-listener", "a path or @name, which sequential packets need");
+    else if (r < 0)
+        parse_bad(p, value, 0, "bad-listener",
+                  kind <= LISTEN_SEQPACKET ? "a path, @name, port or address:port"
+                  : kind == LISTEN_NETLINK ? "a netlink family and a group"
+                                           : "an absolute path without '.' and '..'");
+    if (r < 0) return 0;
+    if (str_starts_with(text, "vsock:")) parse_unsupported(p, value, "AF_VSOCK addresses are not built yet");
+    return push_listen(p, value, kind, text, list);
 }
 
-/* D17: a unit that would lack one of its listeners is not run. */
-int value_listen_later(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+int value_accept(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {
-    struct socket_listen_list *list = slot;
-    if (value->length == 0) {
-        list->count = 0;
-        return 0;
-    }
-    parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", "ListenStream= is", "%s= is not built yet",
-                 directive->name);
-    return push_listen(p, value, LISTEN_DATAGRAM, value->text,
-                       list); /* so that "no listener" is not reported as well */
-}
-
-int value_accept(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
-                 void *slot UNUSED)
-{
-    bool yes = false;
-    int r = value_boolean(p, directive, value, &yes);
-    if (r == 0 && yes)
+    int r = value_boolean(p, directive, value, slot);
+    if (r == 0 && *(const bool *)slot)
         parse_unsupported(p, value, "Accept=yes is not built yet; the service gets the listening socket only");
     return r;
 }
@@ -133,4 +144,82 @@ int value_proxy_target(struct parse *p, const struct directive *directive, const
     }
     p->settings->socket.proxy_target_origin = parse_origin(value);
     return value_text(p, directive, value, slot);
+}
+
+/* ---- options of sockets, which nothing sets yet ---- */
+
+/* Of the words, and as a boolean of old: yes is ipv6-only, no is both. */
+int value_bind_ipv6_only(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    bool only;
+    if (parse_bool(value->text, &only) < 0) return value_word(p, directive, value, slot);
+    *(word_index *)slot = only ? 2 : 1;
+    return 0;
+}
+
+/* Of the words, the other spellings of the two units of time, and yes for the finer one. */
+int value_timestamping(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    const char *text = value->text;
+    bool on;
+    if (strcmp(text, "usec") == 0 || strcmp(text, "\xc2\xb5s") == 0 || strcmp(text, "\xce\xbcs") == 0)
+        *(word_index *)slot = 1;
+    else if (strcmp(text, "nsec") == 0)
+        *(word_index *)slot = 2;
+    else if (parse_bool(text, &on) == 0)
+        *(word_index *)slot = on ? 2 : 0;
+    else
+        return value_word(p, directive, value, slot);
+    return 0;
+}
+
+/* A number, or a name of ip(7). */
+int value_ip_tos(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    uint64_t number;
+    for (int i = 0; words_ip_tos[i]; i++)
+        if (strcmp(words_ip_tos[i], value->text) == 0) {
+            *(int32_t *)slot = 2 << i;
+            return 0;
+        }
+    if (parse_unsigned(value->text, 0, UINT8_MAX, &number) < 0)
+        parse_bad(p, value, 0, "bad-integer", "a number up to 255, or low-delay, throughput, reliability, low-cost");
+    else
+        *(int32_t *)slot = (int32_t)number;
+    return 0;
+}
+
+int value_socket_protocol(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
+                          void *slot)
+{
+    static const struct word_value protocols[] = { { "udplite", IPPROTO_UDPLITE }, { "sctp", IPPROTO_SCTP } };
+    int number;
+    if (word_lookup(protocols, COUNT_OF(protocols), value->text, &number))
+        *(int32_t *)slot = number;
+    else
+        parse_bad(p, value, 0, "bad-value", "one of udplite, sctp");
+    return 0;
+}
+
+/* Empty and "*" are every interface. */
+int value_interface(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char **target = slot;
+    if (value->length == 0 || strcmp(value->text, "*") == 0) {
+        *target = NULL;
+        return 0;
+    }
+    if (interface_name_is_valid(value->text)) return parse_keep(p, value->text, target);
+    parse_bad(p, value, 0, "bad-value", "the name of a network interface");
+    return 0;
+}
+
+int value_trigger_burst(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    uint32_t burst = UINT32_MAX;
+    int r = value_u32(p, directive, value, &burst);
+    if (burst == UINT32_MAX) return r;
+    p->settings->socket_extra.trigger_limit_burst_set = true;
+    *(uint32_t *)slot = burst;
+    return r;
 }

@@ -2,6 +2,7 @@
 #include "unit/values.h"
 
 #include "base/arena.h"
+#include "base/parse.h"
 #include "unit/condition.h"
 #include "unit/name.h"
 #include "unit/words.h"
@@ -125,4 +126,54 @@ int value_condition(struct parse *p, const struct directive *directive, const st
     if (condition_takes_path(condition.kind) && !check_path(p, value, &p->text)) return 0;
     r = parse_keep(p, str_text(&p->text), &condition.parameter);
     return r < 0 ? r : list_push(p, list, condition);
+}
+
+/* ---- what is only kept ---- */
+
+/* OnFailureIsolate=, the older form of OnFailureJobMode=. */
+int value_job_mode_isolate(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
+                           void *slot)
+{
+    bool isolate;
+    if (parse_bool(value->text, &isolate) < 0)
+        parse_bad(p, value, 0, "bad-boolean", "a boolean (yes or no)");
+    else
+        *(word_index *)slot = isolate ? 3 : 1; /* isolate, replace */
+    return 0;
+}
+
+/* JobTimeoutSec= stands for JobRunningTimeoutSec= too, until that is written itself. */
+int value_job_timeout(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    struct unit_extra_section *unit = &p->settings->unit_extra;
+    usec_t span = USEC_UNSET;
+    int r = value_timeout(p, directive, value, &span);
+    if (span == USEC_UNSET) return r;
+    *(usec_t *)slot = span;
+    if (!unit->job_running_timeout_set) unit->job_running_timeout = span;
+    return r;
+}
+
+int value_job_running_timeout(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    usec_t span = USEC_UNSET;
+    int r = value_timeout(p, directive, value, &span);
+    if (span == USEC_UNSET) return r;
+    *(usec_t *)slot = span;
+    p->settings->unit_extra.job_running_timeout_set = true;
+    return r;
+}
+
+/* SuccessActionExitStatus= and FailureActionExitStatus=; empty is the status of the unit. */
+int value_action_status(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
+                        void *slot)
+{
+    uint64_t status;
+    if (value->length == 0)
+        *(int32_t *)slot = -1;
+    else if (parse_unsigned(value->text, 0, UINT8_MAX, &status) < 0)
+        parse_bad(p, value, 0, "bad-exit-status", "an exit status");
+    else
+        *(int32_t *)slot = (int32_t)status;
+    return 0;
 }

@@ -47,7 +47,6 @@ static void test_rows(void **state)
             assert_non_null(strchr(d->man, '('));
             bool works = d->support == SUPPORT_FULL || d->support == SUPPORT_EXTENSION;
             if (works) assert_non_null(d->parse);
-            if (d->support == SUPPORT_ACCEPTED) assert_null(d->parse);
             assert_true(d->offset < sizeof(struct unit_settings));
         }
         assert_null(directive_get(section, directive_count(section)));

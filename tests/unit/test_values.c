@@ -344,8 +344,8 @@ static const struct {
     { "ListenStream=80", "", "" },
     { "ListenStream=127.0.0.1:80", "", "" },
     { "ListenStream=[::1]:80", "", "" },
-    { "ListenStream=localhost:80", "", "" },
-    { "ListenStream=:80", "", "" },
+    { "ListenStream=localhost:80", "", "bad-listener" },
+    { "ListenStream=:80", "", "bad-listener" },
     { "ListenStream=@name", "", "" },
     { "ListenStream=/run/%p/x", "", "" },
     { "ListenStream=65536", "bad-listener!", "bad-listener" },
@@ -410,7 +410,7 @@ static void test_socket(void **state)
     assert_string_equal(s->file_descriptor_name, "web");
     assert_true(s->remove_on_stop);
     assert_string_equal(s->service, "case-real.service");
-    assert_int_equal(s->backlog, 4096);
+    assert_int_equal(s->backlog, INT32_MAX);
     parsed_done(&u);
 
     u = parse_socket("SocketMode=0000", true); /* K46 */

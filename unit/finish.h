@@ -1,0 +1,16 @@
+/* unit/finish.h - internal to unit/fragment_finish.c and its companions: a unit whose fragments have all been read. */
+#pragma once
+#include "base/attr.h"
+#include "unit/fragment.h"
+
+struct finish {
+    struct arena *arena;
+    const char *path; /* of the unit file */
+    const struct fragment_context *context;
+    struct unit_settings *settings;
+    struct diag_sink *diags;
+    bool refused;
+};
+
+/* Adds to requires_mounts_for what follows from other settings, and sorts it. 0 or -ENOMEM. */
+MUST_CHECK int finish_mounts(struct finish *f);

@@ -107,8 +107,9 @@ int beneath_open_walking(int root, const char *path, int flags, struct fd *ret)
 
 int beneath_open(int root, const char *path, int flags, struct fd *ret)
 {
-    struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY),
-                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+    /* Flags that mean nothing together are an error here, and are not in open(2). */
+    unsigned extra = flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NOCTTY;
+    struct open_how how = { .flags = (unsigned)flags | extra, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
     long n = -1;
     /* EAGAIN: something on the way was renamed meanwhile, and the kernel could not be sure. */
     for (int tries = 0; tries < 8; tries++) {

@@ -35,7 +35,7 @@ struct diag_sink {
     struct strlist allowed; /* "code" or "code:Key" */
     VEC(struct level) levels;
     struct disabled_file *files;
-    bool strict;
+    bool strict, soft, once;
     size_t counts[DIAG_SEVERITY_COUNT];
     size_t promoted; /* warnings that strictness made errors */
     /* How many of the file reported last, by severity: the bound of DIAG_KEPT_PER_FILE. */
@@ -209,6 +209,23 @@ static bool apply_levels(const struct diag_sink *sink, struct diag *d)
 
 /* ---- reporting ---- */
 
+void diag_sink_set_mode(struct diag_sink *sink, bool errors_are_warnings, bool once)
+{
+    sink->soft = errors_are_warnings;
+    sink->once = once;
+}
+
+static bool was_said(const struct diag_sink *sink, const struct diag *d, const char *message)
+{
+    for (size_t i = 0; i < sink->diags.count; i++) {
+        const struct diag *said = &sink->diags.items[i];
+        if (said->at.file == d->at.file && said->at.line == d->at.line && strcmp(said->code, d->code) == 0 &&
+            strcmp(said->message, message) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Counts one of `file`; false when it has used up what is kept of one file. */
 static bool file_may_keep(struct diag_sink *sink, const char *file, enum severity severity)
 {
@@ -247,6 +264,16 @@ void diag_report(struct diag_sink *sink, enum severity severity, struct diag_abo
 {
     struct diag d = { .severity = severity, .at = about.at, .code = code, .section = about.section, .key = about.key };
     if (!apply_levels(sink, &d)) return;
+    char *message;
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&message, fmt, ap) < 0) message = NULL;
+    va_end(ap);
+    if (sink->once && message && was_said(sink, &d, message)) {
+        free(message);
+        return;
+    }
+    if (sink->soft && d.severity == DIAG_ERROR && !d.was_warning) d.severity = DIAG_WARNING;
     if (d.severity == DIAG_WARNING) {
         if (is_allowed(sink, code, about.key))
             d.severity = DIAG_NOTE;
@@ -257,13 +284,9 @@ void diag_report(struct diag_sink *sink, enum severity severity, struct diag_abo
     if (d.was_warning) sink->promoted++;
     if (!file_may_keep(sink, about.at.file, d.severity)) {
         sink_note_overflow(sink, about.at.file);
+        free(message);
         return;
     }
-    char *message;
-    va_list ap;
-    va_start(ap, fmt);
-    if (vasprintf(&message, fmt, ap) < 0) message = NULL;
-    va_end(ap);
     sink_keep_take(sink, d, message, hint ? strdup(hint) : NULL); /* a lost hint does not lose the message */
 }
 

@@ -68,6 +68,7 @@ static int builder_add_relations(struct builder *b, const struct unit *unit)
         for (uint32_t i = 0; i < list->count; i++) {
             const struct unit *other = unit_set_find(b->graph->set, list->items[i].name);
             int r = 0;
+            if (!other && unit_set_absence(b->graph->set, list->items[i].name) == UNIT_INERT) continue;
             if (!other && relations[relation].required)
                 r = graph_add_name(&b->graph->missing, unit->id, list->items[i].name);
             else if (!other && relations[relation].handler)

@@ -50,6 +50,7 @@ size_t graph_cycle_count(const struct graph *graph);
 struct id_span graph_cycle(const struct graph *graph, size_t index);
 
 /* D16, D6: held back is a unit that only its socket or an OnFailure=/OnSuccess= names, while nothing that starts
- * requires or wants it; a built-in target and an instance made from a template (struct unit) likewise. */
-enum start_reason { START_AT_BOOT, HELD_FOR_SOCKET, HELD_FOR_HANDLER, HELD_BUILTIN, HELD_INSTANCE };
+ * requires or wants it; a built-in target, an instance made from a template and a unit of systemd's search path (struct
+ * unit) likewise. The goal starts whatever else it is. */
+enum start_reason { START_AT_BOOT, HELD_FOR_SOCKET, HELD_FOR_HANDLER, HELD_BUILTIN, HELD_INSTANCE, HELD_UNWANTED };
 enum start_reason graph_start_reason(const struct graph *graph, uint32_t unit);

@@ -54,14 +54,33 @@ int graph_find_missing(struct graph *graph)
     return 0;
 }
 
-/* Why a unit would not start by itself (D6: in the native directories every other unit does). */
+/* Why a unit would not start by itself (D6: in the native directories every other unit does, under systemd's rules only
+ * the goal). */
 static enum start_reason own_reason(const struct graph *graph, const struct unit *unit)
 {
+    if (unit->goal) return START_AT_BOOT;
     if (unit->builtin) return HELD_BUILTIN;
     if (graph_edges(graph, unit->id, GRAPH_TRIGGERED_BY).count > 0) return HELD_FOR_SOCKET;
     if (graph_edges(graph, unit->id, GRAPH_ON_FAILURE_OF).count > 0) return HELD_FOR_HANDLER;
     if (graph_edges(graph, unit->id, GRAPH_ON_SUCCESS_OF).count > 0) return HELD_FOR_HANDLER;
+    if (unit->systemd) return HELD_UNWANTED;
     return unit->instance ? HELD_INSTANCE : START_AT_BOOT;
+}
+
+/* Of systemd's units, many are in the set only because somebody is ordered after them. What is held for one that does
+ * not start is not held for it. */
+static enum start_reason final_reason(const struct graph *graph, uint32_t id)
+{
+    static const enum graph_edge edges[] = { GRAPH_TRIGGERED_BY, GRAPH_ON_FAILURE_OF, GRAPH_ON_SUCCESS_OF };
+    enum start_reason reason = (enum start_reason)graph->reasons[id];
+    if (reason != HELD_FOR_SOCKET && reason != HELD_FOR_HANDLER) return reason;
+    if (!unit_set_get(graph->set, id)->systemd) return reason;
+    for (size_t kind = 0; kind < COUNT_OF(edges); kind++) {
+        struct id_span span = graph_edges(graph, id, edges[kind]);
+        for (uint32_t i = 0; i < span.count; i++)
+            if (graph->reasons[span.ids[i]] == START_AT_BOOT) return reason;
+    }
+    return HELD_UNWANTED;
 }
 
 /* D16: what a starting unit requires or wants starts with it, whoever else names it. */
@@ -88,5 +107,6 @@ int graph_find_reasons(struct graph *graph)
             }
         }
     }
+    for (uint32_t id = 0; id < graph->count; id++) graph->reasons[id] = (uint8_t)final_reason(graph, id);
     return 0;
 }

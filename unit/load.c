@@ -8,32 +8,24 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
-#include "base/vec.h"
-#include "unit/fragment.h"
-#include "unit/machine.h"
-#include "unit/search.h"
-#include "unit/set.h"
+#include "unit/default_dependencies.h"
+#include "unit/load_internal.h"
 #include "unit/special.h"
 
 /* A template whose instances name further instances would go on for ever. */
 #define INSTANCES_MAX 4096
-
-struct loader {
-    const struct unit_load_options *options;
-    const char *hostname;
-    struct machine machine;
-    struct diag_sink *diags;
-    struct search *search;
-    struct unit_set *set;
-    struct unit_settings scratch;
-    VEC(const struct search_file *) instantiated; /* templates that have an instance, once per instance */
-};
+/* systemd follows fewer. */
+#define LINKS_MAX 16
 
 static void loader_done(struct loader *loader)
 {
     search_free(loader->search);
     machine_done(&loader->machine);
+    vec_done(&loader->names);
+    vec_done(&loader->dropins);
+    vec_done(&loader->goals);
     vec_done(&loader->instantiated);
+    vec_done(&loader->dropins_of);
 }
 
 static struct diag_about about_file(const struct search_file *file)
@@ -46,276 +38,284 @@ static bool is_template(const char *name)
     return unit_name_form(name) == UNIT_NAME_TEMPLATE;
 }
 
-/* Opens and reads; what went wrong is a diagnostic. 0, 1 when the file cannot be used, -ENOMEM. */
-static int loader_read(struct loader *loader, const struct search_file *file, const char **ret_data, size_t *ret_size)
-{
-    int r = search_read(loader->search, file, ret_data, ret_size);
-    if (r == 0 || r == -ENOMEM) return r;
-    if (r == -EFBIG)
-        diag_report(loader->diags, DIAG_ERROR, about_file(file), "file-too-large", NULL, "file is larger than 16 MiB");
-    else
-        diag_report(loader->diags, DIAG_ERROR, about_file(file), "unreadable-file", NULL, "cannot be read: %s",
-                    r == -ENXIO ? "not a regular file" : strerror(-r));
-    return 1;
-}
-
-/* Reads the drop-ins of the unit into the scratch settings. 0, 1 when one refuses the unit, -ENOMEM. */
-static int loader_add_dropins(struct loader *loader, const struct fragment_context *unit_context)
-{
-    const struct search_file **files;
-    size_t count;
-    int r = search_dropins(loader->search, unit_context->unit_name, &files, &count);
-    struct fragment_context context = *unit_context;
-    context.is_dropin = true;
-    bool refused = false;
-    for (size_t i = 0; r >= 0 && i < count; i++) {
-        const char *data;
-        size_t size;
-        if (files[i]->masked) continue;
-        r = loader_read(loader, files[i], &data, &size);
-        if (r == 0)
-            r = fragment_parse(unit_set_arena(loader->set), files[i]->path, data, size, &context, &loader->scratch,
-                               loader->diags);
-        if (r > 0) refused = true;
-    }
-    free(files);
-    return r < 0 ? r : refused;
-}
-
-enum load_result { LOADED, LOAD_MASKED, LOAD_REFUSED };
-
-/* One unit file with its drop-ins -> the scratch settings. enum load_result or -ENOMEM. `file` is NULL for a built-in
- * target, which has only drop-ins. */
-static int loader_parse(struct loader *loader, const struct search_file *file, const char *name)
-{
-    struct fragment_context context = {
-        .unit_name = name,
-        .kind = unit_kind_of_name(name),
-        .environment = loader->options->environment,
-        .hostname = loader->hostname,
-        .main_path = file ? file->path : NULL,
-        .machine = &loader->machine,
-        .native = true,
-        .describe = loader->options->describe,
-    };
-    struct arena *arena = unit_set_arena(loader->set);
-    const char *data, *path = file ? file->path : NULL;
-    size_t size;
-    int r, refused = 0;
-    loader->scratch = unit_settings_default;
-    if (file) {
-        r = file->masked ? 0 : loader_read(loader, file, &data, &size);
-        if (r != 0) return r < 0 ? r : LOAD_REFUSED;
-        if (file->masked || size == 0) {
-            diag_report(loader->diags, DIAG_NOTE, about_file(file), "masked", NULL, "%s is masked and does not start",
-                        name);
-            return LOAD_MASKED;
-        }
-        refused = fragment_parse(arena, path, data, size, &context, &loader->scratch, loader->diags);
-        if (refused < 0) return refused;
-    }
-    r = loader_add_dropins(loader, &context);
-    if (r < 0) return r;
-    /* What is missing from a file that was read only in part says nothing. */
-    if (refused || r > 0) return LOAD_REFUSED;
-    r = fragment_finish(arena, path, &context, &loader->scratch, loader->diags);
-    if (r < 0) return r;
-    return r > 0 ? LOAD_REFUSED : LOADED;
-}
-
-/* Parses and adds. `name` is the file's own, or an instance of it. */
-static int loader_add(struct loader *loader, const struct search_file *file, const char *name, bool instance)
-{
-    int r = loader_parse(loader, file, name);
-    if (r < 0) return r;
-    if (r == LOAD_MASKED) return unit_set_add_absent(loader->set, name, UNIT_MASKED);
-    if (r == LOAD_REFUSED) return unit_set_add_absent(loader->set, name, UNIT_REFUSED);
-    struct unit *unit;
-    r = unit_set_add(loader->set, name, file ? file->path : NULL, &unit);
-    if (r < 0) return r;
-    unit->builtin = !file;
-    unit->instance = instance;
-    return unit_set_store(loader->set, unit, &loader->scratch);
-}
+/* ---- the native directories ---- */
 
 /* D17: says so once per file; the name is taken, so that a unit that requires it is told why it does not start. */
-static int loader_add_unbuilt(struct loader *loader, const struct search_file *file)
+static int add_unbuilt(struct loader *loader, const struct search_file *file)
 {
     const char *suffix = strrchr(file->name, '.') + 1;
     if (!file->masked)
         diag_report(loader->diags, DIAG_WARNING, about_file(file), "unit-kind", NULL,
                     "%s units are not started by this version (ignored)", suffix);
     if (!file->masked && !is_template(file->name)) {
-        int r = loader_parse(loader, file, file->name); /* its mistakes are told all the same */
+        int r = load_check_file(loader, file, file->name); /* its mistakes are told all the same */
         if (r < 0) return r;
     }
     return unit_set_add_absent(loader->set, file->name, file->masked ? UNIT_MASKED : UNIT_KIND_UNBUILT);
 }
 
-static int loader_add_files(struct loader *loader)
+static int report_overrides(struct loader *loader)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < search_count(loader->search); i++) {
         const struct search_file *file = search_get(loader->search, i);
         if (file->replaced_path) r = unit_set_add_override(loader->set, file->name, file->replaced_path, file->path);
-        if (r < 0) return r;
-        if (file->unbuilt && !loader->options->describe)
-            r = loader_add_unbuilt(loader, file);
-        else if (!file->alias_of && !is_template(file->name))
-            r = loader_add(loader, file, file->name, false);
     }
     return r;
 }
 
-/* The file at the end of a chain of aliases. NULL when it leads round in a circle or to nothing. */
-static const struct search_file *resolve_alias(const struct loader *loader, const struct search_file *file)
-{
-    for (size_t hops = 0; file && file->alias_of; hops++)
-        file = hops < search_count(loader->search) ? search_find(loader->search, file->alias_of) : NULL;
-    return file;
-}
-
-static int loader_add_aliases(struct loader *loader)
+static int add_native_files(struct loader *loader)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < search_count(loader->search); i++) {
         const struct search_file *file = search_get(loader->search, i);
-        if (!file->alias_of) continue;
-        const struct search_file *target = resolve_alias(loader, file);
-        r = target ? unit_set_add_alias(loader->set, file->name, target->name)
-                   : unit_set_add_absent(loader->set, file->name, UNIT_REFUSED);
+        if (!file->native) continue;
+        if (file->unbuilt && !loader->options->describe)
+            r = add_unbuilt(loader, file);
+        else if (!file->alias_of && !is_template(file->name))
+            r = load_add_unit(loader, file, file->name, false);
     }
     return r;
 }
 
-/* The template of an instance's name: "foo@.service" for "foo@bar.service". NULL when there is no such file. */
-static const struct search_file *find_template(const struct loader *loader, const char *name)
-{
-    char template[UNIT_NAME_MAX + 1];
-    if (unit_name_form(name) != UNIT_NAME_INSTANCE || unit_kind_of_name(name) == UNIT_KIND_COUNT) return NULL;
-    struct unit_name_parts parts = unit_name_split(name);
-    (void)snprintf(template, sizeof template, "%.*s@%s", (int)parts.prefix_length, name, parts.suffix); /* shorter */
-    const struct search_file *file = search_find(loader->search, template);
-    return file ? resolve_alias(loader, file) : NULL;
-}
+/* ---- which unit a name means ---- */
 
-static bool is_reported(const struct diag_sink *diags, const struct diag *other)
+/* The file of a name, and the name that the unit has in the end: links are followed from name to name, and an instance
+ * without a file of its own has its template's. *ret_file is NULL when there is none. 0, -ELOOP, -ENOMEM. */
+static int resolve(struct loader *loader, const char *name, const char **ret_name, const struct search_file **ret_file)
 {
-    for (size_t i = 0; i < diag_total(diags); i++) {
-        const struct diag *d = diag_get(diags, i);
-        if (d->at.file == other->at.file && d->at.line == other->at.line && strcmp(d->code, other->code) == 0 &&
-            strcmp(d->message, other->message) == 0)
-            return true;
+    if (loader->no_default && strcmp(name, DEFAULT_TARGET) == 0) name = DEFAULT_TARGET_FALLBACK;
+    for (unsigned links = 0; links < LINKS_MAX; links++) {
+        const struct search_file *file = search_find(loader->search, name);
+        if (!file && unit_name_form(name) == UNIT_NAME_INSTANCE && unit_kind_of_name(name) != UNIT_KIND_COUNT) {
+            AUTO_STR struct str template = STR_EMPTY;
+            int r = unit_name_template(name, &template);
+            if (r == -ENOMEM) return r;
+            file = search_find(loader->search, str_text(&template));
+        }
+        *ret_name = name;
+        *ret_file = file;
+        if (!file || !file->alias_of) return 0;
+        name = load_instantiate(loader, file->alias_of, name);
+        if (!name) return -ENOMEM;
     }
-    return false;
+    return -ELOOP;
 }
 
-/* Reports of an instance that are also those of another instance of the template are told once. */
-static int loader_add_instance(struct loader *loader, const struct search_file *template, const char *name)
+static int add_native_aliases(struct loader *loader)
 {
-    struct diag_sink *diags = loader->diags;
-    AUTO(diag_sink_free) struct diag_sink *own = diag_sink_new();
-    if (!own) return -ENOMEM;
-    loader->diags = own;
-    int r = loader_add(loader, template, name, true);
-    loader->diags = diags;
-    for (size_t i = 0; i < diag_total(own); i++) {
-        const struct diag *d = diag_get(own, i);
-        if (!is_reported(diags, d))
-            diag_report(diags, d->severity, (struct diag_about){ d->at, d->section, d->key }, d->code, d->hint, "%s",
-                        d->message);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < search_count(loader->search); i++) {
+        const struct search_file *file = search_get(loader->search, i), *target = NULL;
+        const char *name;
+        if (!file->native || !file->alias_of || unit_set_has_name(loader->set, file->name)) continue;
+        r = resolve(loader, file->name, &name, &target);
+        if (r == -ENOMEM) return r;
+        if (r == 0 && target && !target->native) continue; /* one of systemd's, which is loaded when it is named */
+        r = r == 0 && target ? unit_set_add_alias(loader->set, file->name, name)
+                             : unit_set_add_absent(loader->set, file->name, UNIT_REFUSED);
     }
     return r;
 }
 
-/* Somebody names this unit: if it is an instance of a template or a target of systemd.special(7), it now exists. */
-static int loader_reference(struct loader *loader, const char *name)
+/* ---- what is named ---- */
+
+static int add_instance(struct loader *loader, const struct search_file *template, const char *name)
 {
-    if (unit_set_has_name(loader->set, name)) return 0;
-    const struct search_file *template = find_template(loader, name);
-    const char *target = template ? NULL : special_target(name);
-    if (target) return loader_add(loader, NULL, target, false);
-    if (!template) return 0;
     int r = vec_push(&loader->instantiated, template);
     if (r < 0) return r;
-    if (loader->instantiated.count <= INSTANCES_MAX) return loader_add_instance(loader, template, name);
+    if (loader->instantiated.count <= INSTANCES_MAX) return load_add_unit(loader, template, name, true);
     if (loader->instantiated.count == INSTANCES_MAX + 1)
         diag_report(loader->diags, DIAG_ERROR, about_file(template), "too-many-instances", NULL,
                     "more than %d instances of templates: do they name each other?", INSTANCES_MAX);
+    if (loader->options->describe) return load_add_stateless(loader, name, UNIT_STATE_ERROR);
     return unit_set_add_absent(loader->set, name, UNIT_REFUSED);
 }
 
-static int loader_follow(struct loader *loader, const struct unit_ref_list *list)
+/* A unit of a kind that is not run: what requires it does not wait for it. Timers and paths are missed, the rest is the
+ * business of whoever made the container. */
+static int add_inert(struct loader *loader, const struct search_file *file, const char *name)
+{
+    enum unit_kind kind = unit_kind_of_name(name);
+    bool missed = kind == UNIT_KIND_TIMER || kind == UNIT_KIND_PATH;
+    if (missed && file && !file->masked)
+        diag_report(loader->diags, DIAG_WARNING, about_file(file), "unit-kind", NULL,
+                    "%s units are not started by this version (ignored)", unit_kind_suffix(kind) + 1);
+    return unit_set_add_absent(loader->set, name, file && file->masked ? UNIT_MASKED : UNIT_INERT);
+}
+
+/* Slices need no file; these few units are there whatever files say (systemd.special(7)). */
+static bool exists_without_file(const struct loader *loader, const char *name)
+{
+    if (special_target(name)) return true;
+    if (!loader->options->describe) return false;
+    return unit_kind_of_name(name) == UNIT_KIND_SLICE || strcmp(name, "-.mount") == 0 ||
+           strcmp(name, "init.scope") == 0;
+}
+
+/* `name` is the unit's own, and not in the set. */
+static int enter(struct loader *loader, const struct search_file *file, const char *name)
+{
+    enum unit_kind kind = unit_kind_of_name(name);
+    bool systemd = loader->options->systemd;
+    if (!loader->options->describe && kind != UNIT_KIND_COUNT && !unit_kind_runs(kind))
+        return systemd ? add_inert(loader, file, name) : 0;
+    if (file && is_template(file->name)) return add_instance(loader, file, name);
+    if (file) return load_add_unit(loader, file, name, false);
+    if (exists_without_file(loader, name)) return load_add_stateless(loader, name, UNIT_STATE_LOADED);
+    if (loader->options->describe) return load_add_stateless(loader, name, UNIT_STATE_NOT_FOUND);
+    return systemd ? unit_set_add_absent(loader->set, name, UNIT_NOT_FOUND) : 0;
+}
+
+static int report_loop(struct loader *loader, const char *name)
+{
+    const struct search_file *file = search_find(loader->search, name);
+    diag_report(loader->diags, DIAG_WARNING, (struct diag_about){ .at = { .file = file ? file->path : NULL } },
+                "alias-loop", NULL, "%s is a link that leads round in a circle", name);
+    if (loader->options->describe) return load_add_stateless(loader, name, UNIT_STATE_ERROR);
+    return unit_set_add_absent(loader->set, name, UNIT_REFUSED);
+}
+
+/* Somebody names this unit: if there is a file for it, or it is built in, it now exists. `name` outlives the set. */
+static int reference(struct loader *loader, const char *name)
+{
+    const struct search_file *file;
+    const char *own;
+    if (unit_set_has_name(loader->set, name)) return 0;
+    int r = resolve(loader, name, &own, &file);
+    if (r == -ELOOP) return report_loop(loader, name);
+    if (r == 0 && !unit_set_has_name(loader->set, own)) {
+        const char *special = file ? NULL : special_target(own);
+        r = enter(loader, file, special ? special : own);
+    }
+    if (r < 0 || own == name || unit_set_has_name(loader->set, name)) return r;
+    return unit_set_add_alias(loader->set, name, own);
+}
+
+static int follow(struct loader *loader, const struct unit_ref_list *list)
 {
     int r = 0;
-    for (uint32_t i = 0; r == 0 && i < list->count; i++) r = loader_reference(loader, list->items[i].name);
+    for (uint32_t i = 0; r == 0 && i < list->count; i++) r = reference(loader, list->items[i].name);
     return r;
 }
 
-/* A socket's Service=, which may be left out: foo@bar.socket has foo@bar.service. */
-static int loader_follow_service(struct loader *loader, const struct unit *socket)
+/* The unit that this one triggers; Service= or Unit= may be left out: foo@bar.socket has foo@bar.service. */
+static int follow_trigger(struct loader *loader, const struct unit *unit)
 {
-    if (socket->socket->service) return loader_reference(loader, socket->socket->service);
-    if (unit_name_form(socket->name) != UNIT_NAME_INSTANCE) return 0;
-    size_t length;
-    const char *stem = unit_name_stem(socket->name, &length);
-    const char *name =
-        arena_printf(unit_set_arena(loader->set), "%.*s%s", (int)length, stem, unit_kind_suffix(UNIT_KIND_SERVICE));
-    return name ? loader_reference(loader, name) : -ENOMEM;
+    const char *name;
+    int r = load_trigger(loader, unit, &name);
+    return r < 0 || !name ? r : reference(loader, name);
 }
 
 /* What was added here is looked at in its turn: a work list, not recursion. */
-static int loader_add_referenced(struct loader *loader)
+static int follow_all(struct loader *loader)
 {
     int r = 0;
     const struct unit *unit;
     for (uint32_t i = 0; r == 0 && (unit = unit_set_added(loader->set, i)); i++) {
         for (enum unit_relation relation = 0; r == 0 && relation < UNIT_RELATION_COUNT; relation++)
-            r = loader_follow(loader, &unit->unit->relations[relation]);
-        if (r == 0) r = loader_follow(loader, &unit->service->sockets);
-        if (r == 0 && unit->kind == UNIT_KIND_SOCKET) r = loader_follow_service(loader, unit);
+            r = follow(loader, &unit->unit->relations[relation]);
+        if (r == 0) r = follow(loader, &unit->service->sockets);
+        if (r == 0) r = follow_trigger(loader, unit);
+        if (r == 0 && loader->options->describe && unit->resource->slice) r = reference(loader, unit->resource->slice);
     }
     return r;
 }
 
+/* ---- what the mode starts ---- */
+
+/* The default target is whatever has its name; where nothing has, multi-user.target takes its place and its links. */
+static int add_default_target(struct loader *loader)
+{
+    const char *goal = loader->no_default ? DEFAULT_TARGET_FALLBACK : DEFAULT_TARGET;
+    int r = reference(loader, goal);
+    return r < 0 ? r : vec_push(&loader->goals, goal);
+}
+
+static int mark_goals(struct loader *loader)
+{
+    for (size_t i = 0; i < loader->goals.count; i++) {
+        const struct unit *found = unit_set_find(loader->set, loader->goals.items[i]);
+        struct unit *unit = NULL;
+        for (uint32_t k = 0; found && (unit = unit_set_added(loader->set, k)) && unit != found;) k++;
+        if (unit)
+            unit->goal = true;
+        else if (!loader->options->describe)
+            diag_report(loader->diags, DIAG_ERROR, (struct diag_about){ .at = { .line = 0 } }, "missing-goal", NULL,
+                        "%s cannot be started: it %s", loader->goals.items[i],
+                        unit_set_absence(loader->set, loader->goals.items[i]) == UNIT_MASKED    ? "is masked"
+                        : unit_set_absence(loader->set, loader->goals.items[i]) == UNIT_REFUSED ? "could not be loaded"
+                                                                                                : "does not exist");
+    }
+    return 0;
+}
+
+/* `names` in place of what the mode starts. */
+static int add_names(struct loader *loader)
+{
+    int r = 0;
+    for (const char *const *name = loader->options->names; r == 0 && *name; name++) {
+        const char *kept = arena_strdup(unit_set_arena(loader->set), *name);
+        r = kept ? reference(loader, kept) : -ENOMEM;
+        if (r == 0) r = vec_push(&loader->goals, kept);
+    }
+    return r;
+}
+
+/* ---- templates ---- */
+
 /* Reads a template as if somebody had named an instance of it, as systemd-analyze(1) verify does. */
-static int loader_check_template(struct loader *loader, const struct search_file *file)
+static int check_template(struct loader *loader, const struct search_file *file)
 {
     size_t length;
     (void)unit_name_stem(file->name, &length);
     const char *suffix = file->name + length;
     const char *name =
         arena_printf(unit_set_arena(loader->set), "%.*stest-instance%s", (int)length, file->name, suffix);
-    if (!name) return -ENOMEM;
-    int r = loader_parse(loader, file, unit_name_is_valid(name) ? name : file->name);
-    return r < 0 ? r : 0;
+    return name ? load_check_file(loader, file, unit_name_is_valid(name) ? name : file->name) : -ENOMEM;
 }
 
 /* A template without an instance is read all the same, so that --validate finds its mistakes. */
-static int loader_check_templates(struct loader *loader)
+static int check_templates(struct loader *loader)
 {
     for (size_t i = 0; i < search_count(loader->search); i++) {
         const struct search_file *file = search_get(loader->search, i);
-        if (file->unbuilt || file->alias_of || !is_template(file->name)) continue;
+        if (!file->native || file->unbuilt || file->alias_of || !is_template(file->name)) continue;
         bool used = false;
         for (size_t k = 0; !used && k < loader->instantiated.count; k++) used = loader->instantiated.items[k] == file;
         if (used) continue;
-        int r = loader_check_template(loader, file);
+        int r = check_template(loader, file);
         if (r < 0) return r;
     }
     return 0;
 }
 
-static int loader_run(struct loader *loader)
+/* ---- all together ---- */
+
+static int load_everything(struct loader *loader)
 {
-    int r = search_new(loader->options->directories, unit_set_arena(loader->set), loader->diags, &loader->search);
-    if (r == 0) r = loader_add_files(loader);
-    if (r == 0) r = loader_add_aliases(loader);
-    if (r == 0) r = loader_add_referenced(loader);
-    if (r == 0) r = loader_check_templates(loader);
+    const struct unit_load_options *options = loader->options;
+    const struct search_options search = {
+        .directories = options->directories,
+        .systemd = options->systemd,
+        .root = options->root,
+        .all_kinds = options->describe,
+    };
+    int r = search_new(&search, unit_set_arena(loader->set), loader->diags, &loader->search);
+    if (r == 0) loader->no_default = options->systemd && !search_find(loader->search, DEFAULT_TARGET);
+    if (r == 0) r = report_overrides(loader);
+    if (r == 0 && options->names) r = add_names(loader);
+    if (r == 0 && !options->names) r = add_native_files(loader);
+    if (r == 0 && !options->names && options->systemd) r = add_default_target(loader);
+    if (r == 0 && !options->names) r = add_native_aliases(loader);
+    if (r == 0) r = follow_all(loader);
+    if (r == 0 && !options->names) r = check_templates(loader);
+    if (r == 0) r = mark_goals(loader);
     if (r < 0) return r;
-    search_report_unused(loader->search, loader->diags);
-    return unit_set_seal(loader->set);
+    if (!options->names) search_report_unused(loader->search, loader->diags);
+    if (options->systemd || options->describe) r = default_dependencies_connect(loader->set, options->describe);
+    if (r == 0) r = unit_set_seal(loader->set);
+    return r == 0 && options->describe ? load_describe(loader) : r;
 }
 
 static uint32_t count_files(const struct unit_set *set)
@@ -338,7 +338,7 @@ int unit_set_load(const struct unit_load_options *options, struct diag_sink *dia
     int r = unit_set_new(&set);
     if (r < 0) return r;
     loader.set = set;
-    r = loader_run(&loader);
+    r = load_everything(&loader);
     if (r < 0) return r;
     *ret_report = (struct unit_load_report){
         .units = count_files(set),

@@ -26,5 +26,10 @@ MUST_CHECK int unit_set_add_override(struct unit_set *set, const char *name, con
 bool unit_set_has_name(const struct unit_set *set, const char *name);
 /* Units in the order they were added, while the set is not sealed. */
 struct unit *unit_set_added(struct unit_set *set, uint32_t index);
+/* Adds a name to a list of dependencies, once. `section` is a copy that nobody else has yet; `name` outlives it. */
+MUST_CHECK int unit_relation_add(struct arena *arena, struct unit_section *section, enum unit_relation relation,
+                                 const char *name);
 /* Sorts by name, gives ids, fills in the Service= that sockets leave out. Once, at the end. */
 MUST_CHECK int unit_set_seal(struct unit_set *set);
+/* By id, borrowed; the array is in the arena. Of a set that was loaded to be described. */
+void unit_set_give_details(struct unit_set *set, const struct unit_detail **details);

@@ -4,3 +4,7 @@
 
 /* The static name of the built-in target, NULL when `name` is none. */
 const char *special_target(const char *name);
+
+/* What systemd starts, and what is started where nothing has that name. */
+#define DEFAULT_TARGET          "default.target"
+#define DEFAULT_TARGET_FALLBACK "multi-user.target"

@@ -234,6 +234,28 @@ int unit_set_add_override(struct unit_set *set, const char *name, const char *ba
     return 0;
 }
 
+int unit_relation_add(struct arena *arena, struct unit_section *section, enum unit_relation relation, const char *name)
+{
+    struct unit_ref_list *list = &section->relations[relation];
+    for (uint32_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, name) == 0) return 0;
+    if (list->count == list->capacity) {
+        uint32_t capacity = MAX_OF(list->capacity * 2, 4u);
+        struct unit_ref *grown = arena_alloc(arena, capacity * sizeof *grown);
+        if (!grown) return -ENOMEM;
+        if (list->count > 0) memcpy(grown, list->items, list->count * sizeof *grown);
+        list->items = grown;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = (struct unit_ref){ .name = name };
+    return 0;
+}
+
+void unit_set_give_details(struct unit_set *set, const struct unit_detail **details)
+{
+    set->details = details;
+}
+
 bool unit_set_has_name(const struct unit_set *set, const char *name)
 {
     return set_find_name(set, name) != NULL;

@@ -89,9 +89,8 @@ enum unit_dependency {
 
 /* What only `show` and the like want to know of a unit. */
 struct unit_detail {
-    const char *const *names;   /* sorted, the unit's own among them; NULL-terminated, as the next two */
+    const char *const *names;   /* sorted, the unit's own among them; NULL-terminated, as the next */
     const char *const *dropins; /* paths in the order they were read */
-    const char *const *mounts;  /* RequiresMountsFor=, written or implied, sorted */
     /* Sorted, once each: written in the unit, added by systemd's rules, or the inverse of those of the other units of
      * the set. */
     struct text_list dependencies[UNIT_DEPENDENCY_COUNT];
@@ -117,6 +116,7 @@ enum unit_absence {
     UNIT_NOT_FOUND,
     UNIT_MASKED,       /* an empty file or a link to /dev/null holds the name */
     UNIT_REFUSED,      /* its file did not load, and an error says why */
+    UNIT_INERT,        /* under systemd's rules: of a kind that has nothing to do here, and counts as active */
     UNIT_KIND_UNBUILT, /* a file of a kind that this version does not start: .timer, .path, .slice */
 };
 enum unit_absence unit_set_absence(const struct unit_set *set, const char *name);

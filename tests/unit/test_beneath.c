@@ -56,6 +56,7 @@ static const struct {
     { "link to a link", "etc/chain", O_RDONLY, 0 },
     { "path that climbs above the root", "../../usr/lib/units/a", O_RDONLY, 0 },
     { "directory by a link", "/etc/directory", O_RDONLY | O_DIRECTORY, 0 },
+    { "only to look at", "/etc/directory", O_PATH | O_DIRECTORY, 0 },
     { "the root itself", "/", O_RDONLY | O_DIRECTORY, 0 },
     { "the root from below", "/etc/..", O_RDONLY | O_DIRECTORY, 0 },
     { "a file as a directory", "usr/lib/units/a/b", O_RDONLY, -ENOTDIR },

@@ -48,7 +48,8 @@ static int teardown(void **state)
 static void search_both(struct fixture *f)
 {
     const char *const directories[] = { f->base, f->derived, NULL };
-    assert_int_equal(search_new(directories, f->arena, f->diags, &f->search), 0);
+    assert_int_equal(search_new(&(struct search_options){ .directories = directories }, f->arena, f->diags, &f->search),
+                     0);
 }
 
 /* Fails unless exactly one diagnostic has this code and mentions this text. */
@@ -115,7 +116,8 @@ static void test_directories(void **state)
     (void)snprintf(missing, sizeof missing, "%s/missing", f->dir.root);
     (void)snprintf(file, sizeof file, "%s/file", f->dir.root);
     const char *const directories[] = { "", missing, f->base, slashed, file, NULL };
-    assert_int_equal(search_new(directories, f->arena, f->diags, &f->search), 0);
+    assert_int_equal(search_new(&(struct search_options){ .directories = directories }, f->arena, f->diags, &f->search),
+                     0);
     assert_int_equal(search_count(f->search), 1);
     assert_null(search_get(f->search, 0)->replaced_path); /* one directory named twice replaces nothing */
     assert_diag(f, DIAG_ERROR, "unreadable-directory", "/file");
@@ -274,7 +276,7 @@ static void test_dropins(void **state)
         size_t count;
         AUTO_STR struct str got = STR_EMPTY;
         print_message("  %s\n", cases[i].unit);
-        assert_int_equal(search_dropins(f->search, cases[i].unit, &files, &count), 0);
+        assert_int_equal(search_side_files(f->search, ".d", &cases[i].unit, 1, &files, &count), 0);
         for (size_t k = 0; k < count; k++)
             assert_int_equal(str_appendf(&got, "%s%s", k ? " " : "", files[k]->path + strlen(f->dir.root) + 1), 0);
         free(files);

@@ -1,0 +1,243 @@
+#include "unit/default_dependencies.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+/* ---- what follows from one unit ---- */
+
+#define OF(kind)   (1U << UNIT_KIND_##kind)
+#define EXEC_KINDS (OF(SERVICE) | OF(SOCKET) | OF(MOUNT) | OF(SWAP))
+
+/* When a row applies. */
+enum fact {
+    FACT_DEFAULT,  /* DefaultDependencies=yes */
+    FACT_CALENDAR, /* a timer with OnCalendar=, and FACT_DEFAULT */
+    FACT_LOCAL,    /* a mount of this machine, and FACT_DEFAULT */
+    FACT_NETWORK,  /* a mount of another one, and FACT_DEFAULT */
+    FACT_NEEDED,   /* a local mount without nofail, and FACT_DEFAULT */
+    FACT_NEEDED_NETWORK,
+    FACT_TMPFS,      /* a mount of tmpfs, and FACT_DEFAULT */
+    FACT_EXEC,       /* has commands whose output goes to the journal */
+    FACT_TMP,        /* PrivateTmp= */
+    FACT_STATE,      /* StateDirectory= and others that need a writable disk */
+    FACT_ROOT_IMAGE, /* RootImage= */
+    FACT_BUS,        /* BusName= */
+    FACT_COUNT
+};
+
+static const struct row {
+    uint32_t kinds;
+    enum fact fact;
+    enum unit_relation relation;
+    const char *name;
+} rows[] = {
+    /* clang-format off */
+    { OF(SERVICE) | OF(SOCKET) | OF(TIMER) | OF(PATH), FACT_DEFAULT, UNIT_REQUIRES, "sysinit.target" },
+    { OF(SERVICE) | OF(SOCKET) | OF(TIMER) | OF(PATH), FACT_DEFAULT, UNIT_AFTER, "sysinit.target" },
+    { OF(SERVICE), FACT_DEFAULT, UNIT_AFTER, "basic.target" },
+    { OF(SERVICE) | OF(SOCKET) | OF(TIMER) | OF(PATH) | OF(TARGET) | OF(SLICE) | OF(SCOPE),
+      FACT_DEFAULT, UNIT_CONFLICTS, "shutdown.target" },
+    { OF(SERVICE) | OF(SOCKET) | OF(TIMER) | OF(PATH) | OF(TARGET) | OF(SLICE) | OF(SCOPE),
+      FACT_DEFAULT, UNIT_BEFORE, "shutdown.target" },
+    { OF(SOCKET), FACT_DEFAULT, UNIT_BEFORE, "sockets.target" },
+    { OF(TIMER), FACT_DEFAULT, UNIT_BEFORE, "timers.target" },
+    { OF(TIMER), FACT_CALENDAR, UNIT_AFTER, "time-set.target" },
+    { OF(TIMER), FACT_CALENDAR, UNIT_AFTER, "time-sync.target" },
+    { OF(PATH), FACT_DEFAULT, UNIT_BEFORE, "paths.target" },
+    { OF(MOUNT), FACT_LOCAL, UNIT_AFTER, "local-fs-pre.target" },
+    { OF(MOUNT), FACT_NEEDED, UNIT_BEFORE, "local-fs.target" },
+    { OF(MOUNT), FACT_NETWORK, UNIT_AFTER, "remote-fs-pre.target" },
+    { OF(MOUNT), FACT_NETWORK, UNIT_AFTER, "network.target" },
+    { OF(MOUNT), FACT_NETWORK, UNIT_AFTER, "network-online.target" },
+    { OF(MOUNT), FACT_NETWORK, UNIT_WANTS, "network-online.target" },
+    { OF(MOUNT), FACT_NEEDED_NETWORK, UNIT_BEFORE, "remote-fs.target" },
+    { OF(MOUNT), FACT_TMPFS, UNIT_AFTER, "swap.target" },
+    { OF(AUTOMOUNT), FACT_DEFAULT, UNIT_AFTER, "local-fs-pre.target" },
+    { OF(AUTOMOUNT), FACT_DEFAULT, UNIT_BEFORE, "local-fs.target" },
+    { OF(SWAP), FACT_DEFAULT, UNIT_BEFORE, "swap.target" },
+    { OF(MOUNT) | OF(AUTOMOUNT) | OF(SWAP), FACT_DEFAULT, UNIT_CONFLICTS, "umount.target" },
+    { OF(MOUNT) | OF(AUTOMOUNT) | OF(SWAP), FACT_DEFAULT, UNIT_BEFORE, "umount.target" },
+    { EXEC_KINDS, FACT_EXEC, UNIT_AFTER, "systemd-journald.socket" },
+    { EXEC_KINDS, FACT_TMP, UNIT_WANTS, "tmp.mount" },
+    { EXEC_KINDS, FACT_TMP, UNIT_AFTER, "tmp.mount" },
+    { EXEC_KINDS, FACT_TMP, UNIT_AFTER, "systemd-tmpfiles-setup.service" },
+    { EXEC_KINDS, FACT_STATE, UNIT_AFTER, "systemd-remount-fs.service" },
+    { EXEC_KINDS, FACT_ROOT_IMAGE, UNIT_AFTER, "systemd-udevd.service" },
+    { OF(SERVICE), FACT_BUS, UNIT_REQUIRES, "dbus.socket" },
+    { OF(SERVICE), FACT_BUS, UNIT_AFTER, "dbus.socket" },
+    /* clang-format on */
+};
+
+/* Units that are always there, whatever a file says of them: systemd.special(7). */
+static bool is_perpetual(const char *name)
+{
+    static const char *const names[] = { "-.mount", "-.slice", "system.slice", "init.scope" };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+/* systemd.mount(5): the interfaces of the kernel are mounted before anything is ordered. */
+static bool is_api(const char *where)
+{
+    static const char *const paths[] = { "/dev", "/proc", "/sys" };
+    for (size_t i = 0; where && i < COUNT_OF(paths); i++) {
+        size_t length = strlen(paths[i]);
+        if (strncmp(where, paths[i], length) == 0 && (where[length] == '/' || where[length] == '\0')) return true;
+    }
+    return false;
+}
+
+/* Is the word among those that commas separate? */
+static bool has_option(const char *options, const char *word)
+{
+    for (const char *at = options; at && *at; at += strspn(at, ",")) {
+        size_t length = strcspn(at, ",");
+        if (length == strlen(word) && memcmp(at, word, length) == 0) return true;
+        at += length;
+    }
+    return false;
+}
+
+static bool is_network(const struct mount_section *mount)
+{
+    static const char *const types[] = { "afs",   "ceph",  "cifs",  "gfs",       "gfs2",     "ncp",
+                                         "ncpfs", "nfs",   "nfs4",  "ocfs2",     "orangefs", "pvfs2",
+                                         "smb3",  "smbfs", "davfs", "glusterfs", "lustre",   "sshfs" };
+    const char *type = mount->type;
+    if (has_option(mount->options, "_netdev")) return true;
+    if (!type) return false;
+    if (str_starts_with(type, "fuse.")) type += strlen("fuse.");
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (strcmp(type, types[i]) == 0) return true;
+    return false;
+}
+
+static void find_mount_facts(const struct mount_section *mount, bool *facts)
+{
+    bool network = is_network(mount), needed = !has_option(mount->options, "nofail");
+    if (!facts[FACT_DEFAULT]) return;
+    facts[FACT_LOCAL] = !network;
+    facts[FACT_NETWORK] = network;
+    facts[FACT_NEEDED] = !network && needed;
+    facts[FACT_NEEDED_NETWORK] = network && needed;
+    facts[FACT_TMPFS] = mount->type && strcmp(mount->type, "tmpfs") == 0;
+}
+
+static bool logs(const struct exec_section *exec)
+{
+    return exec->streams[1].kind == STD_LOG || exec->streams[2].kind == STD_LOG;
+}
+
+static void find_facts(enum unit_kind kind, const char *name, const struct unit_settings *settings, bool *facts)
+{
+    const struct exec_section *exec = &settings->exec;
+    bool runs = 1U << kind & EXEC_KINDS && kind != UNIT_KIND_SOCKET;
+    facts[FACT_DEFAULT] = settings->unit.default_dependencies && !is_perpetual(name) &&
+                          strcmp(name, "shutdown.target") != 0 &&
+                          !(kind == UNIT_KIND_MOUNT && is_api(settings->mount.where));
+    if (kind == UNIT_KIND_MOUNT) find_mount_facts(&settings->mount, facts);
+    if (!runs) return;
+    facts[FACT_EXEC] = logs(exec);
+    facts[FACT_STATE] = exec->directories[EXEC_DIRECTORY_STATE].paths.count > 0 ||
+                        exec->directories[EXEC_DIRECTORY_CACHE].paths.count > 0 ||
+                        exec->directories[EXEC_DIRECTORY_LOGS].paths.count > 0;
+}
+
+static int add_both(struct arena *arena, struct unit_settings *settings, const char *name)
+{
+    if (!name) return -ENOMEM;
+    int r = unit_relation_add(arena, &settings->unit, UNIT_REQUIRES, name);
+    return r < 0 ? r : unit_relation_add(arena, &settings->unit, UNIT_AFTER, name);
+}
+
+/* "a-b.slice" lies in "a.slice", which lies in "-.slice". */
+static const char *parent_slice(struct arena *arena, const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    if (!dash || dash == name) return "-.slice";
+    return arena_printf(arena, "%.*s.slice", (int)(dash - name), name);
+}
+
+static int add_slice(struct arena *arena, const char *name, enum unit_kind kind, struct unit_settings *settings)
+{
+    if (strcmp(name, "-.slice") == 0) return 0;
+    if (kind == UNIT_KIND_SLICE) return add_both(arena, settings, parent_slice(arena, name));
+    if (!(1U << kind & (EXEC_KINDS | OF(SCOPE)))) return 0;
+    return add_both(arena, settings, settings->resource.slice ? settings->resource.slice : "-.slice");
+}
+
+int default_dependencies_add(struct arena *arena, const char *name, struct unit_settings *settings, bool slice)
+{
+    enum unit_kind kind = unit_kind_of_name(name);
+    bool facts[FACT_COUNT] = { false };
+    int r = 0;
+    if (kind == UNIT_KIND_COUNT) return 0;
+    find_facts(kind, name, settings, facts);
+    for (size_t i = 0; r == 0 && i < COUNT_OF(rows); i++)
+        if (1U << kind & rows[i].kinds && facts[rows[i].fact])
+            r = unit_relation_add(arena, &settings->unit, rows[i].relation, rows[i].name);
+    return r == 0 && slice ? add_slice(arena, name, kind, settings) : r;
+}
+
+/* ---- what follows from other units ---- */
+
+/* A copy of the section that is the unit's alone, once. */
+static struct unit_section *own_section(struct unit_set *set, struct unit *unit, struct unit_section **own)
+{
+    if (*own) return *own;
+    *own = arena_memdup(unit_set_arena(set), unit->unit, sizeof **own);
+    if (!*own) return NULL;
+    /* Room that is left in a list may be that of another unit, which shares the section. */
+    for (enum unit_relation relation = 0; relation < UNIT_RELATION_COUNT; relation++)
+        (*own)->relations[relation].capacity = (*own)->relations[relation].count;
+    unit->unit = *own;
+    return *own;
+}
+
+static bool names_unit(const struct unit_set *set, const struct unit_ref_list *list, const struct unit *unit)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, unit->name) == 0 || unit_set_find(set, list->items[i].name) == unit)
+            return true;
+    return false;
+}
+
+/* systemd.target(5): a target comes after what it pulls in, unless that is ordered after the target already. */
+static int connect_target(struct unit_set *set, struct unit *target)
+{
+    static const enum unit_relation pulls[] = { UNIT_REQUIRES, UNIT_REQUISITE, UNIT_WANTS, UNIT_BINDS_TO };
+    struct unit_section *own = NULL;
+    for (size_t i = 0; i < COUNT_OF(pulls); i++) {
+        const struct unit_ref_list *list = &target->unit->relations[pulls[i]];
+        for (uint32_t k = 0; k < list->count; k++) {
+            const struct unit *other = unit_set_find(set, list->items[k].name);
+            if (!other || other == target || other->load_state != UNIT_STATE_LOADED) continue;
+            if (!other->unit->default_dependencies) continue;
+            if (names_unit(set, &other->unit->relations[UNIT_AFTER], target) ||
+                names_unit(set, &target->unit->relations[UNIT_BEFORE], other))
+                continue;
+            struct unit_section *section = own_section(set, target, &own);
+            int r =
+                section ? unit_relation_add(unit_set_arena(set), section, UNIT_AFTER, list->items[k].name) : -ENOMEM;
+            if (r < 0) return r;
+            list = &target->unit->relations[pulls[i]];
+        }
+    }
+    return 0;
+}
+
+int default_dependencies_connect(struct unit_set *set, bool describe)
+{
+    struct unit *unit;
+    for (uint32_t i = 0; (unit = unit_set_added(set, i)); i++) {
+        int r = 0;
+        if (unit->load_state != UNIT_STATE_LOADED || !(describe || unit->systemd)) continue;
+        if (unit->kind == UNIT_KIND_TARGET && unit->unit->default_dependencies) r = connect_target(set, unit);
+        if (r < 0) return r;
+    }
+    return 0;
+}

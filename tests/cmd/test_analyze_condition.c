@@ -2,11 +2,7 @@
  * tests/supervisor/test_condition_facts.c's. */
 #include "cmd/container-init/analyze.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "tests/supervisor/condition_place.h"
 
 #define WORDS_MAX 6
 
@@ -53,31 +49,73 @@ static const struct { const char *label, *words[WORDS_MAX]; int status; const ch
 };
 /* clang-format on */
 
+static void expect(const char *const *words, size_t n, int want, const char *text)
+{
+    char *argv[WORDS_MAX + 3] = { (char[]){ "analyze" }, (char[]){ "condition" } }, *out = NULL, *err = NULL;
+    size_t out_size, err_size;
+    int argc = 2;
+    for (size_t k = 0; k < n && words[k]; k++) argv[argc++] = (char *)(uintptr_t)words[k]; /* read only */
+    FILE *out_file = open_memstream(&out, &out_size), *err_file = open_memstream(&err, &err_size);
+    assert_true(out_file && err_file);
+    int status = analyze_main(out_file, err_file, argc, argv);
+    assert_int_equal(fclose(out_file), 0);
+    assert_int_equal(fclose(err_file), 0);
+    assert_string_equal(err, text);
+    assert_string_equal(out, "");
+    assert_int_equal(status, want);
+    free(out);
+    free(err);
+}
+
 static void test_texts(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char *argv[WORDS_MAX + 3] = { (char[]){ "analyze" }, (char[]){ "condition" } }, *out = NULL, *err = NULL;
-        size_t out_size, err_size;
-        int argc = 2;
-        for (size_t k = 0; k < WORDS_MAX && cases[i].words[k]; k++)
-            argv[argc++] = (char *)(uintptr_t)cases[i].words[k]; /* read only */
-        FILE *out_file = open_memstream(&out, &out_size), *err_file = open_memstream(&err, &err_size);
-        assert_true(out_file && err_file);
         print_message("  %s\n", cases[i].label);
-        int status = analyze_main(out_file, err_file, argc, argv);
-        assert_int_equal(fclose(out_file), 0);
-        assert_int_equal(fclose(err_file), 0);
-        assert_string_equal(err, cases[i].err);
-        assert_string_equal(out, "");
-        assert_int_equal(status, cases[i].status);
-        free(out);
-        free(err);
+        expect(cases[i].words, WORDS_MAX, cases[i].status, cases[i].err);
     }
+}
+
+/* Those of a unit, which may lie in an image; what they ask is the machine. */
+static void test_units(void **state)
+{
+    (void)state;
+    static const struct place_file files[] = {
+        { "/etc/container-init/units/native.service",
+          "[Unit]\nConditionPathExists=/\nAssertHost=*\n[Service]\nExecStart=/x\n" },
+        { "/usr/lib/systemd/system/of@.service", "[Unit]\nConditionEnvironment=!%i\n[Service]\nExecStart=/x\n" },
+        { "/usr/lib/systemd/system/of@.service.d/a.conf", "[Unit]\nConditionPathExists=|/no\n" },
+        { "/usr/lib/systemd/system/none.service", "[Service]\nExecStart=/x\n" },
+        { "/etc/systemd/system/masked.service", "" },
+    };
+    static const struct {
+        const char *unit;
+        int status;
+        const char *err;
+    } units[] = {
+        { "native", 0,
+          "native.service: AssertHost=* succeeded.\nAsserts succeeded.\n"
+          "native.service: ConditionPathExists=/ succeeded.\nConditions succeeded.\n" },
+        { "of@x.service", 1,
+          "of@x.service: ConditionPathExists=|/no failed.\nof@x.service: ConditionEnvironment=!x succeeded.\n"
+          "Conditions failed.\n" },
+        { "none.service", 0, "" },
+        { "masked.service", 1, "Unit masked.service is masked.\n" },
+        { "gone.service", 1, "Unit gone.service not found.\n" },
+        { "", 1, "Failed to mangle unit name : Invalid argument\n" },
+    };
+    char root[] = PLACE_TEMPLATE;
+    place_make(root, files, COUNT_OF(files));
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        const char *words[] = { "--root", root, "--unit", units[i].unit };
+        print_message("  %s\n", units[i].unit);
+        expect(words, COUNT_OF(words), units[i].status, units[i].err);
+    }
+    place_remove(root);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_texts) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_texts), cmocka_unit_test(test_units) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

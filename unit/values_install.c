@@ -41,23 +41,30 @@ static bool alias_is_possible(struct parse *p, const struct value *value, size_t
 
 typedef bool check_fn(struct parse *p, const struct value *value, size_t offset);
 
-static int read_names(struct parse *p, const struct value *value, check_fn *check, struct text_list *list)
+static int read_names(struct parse *p, const struct value *value, unsigned flags, check_fn *check,
+                      struct text_list *list)
 {
     const char *cursor = value->text;
     size_t offset;
     if (value->length == 0) list->count = 0;
     for (;;) {
-        int r = parse_name_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset);
+        int r = parse_name_word(p, value, &cursor, flags, &offset);
         if (r <= 0) return r == -ENOMEM ? r : 0;
         r = check(p, value, offset) ? list_push_text(p, list, str_text(&p->scratch)) : 0;
         if (r < 0) return r;
     }
 }
 
-/* Also=, WantedBy=, RequiredBy=. */
+/* Without quotes, and a backslash that is to stay has to be doubled: systemd reads it so, and nothing else of names. */
+int value_also(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    return read_names(p, value, WORD_LENIENT, name_is_possible, slot);
+}
+
+/* WantedBy=, RequiredBy=. */
 int value_names(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
 {
-    return read_names(p, value, name_is_possible, slot);
+    return read_names(p, value, WORD_QUOTES | WORD_KEEP_BACKSLASH, name_is_possible, slot);
 }
 
 int value_alias(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
@@ -70,7 +77,7 @@ int value_alias(struct parse *p, const struct directive *directive UNUSED, const
                      suffix + 1);
         return 0;
     }
-    return read_names(p, value, alias_is_possible, slot);
+    return read_names(p, value, WORD_QUOTES | WORD_KEEP_BACKSLASH, alias_is_possible, slot);
 }
 
 int value_default_instance(struct parse *p, const struct directive *directive UNUSED, const struct value *value,

@@ -59,7 +59,7 @@ int value_exit_set(struct parse *p, const struct directive *directive UNUSED, co
     size_t offset;
     if (value->length == 0) *set = NULL;
     for (;;) {
-        int r = parse_word(p, value, &cursor, WORD_KEEP_BACKSLASH | WORD_LENIENT, &offset), number;
+        int r = parse_word(p, value, &cursor, WORD_LENIENT, &offset), number;
         if (r <= 0) return r == -ENOMEM ? r : 0;
         const char *word = str_text(&p->scratch);
         bool is_status = exit_status_parse(word, &number) == 0; /* first: a number is never a signal */

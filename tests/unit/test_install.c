@@ -18,6 +18,11 @@ static const struct { const char *name, *lines, *codes, *alias, *also, *wanted_b
     { "foo.service", "Also=other.socket foo@x.timer", "", "", "<other.socket> <foo@x.timer>", "", NULL },
     { "foo.service", "Also=other x%.service y.service", "bad-unit-name@4 bad-unit-name@4 ", "", "<y.service>", "", NULL },
     { "foo.service", "WantedBy=multi-user.target x@.target", "", "", "", "<multi-user.target> <x@.target>", NULL },
+    { "foo.service", "Also=x\\x2dy.service \"z.service\"", "bad-unit-name@4 ", "", "<xx2dy.service>", "", NULL }, /* as systemd */
+    { "foo.service", "Also=x\\\\x2dy.service", "", "", "<x\\x2dy.service>", "", NULL },
+    { "foo.service", "WantedBy=\"a.target\" 'b.target' x\\x2dy.target", "", "", "", "<a.target> <b.target> <x\\x2dy.target>", NULL },
+    { "foo.service", "WantedBy=a.target \"b.target", "bad-quoting@4 ", "", "", "<a.target>", NULL },
+    { "foo.service", "Alias=\"a.service\" x\\x2dy.service", "", "<a.service> <x\\x2dy.service>", "", "", NULL },
     { "foo.service", "WantedBy=bad a.target", "bad-unit-name@4 ", "", "", "<a.target>", NULL },
     { "foo@x.service", "WantedBy=dev-%i.device", "", "", "", "<dev-x.device>", NULL },
     { "foo@x.service", "DefaultInstance=main", "", "", "", "", "main" },

@@ -43,6 +43,15 @@ static int64_t settle(struct search *s, struct civil *civil)
     return seconds;
 }
 
+/* The same for a time that a search went on to: what is skipped is left behind, never gone back over. (mktime(3) goes
+ * back in Dublin, where the kind of time that ends in March counts as daylight saving.) */
+static void settle_forward(struct search *s)
+{
+    int64_t wanted = civil_to_seconds(&s->at), seconds = settle(s, &s->at);
+    int32_t offset = zone_period_at(s->zone, seconds).offset;
+    if (seconds + offset < wanted) s->at = zone_to_civil(s->zone, wanted - offset);
+}
+
 /* The `day`th day from the end of the month that `at` lies in, which has so many. */
 static int32_t from_end_of_month(const struct search *s, int32_t day)
 {
@@ -131,7 +140,7 @@ static int search_field(struct search *s, enum calendar_field field)
 static int search_run(struct search *s)
 {
     for (int step = 0; step < STEPS_MAX; step++) {
-        if (step > 0) (void)settle(s, &s->at);
+        if (step > 0) settle_forward(s);
         int r = 1;
         for (enum calendar_field field = 0; field < CALENDAR_FIELD_COUNT && r > 0; field++) r = search_field(s, field);
         if (r != 0) return r < 0 ? r : 0;

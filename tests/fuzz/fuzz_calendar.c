@@ -1,6 +1,6 @@
 /* tests/fuzz/fuzz_calendar.c - calendar expressions: what is canonical is its own canonical form and means the same;
  * each match lies after the time from which it was looked for; nothing takes long (-timeout of the fuzzer). A first
- * byte from '0' to '3' chooses the time to begin with. */
+ * byte from '0' to '7' chooses the time to begin with and the reader's zone. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/arena.h"
@@ -13,6 +13,7 @@
 /* A zone file that is all rule (RFC 8536). */
 #define BLOCK  "TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\4\0\0\0\0\0\0AAA\0"
 #define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
+#define DUBLIN "IST-1GMT0,M10.5.0,M3.5.0/1"
 
 #define MATCHES 4
 
@@ -42,8 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     usec_t time = times[1];
     if (!zones || !arena || zones_add(zones, "Europe/Berlin", zone, sizeof zone - 1) < 0) abort();
     if (zones_get(zones, "Europe/Berlin", &local) < 0) abort();
-    if (size > 0 && data[0] >= '0' && data[0] < '0' + (int)COUNT_OF(times)) {
-        time = times[data[0] - '0'];
+    if (size > 0 && data[0] >= '0' && data[0] < '0' + 2 * (int)COUNT_OF(times)) {
+        time = times[(data[0] - '0') % COUNT_OF(times)];
+        if (data[0] >= '0' + (int)COUNT_OF(times) && zones_local(zones, DUBLIN, &local) < 0) abort();
         data++;
         size--;
     }

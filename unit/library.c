@@ -93,6 +93,7 @@ int container_units_property(const struct container_units *units, const char *un
     if (r < 0) return r;
     char *copy = strdup(str_text(&text));
     if (!copy) return -ENOMEM;
+    for (char *next = copy; form == CONTAINER_UNIT_TEXT && (next = strchr(next, PROPERTY_NEXT_LINE));) *next = '\n';
     *ret_text = copy;
     return 0;
 }

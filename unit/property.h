@@ -15,6 +15,7 @@ struct property;
 struct property_context {
     const struct unit *unit;
     const struct unit_set *set;
+    const char *root; /* of the set; is left out of the paths of its files. NULL: "/" */
 };
 
 /* Between the items of a list that `systemctl show` prints as several lines "NAME=ITEM" (Listen=, ExecStart=). */

@@ -2,6 +2,7 @@
 #include "unit/property_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int append_json(struct str *out, const char *text)
@@ -29,16 +30,19 @@ static const char *text_of_name(const struct property_value *value)
     return value->context->unit->name;
 }
 
+/* As it is called inside the root. */
+static const char *path_inside(const struct property_value *value, const char *path)
+{
+    const char *root = value->context->root;
+    size_t length = root ? strlen(root) : 0;
+    while (length > 0 && root[length - 1] == '/') length--;
+    return length > 0 && strncmp(path, root, length) == 0 && path[length] == '/' ? path + length : path;
+}
+
 static const char *text_of_path(const struct property_value *value)
 {
     const char *path = value->context->unit->path;
-    return path ? path : "";
-}
-
-static const char *text_of_description(const struct property_value *value)
-{
-    const char *description = value->context->unit->unit->description;
-    return description ? description : value->context->unit->name;
+    return path ? path_inside(value, path) : "";
 }
 
 static const char *text_of_state(const struct property_value *value)
@@ -57,13 +61,36 @@ static const char *text_of_state(const struct property_value *value)
     }
 TEXT_SHAPE(name)
 TEXT_SHAPE(path)
-TEXT_SHAPE(description)
 TEXT_SHAPE(state)
 #undef TEXT_SHAPE
 const struct property_shape property_unit_name = { name_text, name_json };
 const struct property_shape property_fragment_path = { path_text, path_json };
-const struct property_shape property_description = { description_text, description_json };
 const struct property_shape property_load_state = { state_text, state_json };
+
+/* A unit without a description of its own is described by its name, or by the path it stands for. */
+static int description_text(const struct property_value *value, struct str *out)
+{
+    const struct unit *unit = value->context->unit;
+    const char *text = unit->unit->description;
+    bool loaded = unit->load_state == UNIT_STATE_LOADED, is_slice = loaded && unit->kind == UNIT_KIND_SLICE;
+    if (!text && loaded && (unit->kind == UNIT_KIND_MOUNT || unit->kind == UNIT_KIND_AUTOMOUNT))
+        text = unit->mount->where;
+    if (!text && loaded && unit->kind == UNIT_KIND_SWAP) text = unit->mount->what;
+    if (!text && is_slice && strcmp(unit->name, "-.slice") == 0) text = "Root Slice";
+    if (text || !is_slice) return str_append(out, text ? text : unit->name);
+    AUTO_STR struct str path = STR_EMPTY;
+    int r = unit_name_to_path(unit->name, &path);
+    if (r == -ENOMEM) return r;
+    return r < 0 ? str_append(out, unit->name) : str_appendf(out, "Slice %s", str_text(&path));
+}
+
+static int description_json(const struct property_value *value, struct str *out)
+{
+    AUTO_STR struct str text = STR_EMPTY;
+    int r = description_text(value, &text);
+    return r < 0 ? r : append_json(out, str_text(&text));
+}
+const struct property_shape property_description = { description_text, description_json };
 
 /* ---- why a unit did not load ---- */
 
@@ -116,17 +143,27 @@ static int names_json(const struct property_value *value, struct str *out)
 }
 const struct property_shape property_names = { names_text, names_json };
 
-static int dropins_text(const struct property_value *value, struct str *out)
+static int dropins_any(const struct property_value *value, struct str *out,
+                       int (*print)(const char *const *, size_t, struct str *))
 {
     const struct unit_detail *detail = detail_of(value);
-    return detail ? property_words_text(detail->dropins, count_texts(detail->dropins), out) : 0;
+    size_t count = detail ? count_texts(detail->dropins) : 0;
+    const char **paths = calloc(count + 1, sizeof *paths);
+    if (!paths) return -ENOMEM;
+    for (size_t i = 0; i < count; i++) paths[i] = path_inside(value, detail->dropins[i]);
+    int r = print(paths, count, out);
+    free(paths);
+    return r;
+}
+
+static int dropins_text(const struct property_value *value, struct str *out)
+{
+    return dropins_any(value, out, property_words_text);
 }
 
 static int dropins_json(const struct property_value *value, struct str *out)
 {
-    const struct unit_detail *detail = detail_of(value);
-    const char *const *paths = detail ? detail->dropins : NULL;
-    return property_words_json(paths, count_texts(paths), out);
+    return dropins_any(value, out, property_words_json);
 }
 const struct property_shape property_dropins = { dropins_text, dropins_json };
 

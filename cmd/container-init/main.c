@@ -1,6 +1,7 @@
 /* container-init: the command line, the build check, and the run. */
 #include "cmd/container-init/commands.h"
 #include "cmd/container-init/options.h"
+#include "cmd/container-init/place.h"
 #include "cmd/container-init/validate.h"
 
 #include "base/log.h"
@@ -14,8 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define UNITS_DEFAULT        "/etc/container-init/units"
-#define DROP_IN_DEFAULT      "/etc/container-init.d"
 #define STOP_TIMEOUT_DEFAULT (8 * USEC_PER_SEC)
 #define TRACE_FILE_DEFAULT   "/tmp/container-init-trace.jsonl"
 
@@ -97,10 +96,12 @@ static int run(const struct options *options, const struct validate_request *req
 
 static int load(const struct options *options)
 {
-    const char *directories[] = { options->units ? options->units : UNITS_DEFAULT,
-                                  options->drop_in ? options->drop_in : DROP_IN_DEFAULT, NULL };
+    const char *directories[PLACE_DIRECTORIES];
+    place_directories(options, directories);
     struct validate_request request = {
         .directories = directories,
+        .systemd = options->systemd,
+        .root = options->root,
         .environment = environ,
         .allow = (const char *const *)options->allow.items,
         .rules = (const char *const *)options->rules.items,

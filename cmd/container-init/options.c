@@ -52,26 +52,48 @@ static int option_set(struct options *options, const struct option *option, cons
     return -EINVAL;
 }
 
+/* An option and its value, which may be the next word: *index is then moved to that. The row is found by `find`. */
+static int option_take(int argc, char **argv, int *index, struct options *options,
+                       const struct option *(*find)(const char *name, size_t length))
+{
+    const char *word = argv[*index];
+    if (word[0] != '-' || word[1] == '\0') return 0;
+    const char *name = word + (word[1] == '-' ? 2 : 1);
+    const char *equals = strchr(name, '=');
+    const struct option *option = find(name, equals ? (size_t)(equals - name) : strlen(name));
+    if (!option) return 0;
+    const char *value = equals ? equals + 1 : NULL;
+    if (option->kind != OPTION_BOOL && !value) {
+        if (*index + 1 == argc) return usage_error("this option needs an argument", word);
+        value = argv[++*index];
+    }
+    int r = option_set(options, option, word, value);
+    return r < 0 ? r : 1;
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
     *ret_options = (struct options){ .units = NULL };
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (word[0] != '-' || word[1] == '\0') return usage_error("not an option", word);
-        const char *name = word + (word[1] == '-' ? 2 : 1);
-        const char *equals = strchr(name, '=');
-        size_t length = equals ? (size_t)(equals - name) : strlen(name);
-        const struct option *option = option_find(name, length);
-        if (!option) return usage_error("unknown option", word);
-        const char *value = equals ? equals + 1 : NULL;
-        if (option->kind != OPTION_BOOL && !value) {
-            if (i + 1 == argc) return usage_error("this option needs an argument", word);
-            value = argv[++i];
-        }
-        int r = option_set(ret_options, option, word, value);
+        int r = option_take(argc, argv, &i, ret_options, option_find);
         if (r < 0) return r;
+        if (r == 0) return usage_error(word[0] != '-' || !word[1] ? "not an option" : "unknown option", word);
     }
     return 0;
+}
+
+static const struct option *option_find_place(const char *name, size_t length)
+{
+    static const char *const names[] = { "units", "drop-in", "systemd", "root" };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0) return option_find(name, length);
+    return NULL;
+}
+
+int options_take_place(int argc, char **argv, int *index, struct options *options)
+{
+    return option_take(argc, argv, index, options, option_find_place);
 }
 
 void options_done(struct options *options)

@@ -60,6 +60,8 @@ static int check_load(struct check *check)
 {
     const struct validate_request *request = check->request;
     const struct unit_load_options options = { .directories = request->directories,
+                                               .systemd = request->systemd,
+                                               .root = request->root,
                                                .environment = request->environment };
     check->diags = diag_sink_new();
     if (!check->diags) return -ENOMEM;

@@ -17,6 +17,8 @@
 
 struct validate_request {
     const char *const *directories; /* NULL-terminated, in order: --units, --drop-in */
+    bool systemd;                   /* also systemd's search path: --systemd */
+    const char *root;               /* what all directories lie below; NULL: "/" */
     char *const *environment;       /* normally environ */
     const char *const *allow;       /* arguments of --allow, NULL-terminated; NULL: none */
     const char *const *rules;       /* arguments of --rule, likewise */

@@ -139,15 +139,17 @@ static UNUSED void place_done(struct place *place)
 static UNUSED struct unit_set *place_load(const struct place *place, const char *name, struct diag_sink *diags)
 {
     static char *const environment[] = { NULL };
-    AUTO_STR struct str units = STR_EMPTY;
-    assert_int_equal(str_appendf(&units, "%s/" PLACE_UNITS, place->root.root), 0);
-    const char *directories[] = { str_text(&units), NULL };
+    const char *const names[] = { name, NULL };
     struct unit_load_options options = {
-        .directories = directories, .describe = true, .environment = environment, .hostname = PLACE_HOSTNAME
+        .systemd = true,
+        .root = place->root.root,
+        .names = names,
+        .describe = true,
+        .environment = environment,
+        .hostname = PLACE_HOSTNAME,
     };
     struct unit_load_report report;
     struct unit_set *set = NULL;
-    (void)name;
     assert_int_equal(unit_set_load(&options, diags, &report, &set), 0);
     return set;
 }

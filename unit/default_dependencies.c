@@ -24,7 +24,7 @@ enum fact {
     FACT_TMP,        /* PrivateTmp= */
     FACT_STATE,      /* StateDirectory= and others that need a writable disk */
     FACT_ROOT_IMAGE, /* RootImage= */
-    FACT_BUS,        /* BusName= */
+    FACT_BUS,        /* BusName=, and FACT_DEFAULT */
     FACT_COUNT
 };
 
@@ -80,8 +80,7 @@ static bool is_perpetual(const char *name)
     return false;
 }
 
-/* systemd.mount(5): the interfaces of the kernel are mounted before anything is ordered. */
-static bool is_api(const char *where)
+bool mount_is_api(const char *where)
 {
     static const char *const paths[] = { "/dev", "/proc", "/sys" };
     for (size_t i = 0; where && i < COUNT_OF(paths); i++) {
@@ -127,6 +126,15 @@ static void find_mount_facts(const struct mount_section *mount, bool *facts)
     facts[FACT_TMPFS] = mount->type && strcmp(mount->type, "tmpfs") == 0;
 }
 
+/* A socket without commands starts nothing. */
+static bool has_commands(enum unit_kind kind, const struct unit_settings *settings)
+{
+    if (kind != UNIT_KIND_SOCKET) return true;
+    for (int i = 0; i < SOCKET_COMMAND_COUNT; i++)
+        if (settings->socket_extra.commands[i].count > 0) return true;
+    return false;
+}
+
 static bool logs(const struct exec_section *exec)
 {
     return exec->streams[1].kind == STD_LOG || exec->streams[2].kind == STD_LOG;
@@ -135,11 +143,13 @@ static bool logs(const struct exec_section *exec)
 static void find_facts(enum unit_kind kind, const char *name, const struct unit_settings *settings, bool *facts)
 {
     const struct exec_section *exec = &settings->exec;
-    bool runs = 1U << kind & EXEC_KINDS && kind != UNIT_KIND_SOCKET;
-    facts[FACT_DEFAULT] = settings->unit.default_dependencies && !is_perpetual(name) &&
-                          strcmp(name, "shutdown.target") != 0 &&
-                          !(kind == UNIT_KIND_MOUNT && is_api(settings->mount.where));
+    bool runs = (1U << kind & EXEC_KINDS) && has_commands(kind, settings);
+    facts[FACT_DEFAULT] = settings->unit.default_dependencies && strcmp(name, "shutdown.target") != 0 &&
+                          !(kind == UNIT_KIND_MOUNT && mount_is_api(settings->mount.where));
+    for (uint32_t i = 0; facts[FACT_DEFAULT] && i < settings->timer.values.count; i++)
+        facts[FACT_CALENDAR] |= settings->timer.values.items[i].base == TIMER_CALENDAR;
     if (kind == UNIT_KIND_MOUNT) find_mount_facts(&settings->mount, facts);
+    facts[FACT_BUS] = facts[FACT_DEFAULT] && settings->service_extra.bus_name != NULL;
     if (!runs) return;
     facts[FACT_EXEC] = logs(exec);
     facts[FACT_STATE] = exec->directories[EXEC_DIRECTORY_STATE].paths.count > 0 ||
@@ -176,7 +186,10 @@ int default_dependencies_add(struct arena *arena, const char *name, struct unit_
     bool facts[FACT_COUNT] = { false };
     int r = 0;
     if (kind == UNIT_KIND_COUNT) return 0;
-    find_facts(kind, name, settings, facts);
+    if (is_perpetual(name))
+        settings->unit.default_dependencies = false; /* whatever a file says */
+    else
+        find_facts(kind, name, settings, facts);
     for (size_t i = 0; r == 0 && i < COUNT_OF(rows); i++)
         if (1U << kind & rows[i].kinds && facts[rows[i].fact])
             r = unit_relation_add(arena, &settings->unit, rows[i].relation, rows[i].name);
@@ -209,7 +222,8 @@ static bool names_unit(const struct unit_set *set, const struct unit_ref_list *l
 /* systemd.target(5): a target comes after what it pulls in, unless that is ordered after the target already. */
 static int connect_target(struct unit_set *set, struct unit *target)
 {
-    static const enum unit_relation pulls[] = { UNIT_REQUIRES, UNIT_REQUISITE, UNIT_WANTS, UNIT_BINDS_TO };
+    static const enum unit_relation pulls[] = { UNIT_REQUIRES, UNIT_REQUISITE, UNIT_WANTS, UNIT_BINDS_TO,
+                                                UNIT_UPHOLDS };
     struct unit_section *own = NULL;
     for (size_t i = 0; i < COUNT_OF(pulls); i++) {
         const struct unit_ref_list *list = &target->unit->relations[pulls[i]];
@@ -230,6 +244,38 @@ static int connect_target(struct unit_set *set, struct unit *target)
     return 0;
 }
 
+/* The mount unit of `path`, of which only the first `length` bytes count; NULL when there is none. *ret: 0 or -ENOMEM.
+ */
+static const struct unit *find_mount(const struct unit_set *set, const char *path, size_t length, int *ret)
+{
+    AUTO_STR struct str prefix = STR_EMPTY, name = STR_EMPTY;
+    *ret = str_append_bytes(&prefix, path, length);
+    if (*ret == 0) *ret = unit_name_from_path(str_text(&prefix), ".mount", &name);
+    if (*ret == -EINVAL) *ret = 0; /* no mount has such a name */
+    const struct unit *unit = *ret == 0 && name.length > 0 ? unit_set_find(set, str_text(&name)) : NULL;
+    return unit && unit->load_state == UNIT_STATE_LOADED ? unit : NULL;
+}
+
+/* systemd.unit(5), RequiresMountsFor=: after each mount on the way to the path, and requiring those that have a file.
+ */
+static int connect_mounts(struct unit_set *set, struct unit *unit, const char *path, struct unit_section **own)
+{
+    for (size_t end = 1;; end++) {
+        if (end > 1 && path[end] != '/' && path[end] != '\0') continue;
+        int r;
+        const struct unit *mount = find_mount(set, path, end, &r);
+        if (r < 0) return r;
+        if (mount && mount != unit) {
+            struct unit_section *section = own_section(set, unit, own);
+            if (!section) return -ENOMEM;
+            r = unit_relation_add(unit_set_arena(set), section, UNIT_AFTER, mount->name);
+            if (r == 0 && mount->path) r = unit_relation_add(unit_set_arena(set), section, UNIT_REQUIRES, mount->name);
+            if (r < 0) return r;
+        }
+        if (path[1] == '\0' || path[end] == '\0') return 0;
+    }
+}
+
 int default_dependencies_connect(struct unit_set *set, bool describe)
 {
     struct unit *unit;
@@ -237,6 +283,10 @@ int default_dependencies_connect(struct unit_set *set, bool describe)
         int r = 0;
         if (unit->load_state != UNIT_STATE_LOADED || !(describe || unit->systemd)) continue;
         if (unit->kind == UNIT_KIND_TARGET && unit->unit->default_dependencies) r = connect_target(set, unit);
+        struct unit_section *own = NULL;
+        const struct text_list *paths = &unit->unit_extra->requires_mounts_for;
+        for (uint32_t k = 0; r == 0 && describe && k < paths->count; k++)
+            if (paths->items[k][0] == '/') r = connect_mounts(set, unit, paths->items[k], &own);
         if (r < 0) return r;
     }
     return 0;

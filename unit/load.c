@@ -207,6 +207,30 @@ static int follow_trigger(struct loader *loader, const struct unit *unit)
     return r < 0 || !name ? r : reference(loader, name);
 }
 
+/* A mount unit for a path that is needed, or for one above it, is ordered before who needs it. */
+static int follow_mounts(struct loader *loader, const struct unit *unit)
+{
+    const struct text_list *paths = &unit->unit_extra->requires_mounts_for;
+    if (!loader->options->describe) return 0;
+    for (uint32_t i = 0; i < paths->count; i++) {
+        const char *path = paths->items[i];
+        for (size_t end = 1;; end++) {
+            if (path[end] != '/' && path[end] != '\0' && end > 1) continue;
+            AUTO_STR struct str prefix = STR_EMPTY, name = STR_EMPTY;
+            int r = str_append_bytes(&prefix, path, end);
+            if (r == 0) r = unit_name_from_path(str_text(&prefix), ".mount", &name);
+            if (r == -ENOMEM) return r;
+            if (r == 0 && (end == 1 || search_find(loader->search, str_text(&name)))) {
+                const char *kept = arena_strdup(unit_set_arena(loader->set), str_text(&name));
+                r = kept ? reference(loader, kept) : -ENOMEM;
+                if (r < 0) return r;
+            }
+            if (path[end] == '\0' || path[1] == '\0') break;
+        }
+    }
+    return 0;
+}
+
 /* What was added here is looked at in its turn: a work list, not recursion. */
 static int follow_all(struct loader *loader)
 {
@@ -218,6 +242,7 @@ static int follow_all(struct loader *loader)
         if (r == 0) r = follow(loader, &unit->service->sockets);
         if (r == 0) r = follow_trigger(loader, unit);
         if (r == 0 && loader->options->describe && unit->resource->slice) r = reference(loader, unit->resource->slice);
+        if (r == 0) r = follow_mounts(loader, unit);
     }
     return r;
 }

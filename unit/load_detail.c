@@ -61,7 +61,7 @@ static int add_unit_edges(struct loader *loader, struct edges *edges, const stru
         if (r == 0) r = add_edge(loader, edges, unit, UNIT_DEPENDENCY_WANTS, socket);
         if (r == 0) r = add_edge(loader, edges, unit, UNIT_DEPENDENCY_AFTER, socket);
     }
-    if (r < 0 || unit->load_state != UNIT_STATE_LOADED) return r;
+    if (r < 0 || unit->cut_short) return r;
     r = load_trigger(loader, unit, &trigger);
     if (r == 0 && trigger) r = add_edge(loader, edges, unit, UNIT_DEPENDENCY_TRIGGERS, trigger);
     if (r == 0 && trigger) r = add_edge(loader, edges, unit, UNIT_DEPENDENCY_BEFORE, trigger);

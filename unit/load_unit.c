@@ -155,7 +155,7 @@ static int add_all_links(struct loader *loader)
     static const struct {
         const char *suffix;
         enum unit_relation relation;
-    } kinds[] = { { ".wants", UNIT_WANTS }, { ".requires", UNIT_REQUIRES } };
+    } kinds[] = { { ".wants", UNIT_WANTS }, { ".requires", UNIT_REQUIRES }, { ".upholds", UNIT_UPHOLDS } };
     int r = 0;
     for (size_t i = 0; r == 0 && loader->options->systemd && i < COUNT_OF(kinds); i++)
         r = add_links(loader, kinds[i].suffix, kinds[i].relation);
@@ -232,7 +232,7 @@ static int keep_dropins(struct loader *loader, const struct unit *unit)
 }
 
 static int store_unit(struct loader *loader, const struct search_file *file, const char *name, bool instance,
-                      enum unit_load_state state)
+                      enum unit_load_state state, bool cut_short)
 {
     struct unit *unit;
     int r = unit_set_add(loader->set, name, file ? file->path : NULL, &unit);
@@ -242,6 +242,7 @@ static int store_unit(struct loader *loader, const struct search_file *file, con
     unit->instance = instance;
     unit->systemd = loader->options->systemd && !(file && file->native);
     unit->load_state = state;
+    unit->cut_short = cut_short;
     r = unit_set_store(loader->set, unit, &loader->scratch);
     for (size_t i = 1; r == 0 && i < loader->names.count; i++)
         if (!unit_set_has_name(loader->set, loader->names.items[i]))
@@ -259,7 +260,8 @@ static int add_unit(struct loader *loader, const struct search_file *file, const
     int r = parse_unit(loader, file, name);
     if (r < 0) return r;
     if (r == LOADED || loader->options->describe)
-        return store_unit(loader, file, name, instance, states[(enum load_result)r]);
+        return store_unit(loader, file, name, instance, states[(enum load_result)r],
+                          r != LOADED && r != LOAD_REFUSED_LATE);
     return unit_set_add_absent(loader->set, name,
                                r == LOAD_MASKED     ? UNIT_MASKED
                                : r == LOAD_DANGLING ? UNIT_NOT_FOUND
@@ -271,21 +273,38 @@ int load_add_stateless(struct loader *loader, const char *name, enum unit_load_s
     if (state == UNIT_STATE_LOADED) return load_add_unit(loader, NULL, name, false);
     loader->scratch = unit_settings_default;
     loader->dropins.count = loader->names.count = 0;
-    return store_unit(loader, NULL, name, false, state);
+    return store_unit(loader, NULL, name, false, state, true);
 }
 
 int load_trigger(struct loader *loader, const struct unit *unit, const char **ret)
 {
     const char *suffix = unit_kind_suffix(unit->kind == UNIT_KIND_AUTOMOUNT ? UNIT_KIND_MOUNT : UNIT_KIND_SERVICE);
     size_t length;
-    *ret = unit->kind == UNIT_KIND_SOCKET  ? unit->socket->service
-           : unit->kind == UNIT_KIND_TIMER ? unit->timer->unit
-           : unit->kind == UNIT_KIND_PATH  ? unit->path_unit->unit
-                                           : NULL;
-    bool triggers = unit->kind == UNIT_KIND_SOCKET || unit->kind == UNIT_KIND_TIMER || unit->kind == UNIT_KIND_PATH ||
-                    unit->kind == UNIT_KIND_AUTOMOUNT;
-    /* With Accept=yes there is a service for each connection, and none before. */
-    if (*ret || !triggers || (unit->kind == UNIT_KIND_SOCKET && unit->socket->accept)) return 0;
+    *ret = NULL;
+    switch (unit->kind) {
+    case UNIT_KIND_SOCKET:
+        if (unit->socket->accept) return 0; /* a service for each connection, and none before */
+        *ret = unit->socket->service;
+        break;
+    case UNIT_KIND_TIMER:
+        *ret = unit->timer->unit;
+        break;
+    case UNIT_KIND_PATH:
+        *ret = unit->path_unit->unit;
+        break;
+    case UNIT_KIND_AUTOMOUNT:
+        break;
+    case UNIT_KIND_SERVICE:
+    case UNIT_KIND_TARGET:
+    case UNIT_KIND_SLICE:
+    case UNIT_KIND_SCOPE:
+    case UNIT_KIND_MOUNT:
+    case UNIT_KIND_SWAP:
+    case UNIT_KIND_DEVICE:
+    case UNIT_KIND_COUNT:
+        return 0;
+    }
+    if (*ret) return 0;
     const char *stem = unit_name_stem(unit->name, &length);
     *ret = arena_printf(unit_set_arena(loader->set), "%.*s%s", (int)length, stem, suffix);
     return *ret ? 0 : -ENOMEM;

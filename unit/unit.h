@@ -50,6 +50,7 @@ struct unit {
     bool systemd;  /* from systemd's search path: started only when wanted or required, or when it is the goal */
     bool goal;     /* what a run begins with under systemd's rules: the default target */
     enum unit_load_state load_state : 8;
+    bool cut_short; /* not loaded, and nothing was concluded from what could be read */
     /* A group of another kind of unit is the default. */
 #define X(enumerator, member, type) const struct type *member;
     UNIT_GROUPS(X)

@@ -110,6 +110,10 @@ static int load(const struct options *options)
         .out = stdout,
         .err = stderr,
     };
+    if (options->root && *options->root && !options->validate) {
+        log_error("--root: an image is looked at from outside (--validate, show, cat), not run");
+        return EXIT_USAGE;
+    }
     if (options->format && set_format(options->format, &request.format) < 0) return EXIT_USAGE;
     return options->validate ? cmd_validate(&request) : run(options, &request);
 }

@@ -126,8 +126,10 @@ static UNUSED void place_init_empty(struct place *place, const char *corpus)
 
 static UNUSED void place_init(struct place *place, const char *corpus)
 {
+    AUTO_STR struct str units = STR_EMPTY;
     place_init_empty(place, corpus);
-    place_add_package(place, "debian/systemd");
+    assert_int_equal(str_appendf(&units, "%s/debian/systemd/system", corpus), 0);
+    place_copy_tree(place, str_text(&units), "");
 }
 
 static UNUSED void place_done(struct place *place)
@@ -139,7 +141,10 @@ static UNUSED void place_done(struct place *place)
 static UNUSED struct unit_set *place_load(const struct place *place, const char *name, struct diag_sink *diags)
 {
     static char *const environment[] = { NULL };
-    const char *const names[] = { name, NULL };
+    /* What the mounts of that machine had loaded before. */
+    const char *const names[] = {
+        name, "local-fs.target", "local-fs-pre.target", "umount.target", "swap.target", "systemd-journald.socket", NULL
+    };
     struct unit_load_options options = {
         .systemd = true,
         .root = place->root.root,

@@ -12,5 +12,9 @@ struct finish {
     bool refused;
 };
 
+/* systemd.unit(5), IgnoreOnIsolate=: what the kind has by default. */
+bool kind_ignores_isolate(enum unit_kind kind);
+/* Does Options= have the word? */
+bool mount_has_option(const struct mount_section *mount, const char *word);
 /* Adds to requires_mounts_for what follows from other settings, and sorts it. 0 or -ENOMEM. */
 MUST_CHECK int finish_mounts(struct finish *f);

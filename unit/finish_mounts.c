@@ -15,6 +15,13 @@ static int add(struct finish *f, const char *path)
 {
     struct text_list *list = &f->settings->unit_extra.requires_mounts_for;
     if (!path || path[0] != '/') return 0;
+    if (!path_is_normalized(path)) {
+        struct diag_about about = { { f->path, 0, 0 }, NULL, NULL };
+        f->refused = true;
+        diag_report(f->diags, DIAG_ERROR, about, "bad-path", NULL,
+                    "'%.200s' has '..', so that nothing can be ordered by it", path);
+        return 0;
+    }
     int r = list_reserve(f->arena, (void **)&list->items, list->count, &list->capacity, sizeof *list->items);
     if (r == 0) list->items[list->count++] = path;
     return r;
@@ -22,6 +29,7 @@ static int add(struct finish *f, const char *path)
 
 static int add_clean(struct finish *f, const char *path)
 {
+    if (path[0] != '/') return 0;
     char *copy = arena_strdup(f->arena, path);
     if (!copy) return -ENOMEM;
     path_simplify(copy);
@@ -89,10 +97,9 @@ static int add_parent(struct finish *f, const char *path)
     return parent ? add(f, parent) : -ENOMEM;
 }
 
-/* Does the list of mount options have the word? */
-static bool has_option(const char *options, const char *word)
+bool mount_has_option(const struct mount_section *mount, const char *word)
 {
-    for (const char *p = options; p && *p; p += strcspn(p, ","), p += *p == ',')
+    for (const char *p = mount->options; p && *p; p += strcspn(p, ","), p += *p == ',')
         if (strcspn(p, ",") == strlen(word) && strncmp(p, word, strlen(word)) == 0) return true;
     return false;
 }
@@ -112,10 +119,10 @@ static int add_mount(struct finish *f)
 {
     const struct mount_section *mount = &f->settings->mount;
     int r = add_parent(f, mount->where);
-    bool local = has_option(mount->options, "bind") || has_option(mount->options, "rbind") ||
-                 has_option(mount->options, "loop") ||
-                 !(is_network_type(mount->type) || has_option(mount->options, "_netdev"));
-    if (r == 0 && mount->what && local) r = add(f, mount->what);
+    bool local = mount_has_option(mount, "bind") || mount_has_option(mount, "rbind") ||
+                 mount_has_option(mount, "loop") ||
+                 !(is_network_type(mount->type) || mount_has_option(mount, "_netdev"));
+    if (r == 0 && mount->what && local) r = add_clean(f, mount->what);
     return r;
 }
 

@@ -8,7 +8,6 @@
 #include "base/diag.h"
 #include "base/str.h"
 #include "unit/finish.h"
-#include "unit/default_dependencies.h"
 #include "unit/name.h"
 #include "unit/values.h"
 
@@ -18,6 +17,9 @@
 #define TIMEOUT_DEFAULT      (90 * USEC_PER_SEC)
 #define TIMEOUT_STOP_NATIVE  (5 * USEC_PER_SEC)
 #define ACCEPT_BURST         200
+#define PATH_BURST           200
+#define TRIGGER_BURST        20
+#define TRIGGER_INTERVAL     (2 * USEC_PER_SEC)
 
 static void refuse(struct finish *f, struct origin origin, const char *section, const char *key, const char *code,
                    const char *hint, const char *what)
@@ -56,15 +58,13 @@ static void finish_start_limit(struct finish *f)
     if (!burst_set) unit->start_limit_burst = limited ? START_LIMIT_BURST : 0;
 }
 
-/* systemd.unit(5), IgnoreOnIsolate=. */
-static void finish_isolate(struct finish *f)
+bool kind_ignores_isolate(enum unit_kind kind)
 {
     static const bool ignores[UNIT_KIND_COUNT] = {
         [UNIT_KIND_MOUNT] = true, [UNIT_KIND_AUTOMOUNT] = true, [UNIT_KIND_SWAP] = true,
         [UNIT_KIND_SLICE] = true, [UNIT_KIND_SCOPE] = true,     [UNIT_KIND_DEVICE] = true,
     };
-    tristate *ignore = &f->settings->unit_extra.ignore_on_isolate;
-    if (*ignore == TRISTATE_UNSET) *ignore = ignores[f->context->kind];
+    return ignores[kind];
 }
 
 /* The slice above: "a-b.slice" lies in "a.slice", that in "-.slice". */
@@ -77,13 +77,28 @@ static int parent_slice(struct finish *f, const char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
+/* Mounts that are there before systemd, which it leaves alone. */
+static bool is_extrinsic(const struct mount_section *mount)
+{
+    static const char *const system[] = { "/", "/usr", "/etc" };
+    static const char *const below[] = { "/run/initramfs", "/proc", "/sys", "/dev" };
+    const char *where = mount->where ? mount->where : "";
+    for (size_t i = 0; i < COUNT_OF(system); i++)
+        if (strcmp(where, system[i]) == 0) return true;
+    for (size_t i = 0; i < COUNT_OF(below); i++) {
+        size_t length = strlen(below[i]);
+        if (str_starts_with(where, below[i]) && (where[length] == '/' || where[length] == '\0')) return true;
+    }
+    return mount_has_option(mount, "x-initrd.mount");
+}
+
 /* Instances of a template share a slice. */
 static int default_slice(struct finish *f, const char **ret)
 {
     struct unit_name_parts parts = unit_name_split(f->context->unit_name);
-    bool root = strcmp(f->context->unit_name, "-.mount") == 0 ||
-                (f->context->kind == UNIT_KIND_MOUNT && mount_is_api(f->settings->mount.where));
-    *ret = root ? "-.slice" : "system.slice";
+    bool extrinsic = f->context->kind == UNIT_KIND_MOUNT && is_extrinsic(&f->settings->mount);
+    *ret = extrinsic ? "-.slice" : "system.slice";
+    if (extrinsic) return 0;
     if (!parts.instance) return 0;
     AUTO_STR struct str name = STR_EMPTY, prefix = STR_EMPTY;
     int r = str_append_bytes(&prefix, parts.prefix, parts.prefix_length);
@@ -169,6 +184,27 @@ static void check_service(struct finish *f)
     refuse_first(f, "Service", obstacles, COUNT_OF(obstacles));
 }
 
+static void warn(struct finish *f, const char *key, const char *what)
+{
+    struct diag_about about = { { f->path, 0, 0 }, "Service", key };
+    diag_report(f->diags, DIAG_WARNING, about, "bad-combination", NULL, "%s", what);
+}
+
+/* What systemd ignores with a word. */
+static void warn_of_service(struct finish *f)
+{
+    const struct service_extra_section *extra = &f->settings->service_extra;
+    bool bounded = extra->runtime_max != USEC_INFINITY;
+    if (extra->usb_descriptors && !extra->usb_strings)
+        warn(f, "USBFunctionDescriptors", "USBFunctionDescriptors= needs USBFunctionStrings= (ignored)");
+    if (!extra->usb_descriptors && extra->usb_strings)
+        warn(f, "USBFunctionStrings", "USBFunctionStrings= needs USBFunctionDescriptors= (ignored)");
+    if (bounded && f->settings->service.type == SERVICE_ONESHOT)
+        warn(f, "RuntimeMaxSec", "RuntimeMaxSec= has no effect with Type=oneshot (ignored)");
+    if (!bounded && extra->runtime_random_extra != 0)
+        warn(f, "RuntimeRandomizedExtraSec", "RuntimeRandomizedExtraSec= needs RuntimeMaxSec= (ignored)");
+}
+
 static void finish_type(struct finish *f)
 {
     struct service_section *service = &f->settings->service;
@@ -188,6 +224,7 @@ static void finish_service(struct finish *f)
         check_native_service(f);
     else
         check_service(f);
+    if (!f->context->native && !f->refused) warn_of_service(f);
     bool oneshot = service->type == SERVICE_ONESHOT;
     if (service->timeout_start == USEC_UNSET) service->timeout_start = oneshot ? USEC_INFINITY : TIMEOUT_DEFAULT;
     if (service->timeout_stop == USEC_UNSET)
@@ -274,8 +311,10 @@ static void finish_socket(struct finish *f)
     if (socket->activation_mode == ACTIVATION_NATIVE && socket->proxy_target)
         refuse(f, socket->proxy_target_origin, "Socket", "ProxyTarget", "proxy-target-unused",
                "set ActivationMode=proxy", "ProxyTarget= has no meaning with ActivationMode=native");
-    if (socket->accept && !f->settings->socket_extra.trigger_limit_burst_set)
-        socket->trigger_limit_burst = ACCEPT_BURST;
+    bool burst_set = f->settings->socket_extra.trigger_limit_burst_set && socket->trigger_limit_burst < UINT32_MAX;
+    if (!burst_set) socket->trigger_limit_burst = socket->accept ? ACCEPT_BURST : TRIGGER_BURST;
+    if (!f->context->native && socket->trigger_limit_interval == USEC_INFINITY)
+        socket->trigger_limit_interval = TRIGGER_INTERVAL;
 }
 
 /* ---- timers, paths, mounts, automounts, swaps, slices ---- */
@@ -309,6 +348,8 @@ static int finish_path(struct finish *f)
         path->values.count == 0, "PathExists", "missing-setting", "a path unit needs a path to look at", { 0 }
     };
     refuse_first(f, "Path", &nothing, 1);
+    if (path->trigger_limit_burst == UINT32_MAX) path->trigger_limit_burst = PATH_BURST;
+    if (path->trigger_limit_interval == USEC_INFINITY) path->trigger_limit_interval = TRIGGER_INTERVAL;
     return finish_trigger(f, &path->unit);
 }
 
@@ -386,7 +427,10 @@ static int finish_mount(struct finish *f)
           { 0 } },
     };
     refuse_first(f, automount ? "Automount" : "Mount", obstacles, COUNT_OF(obstacles));
-    if (!automount && !f->settings->unit.description) f->settings->unit.description = mount->where;
+    bool root = !automount && strcmp(where, "/") == 0;
+    if (root) f->settings->unit.default_dependencies = false; /* it is always mounted */
+    if (!automount && !f->settings->unit.description)
+        f->settings->unit.description = root ? "Root Mount" : mount->where;
     return 0;
 }
 
@@ -410,6 +454,7 @@ static int finish_slice(struct finish *f)
     size_t length;
     (void)unit_name_stem(name, &length);
     bool root = strcmp(name, "-.slice") == 0;
+    if (root) f->settings->unit.default_dependencies = false; /* it is always there */
     const struct obstacle bad = { !root && (name[0] == '-' || name[length - 1] == '-' || strstr(name, "--") ||
                                             unit_name_form(name) != UNIT_NAME_PLAIN),
                                   NULL,
@@ -419,7 +464,12 @@ static int finish_slice(struct finish *f)
     refuse_first(f, "Slice", &bad, 1);
     int r = f->settings->unit.description ? 0 : path_of_name(f, &path);
     if (r < 0 || !path) return r;
-    f->settings->unit.description = root ? "Root Slice" : arena_printf(f->arena, "Slice %s", path);
+    if (root)
+        f->settings->unit.description = "Root Slice";
+    else if (strcmp(name, "system.slice") == 0)
+        f->settings->unit.description = "System Slice";
+    else
+        f->settings->unit.description = arena_printf(f->arena, "Slice %s", path);
     return f->settings->unit.description ? 0 : -ENOMEM;
 }
 
@@ -457,7 +507,8 @@ int fragment_finish(struct arena *arena, const char *path, const struct fragment
 {
     struct finish f = { .arena = arena, .path = path, .context = context, .settings = settings, .diags = diags };
     finish_start_limit(&f);
-    finish_isolate(&f);
+    tristate *ignore = &settings->unit_extra.ignore_on_isolate;
+    if (*ignore == TRISTATE_UNSET) *ignore = kind_ignores_isolate(context->kind);
     int r = finish_kind(&f);
     if (r == 0) r = finish_resource(&f);
     if (r == 0 && !context->native) r = finish_mounts(&f);

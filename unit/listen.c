@@ -100,7 +100,7 @@ static int normalize_vsock(const char *text, struct str *out)
     memcpy(number, text, (size_t)(colon - text));
     number[colon - text] = '\0';
     if (*number != '\0' && parse_unsigned(number, 0, UINT32_MAX, &cid) < 0) return -EINVAL;
-    if (parse_unsigned(colon + 1, 0, UINT32_MAX - 1, &port) < 0) return -EINVAL;
+    if (parse_unsigned(colon + 1, 0, UINT32_MAX, &port) < 0) return -EINVAL;
     if (*number == '\0' || cid == UINT32_MAX) return str_appendf(out, "vsock::%u", (unsigned)port);
     return str_appendf(out, "vsock:%u:%u", (unsigned)cid, (unsigned)port);
 }

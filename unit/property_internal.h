@@ -42,7 +42,7 @@ MUST_CHECK int property_words_json(const char *const *items, size_t count, struc
     X(enum_word) /* an enum; the argument is its table of words */ \
     X(action_status) /* int32_t, -1 is "[not set]" */ \
     X(never)     /* always infinity */ \
-    X(no_list)   /* always empty */ \
+    X(no_list) X(no_text) /* always empty */ \
     X(commands)  /* struct command_list */ \
     X(commands_ex) \
     X(exit_set)  /* struct exit_set * */ \
@@ -60,7 +60,7 @@ MUST_CHECK int property_words_json(const char *const *items, size_t count, struc
     X(name_filter) /* struct name_filter */ \
     X(controllers) /* uint32_t: bits of words_controllers */ \
     /* property_whole.c: of the unit */ \
-    X(unit_name) X(fragment_path) X(description) X(load_state) X(load_error) X(names) X(dropins) \
+    X(isolate) /* tristate */ X(unit_name) X(fragment_path) X(description) X(load_state) X(load_error) X(names) X(dropins) \
     X(dependency) /* the argument is one of property_dependencies */ \
     X(conditions) X(asserts) /* struct condition_list */
 /* clang-format on */

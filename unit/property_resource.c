@@ -1,4 +1,5 @@
-/* The shapes of systemd.resource-control(5). Lists of devices and programs show what was written last first. */
+/* The shapes of systemd.resource-control(5). As in systemd, the lists of DeviceAllow=, BPFProgram= and SocketBindAllow=
+ * begin with what was written last, the others with what was written first. */
 #include "unit/property_internal.h"
 
 #include "base/parse.h"
@@ -55,9 +56,10 @@ static uint64_t read_limit(const char *path, uint64_t otherwise)
 static uint64_t tasks_of(const struct tasks_max *tasks)
 {
     if (tasks->scale == 0) return tasks->value;
+    struct tasks_max share = tasks->scale < UINT32_MAX ? *tasks : (struct tasks_max){ TASKS_MAX_SHARE, 100 };
     uint64_t processes = read_limit("/proc/sys/kernel/pid_max", 32768);
     uint64_t threads = read_limit("/proc/sys/kernel/threads-max", processes);
-    return MIN_OF(processes, threads) * tasks->value / tasks->scale;
+    return MIN_OF(processes, threads) * share.value / share.scale;
 }
 
 static int tasks_json(const struct property_value *value, struct str *out)
@@ -80,7 +82,7 @@ static int print_devices(const struct property_value *value, bool json, bool spa
     char span[TIMESPAN_TEXT_MAX];
     int r = json ? str_append_char(out, '[') : 0;
     for (uint32_t i = 0; r == 0 && i < list->count; i++) {
-        const struct device_value *device = &list->items[list->count - 1 - i];
+        const struct device_value *device = &list->items[i];
         r = separate(out, i, json);
         if (r == 0 && json) {
             r = str_append_char(out, '[');
@@ -189,7 +191,7 @@ static int socket_rules_text(const struct property_value *value, struct str *out
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < list->count; i++) {
         r = separate(out, i, false);
-        if (r == 0) r = socket_rule_text(&list->items[i], out);
+        if (r == 0) r = socket_rule_text(&list->items[list->count - 1 - i], out);
     }
     return r;
 }
@@ -199,7 +201,7 @@ static int socket_rules_json(const struct property_value *value, struct str *out
     const struct socket_rule_list *list = value->slot;
     int r = str_append_char(out, '[');
     for (uint32_t i = 0; r == 0 && i < list->count; i++) {
-        const struct socket_rule *rule = &list->items[i];
+        const struct socket_rule *rule = &list->items[list->count - 1 - i];
         r = str_appendf(out, "%s[%d, %d, %u, %u]", i > 0 ? ", " : "", rule->family, rule->protocol, rule->ports,
                         rule->first_port);
     }

@@ -94,12 +94,14 @@ const struct property_shape property_no_list = { nothing_text, nothing_json };
 
 /* ---- command lines ---- */
 
+/* "!!" means nothing where the kernel has ambient capabilities, and is not shown. */
 static const struct {
     uint32_t flag;
     const char *word;
 } command_words[] = {
-    { COMMAND_IGNORE_FAILURE, "ignore-failure" }, { COMMAND_FULL_PRIVILEGE, "privileged" },
-    { COMMAND_NO_SETUID, "no-setuid" },           { COMMAND_AMBIENT, "ambient" },
+    { COMMAND_IGNORE_FAILURE, "ignore-failure" },
+    { COMMAND_FULL_PRIVILEGE, "privileged" },
+    { COMMAND_NO_SETUID, "no-setuid" },
     { COMMAND_NO_EXPAND, "no-env-expand" },
 };
 

@@ -1,6 +1,8 @@
 /* The shapes of what a unit as a whole is: its names, its state, its relations with the others. */
 #include "unit/property_internal.h"
 
+#include "unit/finish.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,11 @@ static size_t count_texts(const char *const *texts)
 }
 
 /* ---- one text ---- */
+
+static const char *text_of_nothing(const struct property_value *value UNUSED)
+{
+    return "";
+}
 
 static const char *text_of_name(const struct property_value *value)
 {
@@ -59,10 +66,12 @@ static const char *text_of_state(const struct property_value *value)
     {                                                                                                                  \
         return append_json(out, text_of_##name(value));                                                                \
     }
+TEXT_SHAPE(nothing)
 TEXT_SHAPE(name)
 TEXT_SHAPE(path)
 TEXT_SHAPE(state)
 #undef TEXT_SHAPE
+const struct property_shape property_no_text = { nothing_text, nothing_json };
 const struct property_shape property_unit_name = { name_text, name_json };
 const struct property_shape property_fragment_path = { path_text, path_json };
 const struct property_shape property_load_state = { state_text, state_json };
@@ -73,8 +82,7 @@ static int description_text(const struct property_value *value, struct str *out)
     const struct unit *unit = value->context->unit;
     const char *text = unit->unit->description;
     bool loaded = unit->load_state == UNIT_STATE_LOADED, is_slice = loaded && unit->kind == UNIT_KIND_SLICE;
-    if (!text && loaded && (unit->kind == UNIT_KIND_MOUNT || unit->kind == UNIT_KIND_AUTOMOUNT))
-        text = unit->mount->where;
+    if (!text && loaded && unit->kind == UNIT_KIND_MOUNT) text = unit->mount->where;
     if (!text && loaded && unit->kind == UNIT_KIND_SWAP) text = unit->mount->what;
     if (!text && is_slice && strcmp(unit->name, "-.slice") == 0) text = "Root Slice";
     if (text || !is_slice) return str_append(out, text ? text : unit->name);
@@ -91,6 +99,24 @@ static int description_json(const struct property_value *value, struct str *out)
     return r < 0 ? r : append_json(out, str_text(&text));
 }
 const struct property_shape property_description = { description_text, description_json };
+
+/* Of what has no file the kind decides. */
+static bool ignores_isolate(const struct property_value *value)
+{
+    tristate ignore = *(const tristate *)value->slot;
+    return ignore == TRISTATE_UNSET ? kind_ignores_isolate(value->context->unit->kind) : ignore;
+}
+
+static int isolate_text(const struct property_value *value, struct str *out)
+{
+    return str_append(out, ignores_isolate(value) ? "yes" : "no");
+}
+
+static int isolate_json(const struct property_value *value, struct str *out)
+{
+    return str_append(out, ignores_isolate(value) ? "true" : "false");
+}
+const struct property_shape property_isolate = { isolate_text, isolate_json };
 
 /* ---- why a unit did not load ---- */
 
@@ -217,7 +243,7 @@ static int print_conditions(const struct property_value *value, bool asserts, bo
     const struct condition_list *list = value->slot;
     uint32_t count = 0;
     int r = json ? str_append_char(out, '[') : 0;
-    for (uint32_t i = 0; r == 0 && i < list->count; i++) {
+    for (uint32_t i = list->count; r == 0 && i-- > 0;) { /* the last one first, as systemd */
         const struct condition *condition = &list->items[i];
         const char *prefix = asserts ? "Assert" : "Condition", *name = condition_kind_name(condition->kind);
         if (condition->is_assert != asserts) continue;

@@ -49,6 +49,7 @@ struct name_filter { /* RestrictNetworkInterfaces=: these and no others, or all 
 
 /* TasksMax=: `value` processes when `scale` is 0, else value/scale of what the system allows. A scale of UINT32_MAX is
  * the default of the kind, until the unit is complete. */
+#define TASKS_MAX_SHARE 15 /* percent: the default of everything but slices */
 struct tasks_max {
     uint64_t value; /* UINT64_MAX: no limit */
     uint32_t scale;

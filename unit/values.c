@@ -270,8 +270,8 @@ int value_u32(struct parse *p, const struct directive *directive UNUSED, const s
     if (r <= 0) return r;
     /* UINT32_MAX means "not written" where that matters. */
     uint64_t number = UINT32_MAX;
-    int bad = p->context->native ? parse_u64(text, 0, UINT32_MAX - 1, &number)
-                                 : parse_unsigned(text, 0, UINT32_MAX - 1, &number);
+    int bad =
+        p->context->native ? parse_u64(text, 0, UINT32_MAX - 1, &number) : parse_unsigned(text, 0, UINT32_MAX, &number);
     if (bad < 0)
         parse_bad(p, value, 0, "bad-integer", "a number");
     else
@@ -308,7 +308,8 @@ int value_mode(struct parse *p, const struct directive *directive UNUSED, const 
 {
     const char *text;
     int r = parse_text(p, value, &text);
-    if (r > 0 && parse_mode(text, slot) < 0) parse_bad(p, value, 0, "bad-mode", "an octal file mode");
+    bool prefix = r > 0 && !p->context->native && str_starts_with(text, "0o"); /* S33 only */
+    if (r > 0 && (prefix || parse_mode(text, slot) < 0)) parse_bad(p, value, 0, "bad-mode", "an octal file mode");
     return MIN_OF(r, 0);
 }
 
@@ -380,6 +381,11 @@ int parse_path(struct parse *p, const struct value *value, const char **ret)
     if (is_bad_path(p, value, 0, path)) return 0;
     *ret = path;
     return 1;
+}
+
+void path_leave_var_run(char *path)
+{
+    if (str_starts_with(path, "/var/run/")) memmove(path, path + strlen("/var"), strlen(path) - strlen("/var") + 1);
 }
 
 /* One path; an empty value is none. */

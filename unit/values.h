@@ -91,6 +91,9 @@ MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const cha
  * the arena. 1; 0 when the value is empty or cannot be used, which is reported; -ENOMEM. */
 MUST_CHECK int parse_path(struct parse *p, const struct value *value, const char **ret);
 
+/* "/var/run/x" becomes "/run/x", as systemd does it for sockets and PID files. In place. */
+void path_leave_var_run(char *path);
+
 /* Arguments of rows. */
 struct weight_range { /* value_weight, value_device_weight */
     uint64_t min, max;
@@ -109,7 +112,6 @@ struct number_range { /* value_number: slots of 4 or 8 bytes */
 };
 extern const struct number_range number_u32, number_i32, number_i64;
 extern const bool keep_when_empty; /* value_paths: an empty value does not clear the list */
-#define TASKS_MAX_SHARE 15         /* percent: TasksMax= of everything but slices */
 
 /* Could a network interface have that name? */
 bool interface_name_is_valid(const char *name);
@@ -135,7 +137,7 @@ bool interface_name_is_valid(const char *name);
     X(value_mounts) X(value_bus_name) X(value_timeout_abort) \
     X(value_bind_ipv6_only) X(value_timestamping) X(value_ip_tos) X(value_socket_protocol) X(value_interface) \
     X(value_timer) X(value_watch) X(value_trigger_unit) X(value_trigger_burst) X(value_swap_priority) \
-    X(value_managed_oom) X(value_open_file) X(value_concurrency)
+    X(value_managed_oom) X(value_sockets) X(value_open_file) X(value_concurrency)
 /* clang-format on */
 #define X(name) value_parser name;
 VALUE_PARSERS(X)

@@ -221,7 +221,7 @@ int value_device_latency(struct parse *p, const struct directive *directive UNUS
     }
     int r = read_device(p, value, &rest);
     if (r <= 0) return r;
-    if (timespan_parse(rest, USEC_PER_SEC, &span, NULL) == 0) return set_device(p, list, true, span);
+    if (timespan_parse(rest, USEC_PER_SEC, &span, NULL) == 0) return set_device(p, list, false, span);
     parse_bad(p, value, (size_t)(rest - value->text), "bad-timespan", "a path and a time span");
     return 0;
 }

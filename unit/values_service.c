@@ -85,15 +85,32 @@ int value_pid_file(struct parse *p, const struct directive *directive UNUSED, co
         *target = NULL;
         return 0;
     }
-    str_clear(&p->scratch);
-    r = text[0] == '/' ? 0 : str_append(&p->scratch, "/run/");
-    if (r == 0) r = str_append(&p->scratch, text);
-    if (r < 0) return r;
-    if (!path_is_usable(str_text(&p->scratch)) || !path_is_normalized(str_text(&p->scratch))) {
-        parse_bad(p, value, 0, "bad-path", "a path without '.' and '..'");
+    char *path = arena_printf(p->arena, "%s%s", text[0] == '/' ? "" : "/run/", text);
+    if (!path) return -ENOMEM;
+    if (!p->context->native) path_simplify(path), path_leave_var_run(path);
+    if (path_is_usable(path) && path_is_normalized(path)) {
+        *target = path;
         return 0;
     }
-    return parse_keep(p, str_text(&p->scratch), target);
+    parse_bad(p, value, 0, "bad-path", "a path without '.' and '..'");
+    if (!p->context->native) p->refused = true; /* systemd does not read on */
+    return 0;
+}
+
+/* Sockets=: what is no socket is left out. */
+int value_sockets(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
+{
+    struct unit_ref_list *list = slot;
+    uint32_t before = list->count, kept = before;
+    int r = value_units(p, directive, value, slot);
+    for (uint32_t i = before; i < list->count; i++) {
+        if (p->context->native || unit_kind_of_name(list->items[i].name) == UNIT_KIND_SOCKET)
+            list->items[kept++] = list->items[i];
+        else
+            parse_bad(p, value, 0, "bad-unit-name", "a list of socket units");
+    }
+    list->count = kept;
+    return r;
 }
 
 /* An empty value is TimeoutStopSec= again. */
@@ -113,11 +130,12 @@ static bool is_bus_name(const char *name)
 {
     bool dot = false;
     if (strlen(name) > 255) return false;
-    for (const char *p = name;; p++) {
+    bool unique = *name == ':'; /* ":1.5": given by the bus, and digits may stand anywhere */
+    for (const char *p = name + unique;; p++) {
         size_t length = 0;
         for (; *p != '.' && *p != '\0'; p++, length++) {
             bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || *p == '-';
-            if (!letter && (length == 0 || *p < '0' || *p > '9')) return false;
+            if (!letter && ((length == 0 && !unique) || *p < '0' || *p > '9')) return false;
         }
         if (length == 0) return false;
         if (*p == '\0') return dot;

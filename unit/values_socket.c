@@ -1,6 +1,7 @@
 /* The values of [Socket]. */
 #include "unit/values.h"
 
+#include "base/arena.h"
 #include "base/parse.h"
 #include "unit/listen.h"
 
@@ -42,8 +43,11 @@ static int push_listen(struct parse *p, const struct value *value, enum listen_k
                        struct socket_listen_list *list)
 {
     struct socket_listen listen = { .kind = kind, .origin = parse_origin(value) };
-    int r = parse_keep(p, text, &listen.text);
-    return r < 0 ? r : list_push(p, list, listen);
+    char *copy = arena_strdup(p->arena, text);
+    if (!copy) return -ENOMEM;
+    if (!p->context->native) path_leave_var_run(copy);
+    listen.text = copy;
+    return list_push(p, list, listen);
 }
 
 /* An empty assignment clears the listeners of every kind. */
@@ -108,7 +112,8 @@ int value_service(struct parse *p, const struct directive *directive UNUSED, con
         *target = NULL;
         return 0;
     }
-    if (!unit_name_is_valid(text) || unit_kind_of_name(text) != UNIT_KIND_SERVICE) {
+    bool template = !p->context->native && unit_name_form(text) == UNIT_NAME_TEMPLATE;
+    if (!unit_name_is_valid(text) || template || unit_kind_of_name(text) != UNIT_KIND_SERVICE) {
         parse_bad(p, value, 0, "bad-unit-name", "the name of a service unit");
         return 0;
     }

@@ -88,7 +88,7 @@ static const struct {
     { "SuccessExitStatus=1 TEMPFAIL SIGKILL RTMIN+1", "", "" },
     { "SuccessExitStatus=256", "bad-exit-status!", "bad-exit-status" },
     { "SuccessExitStatus=\"1\"", "bad-exit-status!", "bad-exit-status" },
-    { "PIDFile=/run/../x", "bad-path!", "bad-path" },
+    { "PIDFile=/run/../x", "bad-path!", "bad-path!" },
     { "Sockets=a.socket", "", "" },
     { "ExitContainerOnFailure=true", "", "" },
     { "ProtectSystem=full", "unsupported", "unsupported" },

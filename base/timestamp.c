@@ -12,6 +12,8 @@
 /* Longer texts are none: blanks may be many, but a time without them is short. The bound is ours. */
 #define TEXT_MAX 4096
 
+#define BLANKS " \t\n\v\f\r"
+
 static const struct {
     const char *word;
     int number;
@@ -28,7 +30,7 @@ static const struct {
 static bool read_number(const char **p, int32_t min, int32_t max, int digits, int32_t *ret)
 {
     int32_t value = 0;
-    while (**p == ' ') (*p)++;
+    *p += strspn(*p, BLANKS);
     if (**p < '0' || **p > '9') return false;
     do {
         value = value * 10 + (*(*p)++ - '0');
@@ -82,7 +84,7 @@ static const char *read_form(const char *text, const char *form, struct civil *c
             good = read_number(&text, 0, 61, 2, &civil->second);
             break;
         case ' ':
-            text += strspn(text, " \t\n\v\f\r");
+            text += strspn(text, BLANKS);
             break;
         default:
             good = *text++ == *form;

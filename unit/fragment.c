@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "unit/expand.h"
+#include "unit/lint_internal.h"
 #include "unit/switches.h"
 #include "unit/values.h"
 
@@ -75,6 +76,7 @@ static int on_section(const char *name, struct pos at, void *userdata)
     p->section = section_by_name(name, strlen(name));
     f->header = (struct value){ .text = "", .file = at.file, .key_line = at.line, .key_column = at.column };
     f->reported = false;
+    lint_section(p->context->lint, p, at);
     if (section_belongs(p->section, p->context->kind)) {
         f->use = SECTION_READ;
         p->section_name = section_name(p->section);
@@ -188,8 +190,10 @@ static int on_assignment(const char *section UNUSED, const char *key, const stru
         return r;
     }
     const struct directive *directive = directive_find(p->section, key, strlen(key));
+    p->key = directive ? directive->name : NULL;
+    int r = lint_assignment(p->context->lint, p, directive, key, value);
+    if (r < 0) return r;
     if (!directive) return report_unknown(p, key, value);
-    p->key = directive->name;
     enum support support = directive_support(directive, p->section);
     p->lenient = support != SUPPORT_FULL && support != SUPPORT_EXTENSION && !directive->parser_tells;
     struct value at = { .text = "", .file = value->file, .key_line = value->key_line, .key_column = value->key_column };
@@ -241,6 +245,7 @@ int fragment_parse(struct arena *arena, const char *path, const char *data, size
         .use = SECTION_SILENT,
     };
     int r = switches_read(diags, path, data, size);
+    if (r == 0) r = lint_fragment(context->lint, &f.parse, data, size);
     if (r == 0) r = walk(&f, data, size);
     finish_section(&f);
     str_done(&f.parse.variables);

@@ -10,6 +10,7 @@
 
 struct arena;
 struct diag_sink;
+struct lint;
 struct machine;
 
 struct fragment_context {
@@ -21,6 +22,7 @@ struct fragment_context {
     struct machine *machine;  /* for %m, %o and their like; NULL: the system's own, read at each use */
     bool native;              /* D3, D17: ${VAR} at load, a bad value refuses the file; false: systemd's rules */
     bool describe;            /* nobody runs the unit: what is not supported is read all the same, and not reported */
+    struct lint *lint;        /* what looks at all that is read (--validate); NULL: nobody */
     bool is_dropin;           /* NAME.d/x.conf: in no way different for now, for messages */
 };
 

@@ -8,6 +8,8 @@
 #include "base/diag.h"
 #include "base/str.h"
 #include "unit/finish.h"
+#include "unit/default_dependencies.h"
+#include "unit/lint_internal.h"
 #include "unit/name.h"
 #include "unit/values.h"
 
@@ -24,7 +26,9 @@
 static void refuse(struct finish *f, struct origin origin, const char *section, const char *key, const char *code,
                    const char *hint, const char *what)
 {
-    struct diag_about about = { { origin.file ? origin.file : f->path, origin.line, 0 }, section, key };
+    struct diag_about about = { { origin.file ? origin.file : f->path, origin.line, origin.column }, section, key };
+    struct pos place = lint_key_place(f->context->lint, section_by_name(section, strlen(section)), key);
+    if (!origin.file && place.line > 0) about.at = place;
     f->refused = true;
     diag_report(f->diags, DIAG_ERROR, about, code, hint, "%s", what);
 }
@@ -512,5 +516,6 @@ int fragment_finish(struct arena *arena, const char *path, const struct fragment
     int r = finish_kind(&f);
     if (r == 0) r = finish_resource(&f);
     if (r == 0 && !context->native) r = finish_mounts(&f);
+    if (r == 0) r = lint_unit_end(context->lint, context, settings, diags);
     return r < 0 ? r : f.refused;
 }

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "unit/default_dependencies.h"
+#include "unit/lint_internal.h"
 #include "unit/load_internal.h"
 #include "unit/special.h"
 
@@ -141,6 +142,12 @@ static int add_inert(struct loader *loader, const struct search_file *file, cons
     if (missed && file && !file->masked)
         diag_report(loader->diags, DIAG_WARNING, about_file(file), "unit-kind", NULL,
                     "%s units are not started by this version (ignored)", unit_kind_suffix(kind) + 1);
+    if (loader->options->lint && file && !file->masked && !is_template(file->name)) {
+        diag_sink_set_mode(loader->diags, !file->native, false);
+        int r = load_check_file(loader, file, name); /* its mistakes are told all the same */
+        diag_sink_set_mode(loader->diags, false, false);
+        if (r < 0) return r;
+    }
     return unit_set_add_absent(loader->set, name, file && file->masked ? UNIT_MASKED : UNIT_INERT);
 }
 
@@ -317,6 +324,14 @@ static int check_templates(struct loader *loader)
 
 /* ---- all together ---- */
 
+static int tell_lint(struct loader *loader)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && loader->options->lint && i < search_count(loader->search); i++)
+        r = lint_know_file(loader->options->lint, search_get(loader->search, i));
+    return r;
+}
+
 static int load_everything(struct loader *loader)
 {
     const struct unit_load_options *options = loader->options;
@@ -336,6 +351,7 @@ static int load_everything(struct loader *loader)
     if (r == 0) r = follow_all(loader);
     if (r == 0 && !options->names) r = check_templates(loader);
     if (r == 0) r = mark_goals(loader);
+    if (r == 0) r = tell_lint(loader);
     if (r < 0) return r;
     if (!options->names) search_report_unused(loader->search, loader->diags);
     if (options->systemd || options->describe) r = default_dependencies_connect(loader->set, options->describe);

@@ -15,6 +15,7 @@
 #pragma once
 #include "base/attr.h"
 struct diag_sink;
+struct lint;
 struct unit_set;
 
 struct unit_load_options {
@@ -26,6 +27,7 @@ struct unit_load_options {
     bool describe;                  /* nobody runs the set: every kind of unit is kept, and read as systemd would */
     char *const *environment;       /* for ${VAR} in native units (D3): normally environ */
     const char *hostname;           /* %H; NULL: uname(2) */
+    struct lint *lint;              /* unit/lint.h: looks at all that is read; NULL: nobody */
 };
 struct unit_load_report {
     uint32_t units; /* files that became units (without built-ins) */

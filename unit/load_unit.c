@@ -7,6 +7,7 @@
 #include "base/diag.h"
 #include "unit/default_dependencies.h"
 #include "unit/fragment.h"
+#include "unit/lint_internal.h"
 #include "unit/load_internal.h"
 #include "unit/special.h"
 
@@ -178,6 +179,7 @@ static struct fragment_context context_of(struct loader *loader, const struct se
         .machine = &loader->machine,
         .native = file ? file->native : !loader->options->systemd,
         .describe = loader->options->describe,
+        .lint = loader->options->lint,
     };
 }
 
@@ -207,7 +209,10 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
     if (r == 0) r = add_dropins(loader, &context);
     if (r < 0) return r;
     /* What is missing from a file that was read only in part says nothing. */
-    if (refused || r > 0) return LOAD_REFUSED;
+    if (refused || r > 0) {
+        r = lint_unit_end(loader->options->lint, &context, &loader->scratch, loader->diags);
+        return r < 0 ? r : LOAD_REFUSED;
+    }
     r = fragment_finish(arena, path, &context, &loader->scratch, loader->diags);
     if (r >= 0 && (loader->options->describe || !context.native)) {
         int late = r;

@@ -16,6 +16,7 @@ struct text_list {
 struct origin {
     const char *file; /* path, NULL for a built-in */
     uint32_t line;    /* 1-based, 0 unknown */
+    uint32_t column;  /* likewise */
 };
 
 struct unit_ref {

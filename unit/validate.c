@@ -26,6 +26,13 @@ const char *absence_text(const struct validator *validator, const char *name)
     return NULL;
 }
 
+struct diag_about about_key(const struct validator *validator, const struct unit *unit, enum lint_key key)
+{
+    struct diag_about about = lint_key_about(key);
+    about.at = validator->lint ? lint_place(validator->lint, unit, key) : (struct pos){ unit->path, 0, 0 };
+    return about;
+}
+
 /* ---- cycles ---- */
 
 static const struct unit_ref *find_ref(const struct validator *v, const struct unit *unit, enum unit_relation relation,
@@ -44,7 +51,7 @@ static int explain_order(const struct validator *v, const struct unit *unit, con
     const struct unit_ref *after = find_ref(v, unit, UNIT_AFTER, other);
     const struct unit_ref *before = after ? NULL : find_ref(v, other, UNIT_BEFORE, unit);
     const struct unit_ref *ref = after ? after : before;
-    *ret_origin = ref ? ref->origin : (struct origin){ unit->path, 0 };
+    *ret_origin = ref ? ref->origin : (struct origin){ .file = unit->path };
     if (out->length > 0 && str_append(out, ", ") < 0) return -ENOMEM;
     if (!ref) return str_appendf(out, "%s is activated by %s", unit->name, other->name);
     const char *file = ref->origin.file ? diag_file_name(ref->origin.file) : (after ? unit : other)->name;
@@ -126,7 +133,7 @@ static void validate_requirements(struct validator *v, const struct unit *unit)
     if (via == unit->id || !why) return;
     enum unit_relation relation = UNIT_REQUIRES;
     const struct unit_ref *ref = find_way(v, unit, via, &relation);
-    struct origin origin = ref ? ref->origin : (struct origin){ unit->path, 0 };
+    struct origin origin = ref ? ref->origin : (struct origin){ .file = unit->path };
     diag_report(v->diags, DIAG_WARNING, about_origin(origin, "Unit", unit_relation_name(relation)),
                 "missing-requirement", NULL, "required unit %s %s (required by %s); %s will not start", missing, why,
                 unit_set_get(v->set, via)->name, unit->name);
@@ -186,13 +193,14 @@ static void validate_restart(struct validator *v, const struct unit *unit)
     bool limited = unit->unit->start_limit_burst > 0 && unit->unit->start_limit_interval > 0;
     if (unit->kind != UNIT_KIND_SERVICE || service->restart == RESTART_NO || service->restart_usec > 0 || limited)
         return;
-    diag_report(v->diags, DIAG_NOTE, about_unit(unit, "Service", "RestartSec"), "restart-without-pause",
+    diag_report(v->diags, DIAG_NOTE, about_key(v, unit, LINT_RESTART_SEC), "restart-without-pause",
                 "add StartLimitBurst= or a pause", "0 and no start limit: %s restarts as fast as it fails", unit->name);
 }
 
-int unit_set_validate(const struct unit_set *set, const struct graph *graph, struct diag_sink *diags, bool *ret_refused)
+int unit_set_validate_linted(const struct unit_set *set, const struct graph *graph, struct lint *lint,
+                             struct diag_sink *diags, bool *ret_refused)
 {
-    struct validator v = { .set = set, .graph = graph, .diags = diags };
+    struct validator v = { .set = set, .graph = graph, .lint = lint, .diags = diags };
     for (uint32_t id = 0; id < unit_set_count(set); id++) {
         const struct unit *unit = unit_set_get(set, id);
         validate_relations(&v, unit);
@@ -202,7 +210,13 @@ int unit_set_validate(const struct unit_set *set, const struct graph *graph, str
     }
     int r = validate_sockets(&v);
     if (r == 0) r = validate_cycles(&v);
+    if (r == 0 && lint) r = unit_set_lint(lint, set, graph, diags);
     if (r < 0) return r;
     *ret_refused = v.refused;
     return 0;
+}
+
+int unit_set_validate(const struct unit_set *set, const struct graph *graph, struct diag_sink *diags, bool *ret_refused)
+{
+    return unit_set_validate_linted(set, graph, NULL, diags, ret_refused);
 }

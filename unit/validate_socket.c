@@ -16,7 +16,7 @@ static void validate_service(struct validator *v, const struct unit *socket)
     if (!name || unit_set_find(v->set, name)) return;
     const char *why = absence_text(v, name);
     if (!why) return;
-    diag_report(v->diags, DIAG_WARNING, about_unit(socket, "Socket", "Service"), "unknown-service", NULL,
+    diag_report(v->diags, DIAG_WARNING, about_key(v, socket, LINT_SOCKET_SERVICE), "unknown-service", NULL,
                 "service %s %s; %s has nothing to activate", name, why, socket->name);
 }
 
@@ -30,9 +30,8 @@ static void validate_activation(struct validator *v, const struct unit *service)
         if (!first[socket->socket->activation_mode]) first[socket->socket->activation_mode] = socket;
     }
     if (!first[ACTIVATION_NATIVE] || !first[ACTIVATION_PROXY]) return;
-    diag_report(v->diags, DIAG_ERROR, about_unit(first[ACTIVATION_PROXY], "Socket", "ActivationMode"),
-                "mixed-activation", NULL,
-                "%s is activated by %s (native) and by %s (proxy); one service cannot have both", service->name,
+    diag_report(v->diags, DIAG_ERROR, about_key(v, first[ACTIVATION_PROXY], LINT_ACTIVATION_MODE), "mixed-activation",
+                NULL, "%s is activated by %s (native) and by %s (proxy); one service cannot have both", service->name,
                 first[ACTIVATION_NATIVE]->name, first[ACTIVATION_PROXY]->name);
     v->refused = true;
 }

@@ -72,7 +72,7 @@ void parse_unsupported(struct parse *p, const struct value *value, const char *w
 
 struct origin parse_origin(const struct value *value)
 {
-    return (struct origin){ value->file, value->key_line };
+    return (struct origin){ value->file, value->key_line, value->key_column };
 }
 
 /* ---- text ---- */

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "userdb/userdb.h"
 #include "unit/graph.h"
+#include "unit/lint.h"
 #include "unit/rules.h"
 #include "unit/unit.h"
 #include "unit/validate.h"
@@ -19,6 +22,8 @@
 struct check {
     const struct validate_request *request;
     struct diag_sink *diags;
+    struct lint *lint; /* --validate only */
+    struct userdb *users;
     struct loaded_units units;
     size_t n_loading; /* diagnostics of loading; the rest are of rules across units */
     bool refused;     /* the set cannot be run */
@@ -28,6 +33,8 @@ struct check {
 static void check_done(struct check *check)
 {
     diag_sink_free(check->diags); /* first: it points to names that the set owns */
+    lint_free(check->lint);
+    userdb_free(check->users);
     loaded_units_done(&check->units);
 }
 
@@ -55,24 +62,76 @@ static int check_switches(struct check *check)
     return r;
 }
 
+/* ---- what the linter asks about the image ---- */
+
+static int find_user(const char *name, void *userdata)
+{
+    struct user_identity identity = USER_IDENTITY_EMPTY;
+    int r = userdb_lookup_user(userdata, name, &identity);
+    user_identity_done(&identity);
+    return r == -ESRCH ? 0 : r < 0 ? r : 1;
+}
+
+static int find_group(const char *name, void *userdata)
+{
+    gid_t gid;
+    int r = userdb_lookup_group(userdata, name, &gid);
+    return r == -ESRCH ? 0 : r < 0 ? r : 1;
+}
+
+/* A path of the image that is no link, and so cannot lead out of it; as long as nobody builds the image meanwhile. */
+static bool is_plain(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) < 0 ? errno == ENOENT : !S_ISLNK(st.st_mode);
+}
+
+/* The passwd and group files of the image. Where one is a link nobody is asked. 0 or -ENOMEM. */
+static int open_users(struct check *check)
+{
+    AUTO_STR struct str etc = STR_EMPTY, passwd = STR_EMPTY, group = STR_EMPTY;
+    const char *root = check->request->root;
+    int r = str_appendf(&etc, "%s/etc", root);
+    if (r == 0) r = str_appendf(&passwd, "%s/etc/passwd", root);
+    if (r == 0) r = str_appendf(&group, "%s/etc/group", root);
+    if (r < 0 || !is_plain(str_text(&etc)) || !is_plain(str_text(&passwd)) || !is_plain(str_text(&group))) return r;
+    return userdb_new_defaults(NULL, NULL, str_text(&passwd), str_text(&group), &check->users);
+}
+
+static int open_lint(struct check *check)
+{
+    struct lint_options options = { .root = check->request->root };
+    int r = options.root ? open_users(check) : 0;
+    if (r < 0) return r;
+    if (check->users) {
+        options.find_user = find_user;
+        options.find_group = find_group;
+        options.userdata = check->users;
+    }
+    return lint_new(&options, &check->lint);
+}
+
 /* Loads and checks. 0, -ENOMEM, or -EINVAL for switches that are none. */
 static int check_load(struct check *check)
 {
     const struct validate_request *request = check->request;
-    const struct unit_load_options options = { .directories = request->directories,
-                                               .systemd = request->systemd,
-                                               .root = request->root,
-                                               .environment = request->environment };
+    struct unit_load_options options = { .directories = request->directories,
+                                         .systemd = request->systemd,
+                                         .root = request->root,
+                                         .environment = request->environment };
     check->diags = diag_sink_new();
     if (!check->diags) return -ENOMEM;
     diag_sink_set_strict(check->diags, request->strict);
     int r = check_switches(check);
+    if (r == 0 && !check->run) r = open_lint(check);
     if (r < 0) return r;
+    options.lint = check->lint;
     r = unit_set_load(&options, check->diags, &check->units.report, &check->units.set);
     if (r < 0) return r;
     check->n_loading = diag_total(check->diags);
     r = graph_build(check->units.set, &check->units.graph);
-    if (r == 0) r = unit_set_validate(check->units.set, check->units.graph, check->diags, &check->refused);
+    if (r == 0)
+        r = unit_set_validate_linted(check->units.set, check->units.graph, check->lint, check->diags, &check->refused);
     if (r < 0) return r;
     check->units.report.warnings = (uint32_t)diag_warning_count(check->diags);
     return 0;

@@ -18,7 +18,8 @@
 struct validate_request {
     const char *const *directories; /* NULL-terminated, in order: --units, --drop-in */
     bool systemd;                   /* also systemd's search path: --systemd */
-    const char *root;               /* what all directories lie below; NULL: "/" */
+    const char *root;               /* what all directories lie below; NULL: "/", and --validate does not look for
+                                       programs, files and users */
     char *const *environment;       /* normally environ */
     const char *const *allow;       /* arguments of --allow, NULL-terminated; NULL: none */
     const char *const *rules;       /* arguments of --rule, likewise */

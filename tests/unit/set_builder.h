@@ -100,7 +100,7 @@ static void builder_add_unit(struct unit_set *set, char *line, uint32_t number)
     settings.unit.start_limit_burst = 0;
     settings.unit.start_limit_interval = 0;
     for (char *word; (word = strsep(&line, " "));)
-        builder_add_word(set, unit, &settings, word, (struct origin){ path, number });
+        builder_add_word(set, unit, &settings, word, (struct origin){ .file = path, .line = number });
     assert_int_equal(unit_set_store(set, unit, &settings), 0);
 }
 

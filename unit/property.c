@@ -109,9 +109,11 @@ const struct property *property_get(enum unit_kind kind, size_t index)
 
 const struct property *property_find(enum unit_kind kind, const char *name)
 {
-    const struct property *property;
-    for (size_t i = 0; (property = property_get(kind, i)); i++)
-        if (strcmp(property->name, name) == 0) return property;
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        if (!(groups[i].kinds & 1U << kind)) continue;
+        for (size_t row = 0; row < groups[i].count; row++)
+            if (strcmp(groups[i].rows[row].name, name) == 0) return &groups[i].rows[row];
+    }
     return NULL;
 }
 

@@ -82,6 +82,7 @@ static int description_text(const struct property_value *value, struct str *out)
     const struct unit *unit = value->context->unit;
     const char *text = unit->unit->description;
     bool loaded = unit->load_state == UNIT_STATE_LOADED, is_slice = loaded && unit->kind == UNIT_KIND_SLICE;
+    if (!text && loaded && strcmp(unit->name, "-.mount") == 0) text = "Root Mount";
     if (!text && loaded && unit->kind == UNIT_KIND_MOUNT) text = unit->mount->where;
     if (!text && loaded && unit->kind == UNIT_KIND_SWAP) text = unit->mount->what;
     if (!text && is_slice && strcmp(unit->name, "-.slice") == 0) text = "Root Slice";

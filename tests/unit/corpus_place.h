@@ -14,6 +14,7 @@
 #include "unit/property.h"
 
 #define PLACE_UNITS    "usr/lib/systemd/system"
+#define PLACE_GROUP    "etc/systemd/system" /* stands in front of those */
 #define PLACE_HOSTNAME "testhost"
 /* Templates are loaded as this instance. */
 #define PLACE_INSTANCE "inst-a"
@@ -39,36 +40,35 @@ static UNUSED void place_write(struct place *place, const char *path, const void
     scratch_write_bytes(&place->root, path, data, size);
 }
 
-/* A file of the corpus becomes one of the unit directory. */
-static void place_copy(struct place *place, const char *from, const char *name)
+/* A file of the corpus becomes one of a unit directory. */
+static void place_copy(struct place *place, const char *from, const char *directory, const char *name)
 {
     AUTO_STR struct str to = STR_EMPTY;
     size_t size;
     char *data = corpus_read(from, &size);
     assert_non_null(data);
-    assert_int_equal(str_appendf(&to, PLACE_UNITS "/%s", name), 0);
+    assert_int_equal(str_appendf(&to, "%s/%s", directory, name), 0);
     (void)unlink(scratch_path(&place->root, str_text(&to)));
     place_write(place, str_text(&to), data, size);
     free(data);
 }
 
 /* A directory with its subdirectories. */
-static UNUSED void place_copy_tree(struct place *place, const char *from, const char *below)
+static UNUSED void place_copy_tree(struct place *place, const char *from, const char *directory)
 {
     DIR *dir = opendir(from);
     if (!dir) return; /* a package without system units */
     for (struct dirent *entry; (entry = readdir(dir));) {
-        AUTO_STR struct str path = STR_EMPTY, name = STR_EMPTY;
+        AUTO_STR struct str path = STR_EMPTY, into = STR_EMPTY;
         if (entry->d_name[0] == '.' && (!entry->d_name[1] || strcmp(entry->d_name, "..") == 0)) continue;
         assert_int_equal(str_appendf(&path, "%s/%s", from, entry->d_name), 0);
-        assert_int_equal(str_appendf(&name, "%s%s", below, entry->d_name), 0);
         struct stat st;
         assert_int_equal(stat(str_text(&path), &st), 0);
         if (S_ISDIR(st.st_mode)) {
-            assert_int_equal(str_append(&name, "/"), 0);
-            place_copy_tree(place, str_text(&path), str_text(&name));
+            assert_int_equal(str_appendf(&into, "%s/%s", directory, entry->d_name), 0);
+            place_copy_tree(place, str_text(&path), str_text(&into));
         } else {
-            place_copy(place, str_text(&path), str_text(&name));
+            place_copy(place, str_text(&path), directory, entry->d_name);
         }
     }
     (void)closedir(dir);
@@ -86,7 +86,7 @@ static void place_add_links(struct place *place, const char *file)
         char *tab = strchr(line, '\t');
         if (!tab || !str_starts_with(line, prefix)) continue;
         *tab = '\0';
-        assert_int_equal(str_appendf(&path, PLACE_UNITS "/%s", line + sizeof prefix - 1), 0);
+        assert_int_equal(str_appendf(&path, PLACE_GROUP "/%s", line + sizeof prefix - 1), 0);
         place_make_parents(place, str_text(&path));
         (void)unlink(scratch_path(&place->root, str_text(&path)));
         scratch_link(&place->root, tab + 1, str_text(&path));
@@ -100,7 +100,7 @@ static UNUSED void place_add_package(struct place *place, const char *group)
     AUTO_STR struct str units = STR_EMPTY, links = STR_EMPTY;
     assert_int_equal(str_appendf(&units, "%s/%s/system", place->corpus, group), 0);
     assert_int_equal(str_appendf(&links, "%s/%s/LINKS.tsv", place->corpus, group), 0);
-    place_copy_tree(place, str_text(&units), "");
+    place_copy_tree(place, str_text(&units), PLACE_GROUP);
     place_add_links(place, str_text(&links));
 }
 
@@ -124,12 +124,19 @@ static UNUSED void place_init_empty(struct place *place, const char *corpus)
     place_make_parents(place, PLACE_UNITS "/");
 }
 
+/* The units of Debian's systemd package, without its links: those were only there when it was itself the group. */
 static UNUSED void place_init(struct place *place, const char *corpus)
 {
     AUTO_STR struct str units = STR_EMPTY;
     place_init_empty(place, corpus);
     assert_int_equal(str_appendf(&units, "%s/debian/systemd/system", corpus), 0);
-    place_copy_tree(place, str_text(&units), "");
+    place_copy_tree(place, str_text(&units), PLACE_UNITS);
+}
+
+/* Takes the group away again. */
+static UNUSED void place_clear_group(struct place *place)
+{
+    (void)nftw(scratch_path(&place->root, PLACE_GROUP), scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS); /* or none */
 }
 
 static UNUSED void place_done(struct place *place)

@@ -10,22 +10,39 @@
 static void tame_paths(const char *name, char *text)
 {
     if (strcmp(name, "FragmentPath") != 0 && strcmp(name, "DropInPaths") != 0) return;
-    static const char below[] = "/" PLACE_UNITS "/";
-    for (char *at; (at = strstr(text, below));) {
-        char *quote = at;
-        while (quote > text && quote[-1] != '"') quote--;
-        memmove(quote, at + sizeof below - 1, strlen(at + sizeof below - 1) + 1);
+    static const char *const below[] = { "/" PLACE_UNITS "/", "/" PLACE_GROUP "/" };
+    for (size_t i = 0; i < COUNT_OF(below); i++)
+        for (char *at; (at = strstr(text, below[i]));) {
+            char *quote = at;
+            while (quote > text && quote[-1] != '"') quote--;
+            memmove(quote, at + strlen(below[i]), strlen(at + strlen(below[i])) + 1);
+        }
+}
+
+/* JSON without the blanks between its tokens. */
+static void corpus_compact(const char *text, size_t size, struct str *out)
+{
+    bool quoted = false;
+    for (size_t i = 0; i < size; i++) {
+        if (!quoted && text[i] == ' ') continue;
+        if (text[i] == '"') quoted = !quoted;
+        assert_int_equal(str_append_char(out, text[i]), 0);
+        if (quoted && text[i] == '\\' && i + 1 < size) assert_int_equal(str_append_char(out, text[++i]), 0);
     }
 }
 
-/* Our value in the printed form of corpus_print(); NULL when we have no such property. The caller frees. */
-static char *property_ours(const struct unit_set *set, const struct unit *unit, const char *name)
+/* Our value in the printed form of corpus_print(); NULL when we have no such property. The caller frees. What does not
+ * look like `systemd` at once is parsed, as it may be written differently. */
+static char *property_ours(const struct unit_set *set, const struct unit *unit, const char *name, const char *systemd)
 {
     const struct property *property = unit ? property_find(unit->kind, name) : NULL;
-    AUTO_STR struct str text = STR_EMPTY;
+    AUTO_STR struct str text = STR_EMPTY, tame = STR_EMPTY, compact = STR_EMPTY;
     if (!property) return NULL;
     struct property_context context = { .unit = unit, .set = set };
     assert_int_equal(property_json(property, &context, &text), 0);
+    corpus_tame(str_text(&text), text.length, &tame);
+    corpus_compact(str_text(&tame), tame.length, &compact);
+    if (strcmp(str_text(&compact), systemd) == 0) return str_take(&compact);
     AUTO(json_free) struct json_value *value = corpus_parse(str_text(&text), text.length, name);
     char *printed = corpus_print(value);
     tame_paths(name, printed);
@@ -33,38 +50,70 @@ static char *property_ours(const struct unit_set *set, const struct unit *unit, 
 }
 
 /* The default, with the unit's own name where the minimal unit had its own. */
-static char *property_default(const struct json_value *defaults, const char *name, const char *unit)
+static char *name_default(const char *printed, const char *unit)
 {
     static const char stand_in[] = "corpusdef";
-    const struct json_value *value = json_get(defaults, name);
-    if (!value) return NULL;
-    char *printed = corpus_print(value);
-    char *at = strstr(printed, stand_in);
-    if (!at) return printed;
+    const char *at = strstr(printed, stand_in), *stem_end = strrchr(unit, '.');
     AUTO_STR struct str text = STR_EMPTY;
-    const char *stem_end = strrchr(unit, '.');
+    if (!at) return strdup(printed);
     assert_non_null(stem_end);
     assert_int_equal(str_appendf(&text, "%.*s%.*s%s", (int)(at - printed), printed, (int)(stem_end - unit), unit,
                                  at + sizeof stand_in - 1),
                      0);
-    free(printed);
     return str_take(&text);
 }
 
 static void compare_property(struct corpus_figures *figures, const char *where, const char *name, char *systemd,
                              const struct unit_set *set, const struct unit *unit)
 {
-    char *ours = property_ours(set, unit, name);
+    char *ours = property_ours(set, unit, name, systemd);
     (void)figures_compare(figures, name, where, systemd, ours);
     free(ours);
     free(systemd);
+}
+
+/* The properties of a minimal unit of each kind, printed; read when the first unit of its kind is. */
+struct corpus_defaults {
+    const char *corpus;
+    struct corpus_default {
+        char *name, *printed;
+    } * items[UNIT_KIND_COUNT]; /* ended by name NULL */
+};
+
+static const struct corpus_default *defaults_of(struct corpus_defaults *defaults, enum unit_kind kind)
+{
+    AUTO_STR struct str path = STR_EMPTY;
+    assert_true(kind < UNIT_KIND_COUNT);
+    if (defaults->items[kind]) return defaults->items[kind];
+    assert_int_equal(str_appendf(&path, "%s/expected/systemd252-show/_defaults/%s.json", defaults->corpus,
+                                 unit_kind_suffix(kind) + 1),
+                     0);
+    AUTO(json_free) struct json_value *values = corpus_json(str_text(&path));
+    struct corpus_default *items = calloc(CORPUS_NAMES_MAX + 1, sizeof *items);
+    size_t count = 0;
+    assert_non_null(values);
+    assert_non_null(items);
+    for (const char *name = NULL; (name = json_object_next(values, name));) {
+        assert_true(count < CORPUS_NAMES_MAX);
+        items[count++] = (struct corpus_default){ strdup(name), corpus_print(json_get(values, name)) };
+    }
+    return defaults->items[kind] = items;
+}
+
+static UNUSED void defaults_done(struct corpus_defaults *defaults)
+{
+    for (size_t kind = 0; kind < UNIT_KIND_COUNT; kind++) {
+        struct corpus_default *items = defaults->items[kind];
+        for (size_t i = 0; items && items[i].name; i++) free(items[i].name), free(items[i].printed);
+        free(items);
+    }
 }
 
 /* Every property of `listed`, and, unless the unit did not load, of the defaults of its kind. `changed`: figures of
  * the listed ones alone, which say more, because most settings of most units are at their default. */
 static UNUSED void compare_properties(struct corpus_figures *figures, struct corpus_figures *changed, const char *where,
                                       const char *name, const struct json_value *listed,
-                                      const struct json_value *defaults, const struct unit_set *set)
+                                      struct corpus_defaults *defaults, const struct unit_set *set)
 {
     const struct unit *unit = unit_set_find(set, name);
     bool loaded = str_equal(json_get_string(listed, "LoadState"), "loaded");
@@ -72,18 +121,10 @@ static UNUSED void compare_properties(struct corpus_figures *figures, struct cor
         if (key[0] == '_') continue;
         compare_property(changed, where, key, corpus_print(json_get(listed, key)), set, unit);
     }
-    for (const char *key = NULL; loaded && (key = json_object_next(defaults, key));)
-        if (!json_get(listed, key) && !(strcmp(key, "FragmentPath") == 0 && strchr(name, '@')))
-            compare_property(figures, where, key, property_default(defaults, key, name), set, unit);
-}
-
-static UNUSED struct json_value *corpus_defaults(const char *corpus, enum unit_kind kind)
-{
-    AUTO_STR struct str path = STR_EMPTY;
-    assert_true(kind < UNIT_KIND_COUNT);
-    assert_int_equal(
-        str_appendf(&path, "%s/expected/systemd252-show/_defaults/%s.json", corpus, unit_kind_suffix(kind) + 1), 0);
-    return corpus_json(str_text(&path));
+    const struct corpus_default *values = defaults_of(defaults, unit_kind_of_name(name));
+    for (size_t i = 0; loaded && values[i].name; i++)
+        if (!json_get(listed, values[i].name) && !(strcmp(values[i].name, "FragmentPath") == 0 && strchr(name, '@')))
+            compare_property(figures, where, values[i].name, name_default(values[i].printed, name), set, unit);
 }
 
 /* ---- diagnostics ---- */

@@ -3,32 +3,31 @@
 #include "tests/unit/corpus_unit.h"
 
 /* What is reached, of the properties that differ from the default and of those that do not. */
-#define LEVEL_CHANGED  1310
-#define LEVEL_DEFAULTS 0
+#define LEVEL_CHANGED  10018
+#define LEVEL_DEFAULTS 49430
 
 /* Each stands in docs/DIFFERENCES.md, or the place decides. */
 static const struct corpus_difference differences[] = { { NULL, NULL, NULL } };
 
 static const char *corpus;
-static struct json_value *defaults[UNIT_KIND_COUNT];
+static struct corpus_defaults defaults;
 static struct corpus_figures changed = { .differences = differences };
 static struct corpus_figures unchanged = { .differences = differences };
+static struct place place;
 static size_t n_units, n_groups;
 
-static void check_unit(const struct place *place, const char *where, const struct json_value *expected)
+static void check_unit(const char *where, const struct json_value *expected)
 {
     const char *name = json_get_string(expected, "_requested");
     assert_non_null(name);
     AUTO(diag_sink_free) struct diag_sink *diags = diag_sink_new();
-    AUTO(unit_set_free) struct unit_set *set = place_load(place, name, diags);
-    enum unit_kind kind = unit_kind_of_name(name);
-    if (!defaults[kind]) defaults[kind] = corpus_defaults(corpus, kind);
-    compare_properties(&unchanged, &changed, where, name, expected, defaults[kind], set);
+    AUTO(unit_set_free) struct unit_set *set = place_load(&place, name, diags);
+    compare_properties(&unchanged, &changed, where, name, expected, &defaults, set);
     n_units++;
 }
 
 /* systemd's fuzzing seeds were read one at a time. `expected`: "systemd-fuzz/x.service.json". */
-static void add_seed(struct place *place, const char *expected)
+static void add_seed(const char *expected)
 {
     AUTO_STR struct str file = STR_EMPTY;
     const char *slash = strchr(expected, '/'), *json = str_suffix(expected, ".json");
@@ -36,7 +35,7 @@ static void add_seed(struct place *place, const char *expected)
     assert_int_equal(str_appendf(&file, "%s/%.*s", corpus, (int)(json - expected), expected), 0);
     AUTO_STR struct str name = STR_EMPTY;
     assert_int_equal(str_appendf(&name, "%.*s", (int)(json - slash - 1), slash + 1), 0);
-    place_copy(place, str_text(&file), str_text(&name));
+    place_copy(&place, str_text(&file), PLACE_GROUP, str_text(&name));
 }
 
 static bool is_seed(const char *group)
@@ -44,16 +43,16 @@ static bool is_seed(const char *group)
     return strcmp(group, "systemd-fuzz") == 0;
 }
 
-static void add_group(struct place *place, const char *group)
+static void add_group(const char *group)
 {
     AUTO_STR struct str directory = STR_EMPTY;
     if (is_seed(group)) return;
     if (str_starts_with(group, "debian/")) {
-        place_add_package(place, group);
+        place_add_package(&place, group);
         return;
     }
     assert_int_equal(str_appendf(&directory, "%s/%s", corpus, group), 0);
-    place_copy_tree(place, str_text(&directory), "");
+    place_copy_tree(&place, str_text(&directory), PLACE_GROUP);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -79,20 +78,18 @@ static void list_directory(const char *below, struct strlist *out)
 static void check_group(const char *group)
 {
     AUTO_STRLIST struct strlist files = STRLIST_EMPTY;
-    struct place place;
     list_directory(group, &files);
-    place_init(&place, corpus);
-    add_group(&place, group);
+    add_group(group);
     for (size_t i = 0; i < files.count; i++) {
         AUTO_STR struct str path = STR_EMPTY, where = STR_EMPTY;
         if (!str_suffix(files.items[i], ".json")) continue;
         assert_int_equal(str_appendf(&where, "%s/%s", group, files.items[i]), 0);
         assert_int_equal(str_appendf(&path, "%s/expected/systemd252-show/%s", corpus, str_text(&where)), 0);
         AUTO(json_free) struct json_value *expected = corpus_json(str_text(&path));
-        if (is_seed(group)) add_seed(&place, str_text(&where));
-        check_unit(&place, str_text(&where), expected);
+        if (is_seed(group)) place_clear_group(&place), add_seed(str_text(&where));
+        check_unit(str_text(&where), expected);
     }
-    place_done(&place);
+    place_clear_group(&place);
     n_groups++;
 }
 
@@ -101,6 +98,7 @@ static void test_show(void **state)
     (void)state;
     static const char *const parents[] = { "debian", "systemd-test-units" };
     static const char *const groups[] = { "systemd-fuzz", "systemd-test-execute" };
+    place_init(&place, corpus);
     for (size_t i = 0; i < COUNT_OF(parents); i++) {
         AUTO_STRLIST struct strlist names = STRLIST_EMPTY;
         list_directory(parents[i], &names);
@@ -111,7 +109,8 @@ static void test_show(void **state)
         }
     }
     for (size_t i = 0; i < COUNT_OF(groups); i++) check_group(groups[i]);
-    for (size_t i = 0; i < COUNT_OF(defaults); i++) json_free(defaults[i]);
+    place_done(&place);
+    defaults_done(&defaults);
     print_message("corpus: show: %zu units in %zu groups\n", n_units, n_groups);
     figures_done(&changed, "show, properties that differ from the default", LEVEL_CHANGED);
     figures_done(&unchanged, "show, properties at their default", LEVEL_DEFAULTS);
@@ -119,7 +118,7 @@ static void test_show(void **state)
 
 int main(void)
 {
-    corpus = corpus_root();
+    corpus = defaults.corpus = corpus_root();
     if (!corpus) return CORPUS_SKIPPED;
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_show) };
     return cmocka_run_group_tests(tests, NULL, NULL);

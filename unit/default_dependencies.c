@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "unit/finish.h"
 
 /* ---- what follows from one unit ---- */
 
@@ -80,44 +81,9 @@ static bool is_perpetual(const char *name)
     return false;
 }
 
-bool mount_is_api(const char *where)
-{
-    static const char *const paths[] = { "/dev", "/proc", "/sys" };
-    for (size_t i = 0; where && i < COUNT_OF(paths); i++) {
-        size_t length = strlen(paths[i]);
-        if (strncmp(where, paths[i], length) == 0 && (where[length] == '/' || where[length] == '\0')) return true;
-    }
-    return false;
-}
-
-/* Is the word among those that commas separate? */
-static bool has_option(const char *options, const char *word)
-{
-    for (const char *at = options; at && *at; at += strspn(at, ",")) {
-        size_t length = strcspn(at, ",");
-        if (length == strlen(word) && memcmp(at, word, length) == 0) return true;
-        at += length;
-    }
-    return false;
-}
-
-static bool is_network(const struct mount_section *mount)
-{
-    static const char *const types[] = { "afs",   "ceph",  "cifs",  "gfs",       "gfs2",     "ncp",
-                                         "ncpfs", "nfs",   "nfs4",  "ocfs2",     "orangefs", "pvfs2",
-                                         "smb3",  "smbfs", "davfs", "glusterfs", "lustre",   "sshfs" };
-    const char *type = mount->type;
-    if (has_option(mount->options, "_netdev")) return true;
-    if (!type) return false;
-    if (str_starts_with(type, "fuse.")) type += strlen("fuse.");
-    for (size_t i = 0; i < COUNT_OF(types); i++)
-        if (strcmp(type, types[i]) == 0) return true;
-    return false;
-}
-
 static void find_mount_facts(const struct mount_section *mount, bool *facts)
 {
-    bool network = is_network(mount), needed = !has_option(mount->options, "nofail");
+    bool network = mount_is_network(mount), needed = !mount_has_option(mount, "nofail");
     if (!facts[FACT_DEFAULT]) return;
     facts[FACT_LOCAL] = !network;
     facts[FACT_NETWORK] = network;
@@ -145,7 +111,7 @@ static void find_facts(enum unit_kind kind, const char *name, const struct unit_
     const struct exec_section *exec = &settings->exec;
     bool runs = (1U << kind & EXEC_KINDS) && has_commands(kind, settings);
     facts[FACT_DEFAULT] = settings->unit.default_dependencies && strcmp(name, "shutdown.target") != 0 &&
-                          !(kind == UNIT_KIND_MOUNT && mount_is_api(settings->mount.where));
+                          !(kind == UNIT_KIND_MOUNT && mount_is_extrinsic(&settings->mount));
     for (uint32_t i = 0; facts[FACT_DEFAULT] && i < settings->timer.values.count; i++)
         facts[FACT_CALENDAR] |= settings->timer.values.items[i].base == TIMER_CALENDAR;
     if (kind == UNIT_KIND_MOUNT) find_mount_facts(&settings->mount, facts);

@@ -19,6 +19,3 @@ MUST_CHECK int default_dependencies_add(struct arena *arena, const char *name, s
 /* Adds what depends on other units, once all are there and before the set is sealed: to every unit where `describe`,
  * else to those of systemd's search path. 0 or -ENOMEM. */
 MUST_CHECK int default_dependencies_connect(struct unit_set *set, bool describe);
-/* Does a mount belong to the kernel's interfaces, /dev, /proc and /sys, which are there before anything is ordered?
- * `where` may be NULL. */
-bool mount_is_api(const char *where);

@@ -115,13 +115,17 @@ static bool is_network_type(const char *type)
     return false;
 }
 
+bool mount_is_network(const struct mount_section *mount)
+{
+    return is_network_type(mount->type) || mount_has_option(mount, "_netdev");
+}
+
 static int add_mount(struct finish *f)
 {
     const struct mount_section *mount = &f->settings->mount;
     int r = add_parent(f, mount->where);
     bool local = mount_has_option(mount, "bind") || mount_has_option(mount, "rbind") ||
-                 mount_has_option(mount, "loop") ||
-                 !(is_network_type(mount->type) || mount_has_option(mount, "_netdev"));
+                 mount_has_option(mount, "loop") || !mount_is_network(mount);
     if (r == 0 && mount->what && local) r = add_clean(f, mount->what);
     return r;
 }

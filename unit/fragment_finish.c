@@ -82,7 +82,7 @@ static int parent_slice(struct finish *f, const char **ret)
 }
 
 /* Mounts that are there before systemd, which it leaves alone. */
-static bool is_extrinsic(const struct mount_section *mount)
+bool mount_is_extrinsic(const struct mount_section *mount)
 {
     static const char *const system[] = { "/", "/usr", "/etc" };
     static const char *const below[] = { "/run/initramfs", "/proc", "/sys", "/dev" };
@@ -100,7 +100,7 @@ static bool is_extrinsic(const struct mount_section *mount)
 static int default_slice(struct finish *f, const char **ret)
 {
     struct unit_name_parts parts = unit_name_split(f->context->unit_name);
-    bool extrinsic = f->context->kind == UNIT_KIND_MOUNT && is_extrinsic(&f->settings->mount);
+    bool extrinsic = f->context->kind == UNIT_KIND_MOUNT && mount_is_extrinsic(&f->settings->mount);
     *ret = extrinsic ? "-.slice" : "system.slice";
     if (extrinsic) return 0;
     if (!parts.instance) return 0;

@@ -24,6 +24,7 @@ static int refuse(struct reader *in, size_t offset, const char *code, const char
 {
     bool tolerated = in->command.flags & COMMAND_IGNORE_FAILURE;
     if (in->p->context->native && strcmp(code, "bad-quoting") == 0) tolerated = false; /* S31 */
+    if (in->p->context->native && in->p->lenient) tolerated = true;                    /* nothing runs it */
     parse_report(in->p, tolerated ? DIAG_WARNING : DIAG_ERROR, in->value, offset, code, NULL, "%s", what);
     return 0;
 }
@@ -129,9 +130,12 @@ static int read_program(struct reader *in, size_t offset)
     const char *problem =
         r == 0 ? "the program has a specifier without an answer" : program_problem(in, str_text(&p->scratch));
     if (problem) return refuse(in, offset, r == 0 ? "bad-specifier" : "bad-command", problem);
-    r = parse_keep(p, str_text(&p->scratch), &in->command.program);
-    if (r == 0 && has_variable(in, in->command.program)) in->command.flags |= COMMAND_PROGRAM_VARIABLE;
-    if (r == 0 && !(in->command.flags & COMMAND_ARGV0)) r = add_argument(in, in->command.program);
+    char *path = arena_strdup(p->arena, str_text(&p->scratch));
+    if (!path) return -ENOMEM;
+    in->command.program = path;
+    if (has_variable(in, path)) in->command.flags |= COMMAND_PROGRAM_VARIABLE;
+    if (!(in->command.flags & COMMAND_ARGV0)) r = add_argument(in, path); /* as it was written */
+    if (!p->context->native && *path == '/') path_simplify(path);
     return r < 0 ? r : 1;
 }
 

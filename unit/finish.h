@@ -9,7 +9,7 @@ struct finish {
     const struct fragment_context *context;
     struct unit_settings *settings;
     struct diag_sink *diags;
-    bool refused;
+    bool refused, broken; /* broken: FRAGMENT_BROKEN */
 };
 
 /* systemd.unit(5), IgnoreOnIsolate=: what the kind has by default. */

@@ -17,7 +17,7 @@ static int add(struct finish *f, const char *path)
     if (!path || path[0] != '/') return 0;
     if (!path_is_normalized(path)) {
         struct diag_about about = { { f->path, 0, 0 }, NULL, NULL };
-        f->refused = true;
+        f->broken = true;
         diag_report(f->diags, DIAG_ERROR, about, "bad-path", NULL,
                     "'%.200s' has '..', so that nothing can be ordered by it", path);
         return 0;

@@ -253,5 +253,6 @@ int fragment_parse(struct arena *arena, const char *path, const char *data, size
     str_done(&f.parse.word);
     str_done(&f.parse.scratch);
     if (r < 0) return r;
-    return r > 0 || f.parse.refused;
+    if (r > 0 || f.parse.broken) return FRAGMENT_BROKEN;
+    return f.parse.refused ? FRAGMENT_REFUSED : 0;
 }

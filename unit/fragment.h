@@ -26,9 +26,13 @@ struct fragment_context {
     bool is_dropin;           /* NAME.d/x.conf: in no way different for now, for messages */
 };
 
-/* Returns 0; 1 when the unit is to be refused (a DIAG_ERROR that strictness did not make was reported, S31; reading
- * went on to the end so that one run reports everything); -ENOMEM. `path` outlives the arena, diags and settings;
- * `data` need not be NUL-terminated and is not needed afterwards. `settings` is written to as far as the file is right.
+enum fragment_result { FRAGMENT_READ, FRAGMENT_REFUSED, FRAGMENT_BROKEN };
+
+/* Returns 0; FRAGMENT_REFUSED when the unit is to be refused (a DIAG_ERROR that strictness did not make was reported,
+ * S31; reading went on to the end so that one run reports everything); FRAGMENT_BROKEN the same, where systemd says
+ * LoadState=error rather than bad-setting: the file as such cannot be read; -ENOMEM. `path` outlives the arena, diags
+ * and settings; `data` need not be NUL-terminated and is not needed afterwards. `settings` is written to as far as the
+ * file is right.
  */
 MUST_CHECK int fragment_parse(struct arena *arena, const char *path, const char *data, size_t size,
                               const struct fragment_context *context, struct unit_settings *settings,

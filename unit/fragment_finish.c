@@ -517,5 +517,6 @@ int fragment_finish(struct arena *arena, const char *path, const struct fragment
     if (r == 0) r = finish_resource(&f);
     if (r == 0 && !context->native) r = finish_mounts(&f);
     if (r == 0) r = lint_unit_end(context->lint, context, settings, diags);
-    return r < 0 ? r : f.refused;
+    if (r < 0 || f.broken) return r < 0 ? r : FRAGMENT_BROKEN;
+    return f.refused ? FRAGMENT_REFUSED : 0;
 }

@@ -166,7 +166,7 @@ static int add_all_links(struct loader *loader)
 /* ---- one unit ---- */
 
 /* What became of a file. Of one that is refused late everything was read, but it makes no sense as a whole. */
-enum load_result { LOADED, LOAD_MASKED, LOAD_DANGLING, LOAD_REFUSED, LOAD_REFUSED_LATE };
+enum load_result { LOADED, LOAD_MASKED, LOAD_DANGLING, LOAD_REFUSED, LOAD_REFUSED_LATE, LOAD_BROKEN };
 
 static struct fragment_context context_of(struct loader *loader, const struct search_file *file, const char *name)
 {
@@ -211,7 +211,8 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
     /* What is missing from a file that was read only in part says nothing. */
     if (refused || r > 0) {
         r = lint_unit_end(loader->options->lint, &context, &loader->scratch, loader->diags);
-        return r < 0 ? r : LOAD_REFUSED;
+        if (r < 0) return r;
+        return refused == FRAGMENT_BROKEN ? LOAD_BROKEN : LOAD_REFUSED;
     }
     r = fragment_finish(arena, path, &context, &loader->scratch, loader->diags);
     if (r >= 0 && (loader->options->describe || !context.native)) {
@@ -223,6 +224,7 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
         r = add_all_links(loader);
     }
     if (r < 0) return r;
+    if (r == FRAGMENT_BROKEN) return LOAD_BROKEN;
     return r > 0 ? LOAD_REFUSED_LATE : LOADED;
 }
 
@@ -261,7 +263,8 @@ static int add_unit(struct loader *loader, const struct search_file *file, const
                                                    [LOAD_MASKED] = UNIT_STATE_MASKED,
                                                    [LOAD_DANGLING] = UNIT_STATE_NOT_FOUND,
                                                    [LOAD_REFUSED] = UNIT_STATE_BAD_SETTING,
-                                                   [LOAD_REFUSED_LATE] = UNIT_STATE_BAD_SETTING };
+                                                   [LOAD_REFUSED_LATE] = UNIT_STATE_BAD_SETTING,
+                                                   [LOAD_BROKEN] = UNIT_STATE_ERROR };
     int r = parse_unit(loader, file, name);
     if (r < 0) return r;
     if (r == LOADED || loader->options->describe)

@@ -44,7 +44,7 @@ MUST_CHECK int property_words_json(const char *const *items, size_t count, struc
     X(never)     /* always infinity */ \
     X(no_list) X(no_text) /* always empty */ \
     X(commands)  /* struct command_list */ \
-    X(commands_ex) \
+    X(commands_ex) X(commands_old) \
     X(exit_set)  /* struct exit_set * */ \
     X(listens)   /* struct socket_listen_list */ \
     X(descriptor_name) /* const char *, NULL is the name of the unit */ \

@@ -94,18 +94,16 @@ const struct property_shape property_no_list = { nothing_text, nothing_json };
 
 /* ---- command lines ---- */
 
-/* "!!" means nothing where the kernel has ambient capabilities, and is not shown. */
 static const struct {
     uint32_t flag;
     const char *word;
 } command_words[] = {
-    { COMMAND_IGNORE_FAILURE, "ignore-failure" },
-    { COMMAND_FULL_PRIVILEGE, "privileged" },
-    { COMMAND_NO_SETUID, "no-setuid" },
+    { COMMAND_IGNORE_FAILURE, "ignore-failure" }, { COMMAND_FULL_PRIVILEGE, "privileged" },
+    { COMMAND_NO_SETUID, "no-setuid" },           { COMMAND_AMBIENT, "ambient" },
     { COMMAND_NO_EXPAND, "no-env-expand" },
 };
 
-static int command_json(const struct command *command, struct str *out)
+static int command_json(const struct command *command, uint32_t shown, struct str *out)
 {
     int r = str_append(out, "{\"path\": ");
     if (r == 0) r = append_json(out, command->program);
@@ -114,20 +112,20 @@ static int command_json(const struct command *command, struct str *out)
     if (r == 0) r = str_append(out, ", \"flags\": [");
     uint32_t count = 0;
     for (size_t i = 0; r == 0 && i < COUNT_OF(command_words); i++) {
-        if (!(command->flags & command_words[i].flag)) continue;
+        if (!(command->flags & shown & command_words[i].flag)) continue;
         r = begin_item(out, count++);
         if (r == 0) r = append_json(out, command_words[i].word);
     }
     return r < 0 ? r : str_append(out, "]}");
 }
 
-static int commands_json(const struct property_value *value, struct str *out)
+static int print_commands_json(const struct property_value *value, uint32_t shown, struct str *out)
 {
     const struct command_list *list = value->slot;
     int r = str_append_char(out, '[');
     for (uint32_t i = 0; r == 0 && i < list->count; i++) {
         r = begin_item(out, i);
-        if (r == 0) r = command_json(&list->items[i], out);
+        if (r == 0) r = command_json(&list->items[i], shown, out);
     }
     return end_array(out, r);
 }
@@ -169,8 +167,19 @@ static int commands_ex_text(const struct property_value *value, struct str *out)
 {
     return print_commands(value, true, out);
 }
+static int commands_json(const struct property_value *value, struct str *out)
+{
+    return print_commands_json(value, UINT32_MAX, out);
+}
+
+/* Those of sockets have the older form only, which knows no other flag. */
+static int commands_old_json(const struct property_value *value, struct str *out)
+{
+    return print_commands_json(value, COMMAND_IGNORE_FAILURE, out);
+}
 const struct property_shape property_commands = { commands_text, commands_json };
 const struct property_shape property_commands_ex = { commands_ex_text, commands_json };
+const struct property_shape property_commands_old = { commands_text, commands_old_json };
 
 /* ---- exit statuses ---- */
 

@@ -32,6 +32,7 @@ struct parse {
     const char *key;          /* of the directive being read, outlives the diagnostics; NULL: the section as a whole */
     bool lenient;             /* the directive has no effect here: no value of it refuses a unit */
     bool refused;             /* an error was reported */
+    bool broken;              /* one that makes systemd stop reading: LoadState=error, not bad-setting */
     uint32_t problems;        /* reported so far */
     struct str variables, text, word, scratch; /* buffers: ${VAR} expansion, parse_text(), words, free for a parser */
 };

@@ -93,7 +93,7 @@ int value_pid_file(struct parse *p, const struct directive *directive UNUSED, co
         return 0;
     }
     parse_bad(p, value, 0, "bad-path", "a path without '.' and '..'");
-    if (!p->context->native) p->refused = true; /* systemd does not read on */
+    p->broken = !p->context->native; /* systemd does not read on */
     return 0;
 }
 

@@ -35,8 +35,8 @@ int value_documentation(struct parse *p, const struct directive *directive UNUSE
         if (known)
             r = list_push_text(p, list, word);
         else
-            parse_report(p, DIAG_NOTE, value, offset, "bad-uri", "http, https, file, info and man are known",
-                         "not a URI (ignored)");
+            parse_report(p, p->context->native ? DIAG_NOTE : DIAG_WARNING, value, offset, "bad-uri",
+                         "http, https, file, info and man are known", "not a URI (ignored)");
         if (r < 0) return r;
     }
 }

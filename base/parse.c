@@ -263,7 +263,6 @@ int parse_size_decimal(const char *text, uint64_t *ret)
 
 int parse_mode(const char *text, mode_t *ret)
 {
-    if (text[0] == '0' && text[1] == 'o') text += 2;
     if (text[0] == '\0' || text[strspn(text, "01234567")] != '\0') return -EINVAL;
     uint64_t value = 0;
     const char *end;

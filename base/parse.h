@@ -27,7 +27,7 @@ MUST_CHECK int parse_bool(const char *text, bool *ret);
 MUST_CHECK int parse_size(const char *text, uint64_t *ret);
 /* The same with a base of 1000. */
 MUST_CHECK int parse_size_decimal(const char *text, uint64_t *ret);
-/* Octal file mode, optional "0o"; -ERANGE above 07777. */
+/* Octal file mode, digits only; -ERANGE above 07777. */
 MUST_CHECK int parse_mode(const char *text, mode_t *ret);
 /* "TERM", "SIGTERM", "RTMIN+3", "SIGRTMAX-1", "15": 1..SIGRTMAX. */
 MUST_CHECK int parse_signal(const char *text, int *ret);

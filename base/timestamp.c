@@ -12,8 +12,6 @@
 /* Longer texts are none: blanks may be many, but a time without them is short. The bound is ours. */
 #define TEXT_MAX 4096
 
-#define BLANKS " \t\n\v\f\r"
-
 static const struct {
     const char *word;
     int number;
@@ -30,7 +28,7 @@ static const struct {
 static bool read_number(const char **p, int32_t min, int32_t max, int digits, int32_t *ret)
 {
     int32_t value = 0;
-    *p += strspn(*p, BLANKS);
+    while (**p == ' ') (*p)++;
     if (**p < '0' || **p > '9') return false;
     do {
         value = value * 10 + (*(*p)++ - '0');
@@ -84,7 +82,7 @@ static const char *read_form(const char *text, const char *form, struct civil *c
             good = read_number(&text, 0, 61, 2, &civil->second);
             break;
         case ' ':
-            text += strspn(text, BLANKS);
+            text += strspn(text, " \t\n\v\f\r");
             break;
         default:
             good = *text++ == *form;

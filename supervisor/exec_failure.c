@@ -29,15 +29,15 @@ const char *exec_stage_words(enum exec_stage stage)
 
 static const char *limit_name(unsigned resource)
 {
+    if (resource == RLIMIT_LOCKS) return "RLIMIT_LOCKS"; /* the mark of a run */
     switch (resource) {
-    case RLIMIT_NOFILE:
-        return "LimitNOFILE=";
-    case RLIMIT_NPROC:
-        return "LimitNPROC=";
-    case RLIMIT_CORE:
-        return "LimitCORE=";
+#define X(enumerator, text, unit)                                                                                      \
+    case RLIMIT_##enumerator:                                                                                          \
+        return text "=";
+        EXEC_LIMITS(X)
+#undef X
     default:
-        return "RLIMIT_LOCKS";
+        return "";
     }
 }
 

@@ -83,6 +83,9 @@ static int plan_stream(struct exec_plan *plan, const struct exec_request *reques
         if (setting->kind == STD_FILE_TRUNCATE) stream->flags |= O_TRUNC;
         return stream->path ? 0 : -ENOMEM;
     case STD_SOCKET:
+    case STD_FD:
+    case STD_DATA:
+    case STD_COUNT:
         return -EOPNOTSUPP;
     }
     return -EINVAL;
@@ -104,23 +107,43 @@ static int plan_streams(struct exec_plan *plan, const struct exec_request *reque
     return 0;
 }
 
+/* Whether this process may raise its hard limit so far: tried, and taken back. */
+static bool may_raise(__rlimit_resource_t resource, const struct rlimit *own, uint64_t hard)
+{
+    struct rlimit raised = { own->rlim_cur, hard };
+    if (setrlimit(resource, &raised) < 0) return false;
+    (void)setrlimit(resource, own); /* lowering is always allowed */
+    return true;
+}
+
+/* As systemd: what may not be had becomes the next best, and is said. */
+static int plan_limit(struct exec_plan *plan, enum exec_limit_kind kind, const struct exec_limit *wanted,
+                      struct child_limit *ret)
+{
+    __rlimit_resource_t resource = (__rlimit_resource_t)exec_limit_resource(kind);
+    struct rlimit own;
+    *ret = (struct child_limit){ resource, wanted->soft, wanted->hard };
+    if (getrlimit(resource, &own) < 0 || wanted->hard <= own.rlim_max || may_raise(resource, &own, wanted->hard))
+        return 0;
+    ret->hard = own.rlim_max;
+    ret->soft = MIN_OF(wanted->soft, own.rlim_max);
+    return strlist_add(&plan->lowered, exec_limit_name(kind));
+}
+
 static int plan_limits(struct exec_plan *plan, const struct exec_request *request)
 {
-    static const unsigned resources[] = {
-        [EXEC_LIMIT_NOFILE] = RLIMIT_NOFILE,
-        [EXEC_LIMIT_NPROC] = RLIMIT_NPROC,
-        [EXEC_LIMIT_CORE] = RLIMIT_CORE,
-    };
     const struct exec_section *exec = request->unit->exec;
     struct child_limit *limits = plan_alloc(&plan->memory, (EXEC_LIMIT_COUNT + 1) * sizeof *limits);
     if (!limits) return -ENOMEM;
     uint32_t count = 0;
     if (request->mark) limits[count++] = (struct child_limit){ RLIMIT_LOCKS, request->mark, request->mark };
-    for (size_t i = 0; i < EXEC_LIMIT_COUNT; i++)
-        if (exec->limits[i].set)
-            limits[count++] = (struct child_limit){ resources[i], exec->limits[i].soft, exec->limits[i].hard };
+    for (enum exec_limit_kind i = 0; exec->limits && i < EXEC_LIMIT_COUNT; i++)
+        if (exec->limits[i].set && i != EXEC_LIMIT_LOCKS) { /* it carries the mark, and Linux ignores it */
+            int r = plan_limit(plan, i, &exec->limits[i], &limits[count++]);
+            if (r < 0) return r;
+        }
     struct rlimit own;
-    if (!exec->limits[EXEC_LIMIT_NOFILE].set && request->inherited_nofile_soft > 0 &&
+    if (!(exec->limits && exec->limits[EXEC_LIMIT_NOFILE].set) && request->inherited_nofile_soft > 0 &&
         getrlimit(RLIMIT_NOFILE, &own) == 0 && own.rlim_cur != request->inherited_nofile_soft)
         limits[count++] =
             (struct child_limit){ RLIMIT_NOFILE, MIN_OF(request->inherited_nofile_soft, own.rlim_max), own.rlim_max };
@@ -367,6 +390,7 @@ void exec_plan_free(struct exec_plan *plan)
     if (!plan) return;
     strlist_done(&plan->words);
     strlist_done(&plan->unset);
+    strlist_done(&plan->lowered);
     plan_memory_done(&plan->memory);
     if (plan->slots)
         slot_give(plan->slots, plan);
@@ -443,4 +467,9 @@ size_t exec_plan_argc(const struct exec_plan *plan)
 const struct strlist *exec_plan_unset_variables(const struct exec_plan *plan)
 {
     return &plan->unset;
+}
+
+const struct strlist *exec_plan_lowered_limits(const struct exec_plan *plan)
+{
+    return &plan->lowered;
 }

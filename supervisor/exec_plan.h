@@ -83,3 +83,5 @@ const char *const *exec_plan_argv(const struct exec_plan *plan);
 size_t exec_plan_argc(const struct exec_plan *plan);
 /* Variables used in the command line that nothing defines: for one log line; may be empty. */
 const struct strlist *exec_plan_unset_variables(const struct exec_plan *plan);
+/* "LimitNOFILE" of each limit that PID 1 may not set as written, and that becomes its own hard limit instead. */
+const struct strlist *exec_plan_lowered_limits(const struct exec_plan *plan);

@@ -51,6 +51,7 @@ struct exec_plan {
      * our memory, reads it and finishes the plan. */
     struct exec_request *deferred;
     struct strlist words, unset;
+    struct strlist lowered; /* names of limits that we may not raise so far */
     /* For messages, by index of a report. */
     const char *user, *group, *program;
     const char *const *environment_files;

@@ -205,6 +205,10 @@ static int start_process(struct service *s, enum service_command slot, struct pr
     const struct strlist *unset = exec_plan_unset_variables(plan);
     for (size_t i = 0; unset && i < unset->count; i++)
         log_debug("unit %s: %s=: variable %s is not set", service_name(s), service_command_name(slot), unset->items[i]);
+    const struct strlist *lowered = exec_plan_lowered_limits(plan);
+    for (size_t i = 0; i < lowered->count; i++)
+        log_warning("unit %s: %s= is above our hard limit, which we may not raise: it becomes the limit",
+                    service_name(s), lowered->items[i]);
     const struct exec_plan *kept = plan; /* alive until the report of the start */
     struct spawn_result result = { .pidfd = FD_NONE };
     r = spawn_start(m->spawner, TAKE(plan), s->procs.leaf, is_main ? on_main_spawned : on_control_spawned, s, &result,

@@ -11,7 +11,7 @@
 #include "unit/default_dependencies.h"
 #include "unit/lint_internal.h"
 #include "unit/name.h"
-#include "unit/values.h"
+#include "unit/values_exec.h"
 
 /* systemd's DefaultStartLimitIntervalSec= and DefaultStartLimitBurst=, DefaultTimeoutStartSec=. */
 #define START_LIMIT_INTERVAL (10 * USEC_PER_SEC)
@@ -239,9 +239,6 @@ static void finish_service(struct finish *f)
     bool notifies = service->type == SERVICE_NOTIFY || service->type == SERVICE_NOTIFY_RELOAD || extra->watchdog > 0 ||
                     extra->fd_store_max > 0;
     if (notifies && extra->notify_access == NOTIFY_NONE) extra->notify_access = NOTIFY_MAIN;
-
-    struct exec_stream *streams = f->settings->exec.streams; /* systemd.exec(5), StandardOutput= */
-    if (streams[0].kind == STD_TTY && !streams[1].origin.file) streams[1].kind = STD_INHERIT;
 }
 
 /* ---- sockets ---- */
@@ -514,6 +511,7 @@ int fragment_finish(struct arena *arena, const char *path, const struct fragment
     tristate *ignore = &settings->unit_extra.ignore_on_isolate;
     if (*ignore == TRISTATE_UNSET) *ignore = kind_ignores_isolate(context->kind);
     int r = finish_kind(&f);
+    if (r == 0) r = exec_finish(arena, context, settings);
     if (r == 0) r = finish_resource(&f);
     if (r == 0 && !context->native) r = finish_mounts(&f);
     if (r == 0) r = lint_unit_end(context->lint, context, settings, diags);

@@ -26,6 +26,9 @@ struct property {
 MUST_CHECK int property_words_text(const char *const *items, size_t count, struct str *out);
 MUST_CHECK int property_words_json(const char *const *items, size_t count, struct str *out);
 
+/* An array of the bytes as numbers. */
+MUST_CHECK int property_numbers_json(const uint8_t *bytes, uint32_t size, struct str *out);
+
 /* clang-format off */
 #define PROPERTY_SHAPES(X) \
     X(boolean)   /* bool */ \
@@ -62,10 +65,21 @@ MUST_CHECK int property_words_json(const char *const *items, size_t count, struc
     /* property_whole.c: of the unit */ \
     X(isolate) /* tristate */ X(unit_name) X(fragment_path) X(description) X(load_state) X(load_error) X(names) X(dropins) \
     X(dependency) /* the argument is one of property_dependencies */ \
-    X(conditions) X(asserts) /* struct condition_list */
+    X(conditions) X(asserts) /* struct condition_list */ \
+    /* of systemd.exec(5): */ \
+    X(bytes)     /* struct byte_string: base64, or hexadecimal where the argument is property_base16 */ \
+    X(hexadecimal) /* uint32_t */ \
+    X(limit)     /* struct exec_limit *; the argument is an item of property_limits */ \
+    X(capabilities) X(label) X(bind_paths) X(cpu_mask) X(numa_policy) X(symlinks) X(environment_files) \
+    X(extension_images) X(mount_images) X(keyring_mode) X(credential_paths) X(credentials) X(log_fields) X(mount_flags) \
+    X(address_families) X(name_set) X(namespaces) X(image_options) X(same_process_group) X(stream) \
+    X(stream_descriptor) X(syslog_priority) X(syscalls) X(tty_size) X(temporary_file_systems) X(timer_slack) \
+    X(working_directory)
 /* clang-format on */
 #define X(name) extern const struct property_shape property_##name;
 PROPERTY_SHAPES(X)
 #undef X
 /* Each value at its own index, for arguments of rows. */
 extern const enum unit_dependency property_dependencies[UNIT_DEPENDENCY_COUNT];
+extern const uint8_t property_limits[]; /* at 2 * enum exec_limit_kind, and behind it the soft limit */
+extern const char property_base16[];

@@ -100,7 +100,30 @@ const struct unit_settings unit_settings_default = {
         .pressure_threshold = 200 * USEC_PER_MSEC,
         .zswap_writeback = true,
     },
-    .kill = { .mode = KILL_CONTROL_GROUP, .signal = SIGTERM, .send_sigkill = true },
+    .sandbox = {
+        .capability_bounding_set = UINT64_MAX,
+        .restrict_namespaces = UINT64_MAX,
+        .system_call_error_number = SYSCALL_ACTION_KILL,
+        .io_class = 2, /* IOPRIO_CLASS_BE */
+        .io_priority = 4,
+        .coredump_filter = 0x33,
+        .timer_slack_nsec = UINT64_MAX,
+        .timeout_clean = USEC_INFINITY,
+        .tty_rows = UINT32_MAX,
+        .tty_columns = UINT32_MAX,
+        .syslog_facility = 3, /* daemon */
+        .syslog_level = 6,    /* info */
+        .log_level_max = -1,
+        .syslog_level_prefix = true,
+    },
+    .kill = {
+        .mode = KILL_CONTROL_GROUP,
+        .signal = SIGTERM,
+        .restart_signal = SIGTERM,
+        .final_signal = SIGKILL,
+        .watchdog_signal = SIGABRT,
+        .send_sigkill = true,
+    },
     .service = {
         .type = SERVICE_SIMPLE,
         .restart = RESTART_NO,

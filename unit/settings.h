@@ -129,10 +129,14 @@ enum exec_std {              /* StandardInput=, StandardOutput=, StandardError= 
                 STD_TTY,    /* /dev/console */
                 STD_RAW,    /* output, extension "raw": PID 1's own descriptor, untouched */
                 STD_SOCKET, /* the activation socket: refused until Accept=yes exists */
+                STD_FD,     /* a named descriptor of Sockets= or the file descriptor store: refused as well */
+                STD_DATA,   /* StandardInputText= and StandardInputData=: refused as well */
+                STD_COUNT
 };
 struct exec_stream {
     enum exec_std kind;
-    const char *path; /* STD_FILE* */
+    word_index variant; /* of words_streams, as written ("kmsg+console"); 0: that of the kind */
+    const char *path;   /* STD_FILE*; STD_FD: the name of the descriptor */
     struct origin origin;
 };
 struct environment_file {
@@ -159,23 +163,12 @@ enum exec_directory_kind {
         EXEC_DIRECTORY_COUNT
 };
 enum directory_preserve { PRESERVE_NO, PRESERVE_YES, PRESERVE_RESTART };
+extern const char *const words_preserve[]; /* RuntimeDirectoryPreserve=: enum directory_preserve */
 struct exec_directory {
-    struct text_list paths; /* relative, validated: no "..", no leading "/" */
-    mode_t mode;            /* default 0755 */
+    struct text_list paths;         /* relative, validated: no "..", no leading "/"; each once */
+    struct text_pair_list symlinks; /* path, link, both relative */
+    mode_t mode;                    /* default 0755 */
     struct origin origin;
-};
-/* clang-format off */
-#define EXEC_LIMITS(X) X(NOFILE, "LimitNOFILE") X(NPROC, "LimitNPROC") X(CORE, "LimitCORE")
-/* clang-format on */
-enum exec_limit_kind {
-#define X(enumerator, text) EXEC_LIMIT_##enumerator,
-    EXEC_LIMITS(X)
-#undef X
-        EXEC_LIMIT_COUNT
-};
-struct exec_limit {
-    bool set;
-    uint64_t soft, hard; /* UINT64_MAX is infinity */
 };
 struct exec_section {
     const char *user, *group; /* NULL: PID 1's own; as written, names or numbers */
@@ -189,7 +182,7 @@ struct exec_section {
     struct text_list unset_environment; /* "NAME" or "NAME=value", applied last */
     struct exec_stream streams[3];      /* stdin, stdout, stderr */
     const char *syslog_identifier;      /* label in the log, NULL: the unit's stem */
-    struct exec_limit limits[EXEC_LIMIT_COUNT];
+    struct exec_limit *limits;          /* EXEC_LIMIT_COUNT of them, NULL: none is set */
     bool nice_set, oom_score_adjust_set;
     int nice, oom_score_adjust;
     bool ignore_sigpipe; /* default true */
@@ -200,10 +193,12 @@ struct exec_section {
 
 /* ---- systemd.kill(5) ---- */
 enum kill_mode { KILL_CONTROL_GROUP, KILL_MIXED, KILL_PROCESS, KILL_NONE };
+extern const char *const words_kill_mode[]; /* KillMode=: enum kill_mode */
 struct kill_section {
     enum kill_mode mode;
-    int signal; /* SIGTERM */
-    bool send_sigkill, send_sighup;
+    int signal;                                        /* SIGTERM */
+    int restart_signal, final_signal, watchdog_signal; /* `signal`, SIGKILL, SIGABRT */
+    bool restart_signal_set, send_sigkill, send_sighup;
 };
 
 /* ---- [Service] ---- */

@@ -12,6 +12,15 @@ struct text_list {
     uint32_t count, capacity;
 };
 
+/* PATH:OPTIONS, ID:PATH, LINK TARGET and the like; neither is NULL. */
+struct text_pair {
+    const char *first, *second;
+};
+struct text_pair_list {
+    struct text_pair *items;
+    uint32_t count, capacity;
+};
+
 /* Where a setting was written, for messages at run time. */
 struct origin {
     const char *file; /* path, NULL for a built-in */

@@ -138,7 +138,17 @@ bool interface_name_is_valid(const char *name);
     X(value_mounts) X(value_bus_name) X(value_timeout_abort) \
     X(value_bind_ipv6_only) X(value_timestamping) X(value_ip_tos) X(value_socket_protocol) X(value_interface) \
     X(value_timer) X(value_watch) X(value_trigger_unit) X(value_trigger_burst) X(value_swap_priority) \
-    X(value_managed_oom) X(value_sockets) X(value_open_file) X(value_concurrency)
+    X(value_managed_oom) X(value_sockets) X(value_open_file) X(value_concurrency) \
+    X(value_cpu_policy) X(value_cpu_priority) X(value_io_class) X(value_io_priority) X(value_timer_slack) \
+    X(value_cpu_mask) X(value_cpu_affinity) X(value_numa_mask) X(value_numa_policy) X(value_coredump_filter) \
+    X(value_input_text) X(value_input_data) X(value_tty_size) X(value_log_level) X(value_log_facility) \
+    X(value_log_fields) X(value_log_namespace) X(value_load_credential) X(value_set_credential) \
+    X(value_capabilities) X(value_secure_bits) X(value_restrict_namespaces) X(value_address_families) \
+    X(value_file_systems) X(value_architectures) X(value_personality) X(value_label) X(value_keyring_mode) \
+    X(value_mount_apivfs) X(value_dynamic_user) X(value_removed) X(value_access_paths) X(value_search_path) \
+    X(value_root_path) X(value_bind_paths) X(value_temporary_file_systems) X(value_image_options) \
+    X(value_mount_images) X(value_extension_images) X(value_root_hash) X(value_root_hash_signature) \
+    X(value_syscall_filter) X(value_syscall_log) X(value_syscall_error) X(value_rate_burst) X(value_text_list) X(value_restart_signal)
 /* clang-format on */
 #define X(name) value_parser name;
 VALUE_PARSERS(X)

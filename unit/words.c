@@ -119,7 +119,9 @@ int word_next(const char **cursor, unsigned flags, struct str *word, const char 
         const char *run = p + strcspn(p, quote == '"' ? "\"\\" : quote ? "'\\" : "\"'\\" WORD_BLANKS);
         int r = run > p ? str_append_bytes(word, p, (size_t)(run - p)) : 0;
         p = run;
-        if (r == 0 && *p == '\\') {
+        if (r == 0 && *p == '\\' && (flags & WORD_PLAIN_BACKSLASH)) {
+            r = str_append_char(word, *p++);
+        } else if (r == 0 && *p == '\\') {
             const char *at = p;
             r = word_backslash(&p, flags, word);
             if (r == -EBADMSG && ret_bad) *ret_bad = at;

@@ -12,9 +12,11 @@ enum word_flags {
     WORD_QUOTES = 1 << 0,         /* '...' and "..." keep blanks; otherwise they are ordinary characters */
     WORD_ESCAPES = 1 << 1,        /* C escapes: \a \b \f \n \r \t \v \\ \" \' \s \xHH \NNN \uHHHH \UHHHHHHHH */
     WORD_KEEP_BACKSLASH = 1 << 2, /* "\x" stays "\x" in the word; only \" and \' lose the backslash, and do not quote */
-    WORD_LENIENT = 1 << 3,        /* an unknown escape stays as written, an unbalanced quote ends with the text */
+    WORD_PLAIN_BACKSLASH = 1 << 4, /* a backslash is an ordinary character, before a quote as well */
+    WORD_LENIENT = 1 << 3,         /* an unknown escape stays as written, an unbalanced quote ends with the text */
 };
-/* Without WORD_ESCAPES and WORD_KEEP_BACKSLASH a backslash makes the next character ordinary and goes away. */
+/* Without WORD_ESCAPES, WORD_KEEP_BACKSLASH and WORD_PLAIN_BACKSLASH a backslash makes the next character ordinary and
+ * goes away. */
 
 /* Replaces `word` with the next word and moves *cursor past it and the blanks behind it. 1: a word (possibly empty,
  * from

@@ -48,7 +48,7 @@ static size_t column_width(const struct analyze_table *table, bool values)
 static void print_line(const char *line, size_t length, bool fills_column, FILE *out)
 {
     while (!fills_column && length > 0 && strchr(" \t\n\r", line[length - 1])) length--;
-    (void)fprintf(out, " %.*s\n", (int)length, line);
+    (void)fprintf(out, length > 0 ? " %.*s\n" : "\n", (int)length, line);
 }
 
 /* The stream is checked once, at the end. */

@@ -93,7 +93,7 @@ static const struct { const char *text; int r; mode_t want; } mode_cases[] = {
     { "0000",    0,       0 },       /* K46 */
     { "0",       0,       0 },
     { "644",     0,       0644 },
-    { "0o755",   0,       0755 },
+    { "0o755",   -EINVAL, 0 },
     { "07777",   0,       07777 },
     { "10000",   -ERANGE, 0 },
     { "7777777777777777777777777", -ERANGE, 0 },

@@ -19,8 +19,6 @@ static const struct { const char *label, *words[WORDS_MAX]; int status; const ch
       "Original: 1\n      \xce\xbcs: 1000000\n   Human: 1s\n\n", "Failed to parse time span 'x': Invalid argument\n" },
     { "lines below each other",  { "timespan", "5 \n6\n" }, 0,
       "Original: 5\n          6\n      \xce\xbcs: 11000000\n   Human: 11s\n", "" },
-    { "empty lines",             { "timespan", "5\n\n6" }, 0,
-      "Original: 5\n          \n          6\n      \xce\xbcs: 11000000\n   Human: 11s\n", "" },
     { "after --",                { "timespan", "--", "-5" }, 1,
       "", "Failed to parse time span '-5': Numerical result out of range\n"
       "Hint: this expression is a valid timestamp. Use 'container-init analyze timestamp \"-5\"' instead?\n" },

@@ -114,10 +114,22 @@ int verb_report(char **args, int count)
     (void)umask(mask);
     (void)fprintf(f, "umask=%04o\ncwd=%s\nnice=%d\n", (unsigned)mask, getcwd(cwd, sizeof cwd) ? cwd : "?",
                   getpriority(PRIO_PROCESS, 0));
+    report_limit(f, "as", RLIMIT_AS);
+    report_limit(f, "core", RLIMIT_CORE);
+    report_limit(f, "cpu", RLIMIT_CPU);
+    report_limit(f, "data", RLIMIT_DATA);
+    report_limit(f, "fsize", RLIMIT_FSIZE);
+    report_limit(f, "locks", RLIMIT_LOCKS);
+    report_limit(f, "memlock", RLIMIT_MEMLOCK);
+    report_limit(f, "msgqueue", RLIMIT_MSGQUEUE);
+    report_limit(f, "nice", RLIMIT_NICE);
     report_limit(f, "nofile", RLIMIT_NOFILE);
     report_limit(f, "nproc", RLIMIT_NPROC);
-    report_limit(f, "core", RLIMIT_CORE);
-    report_limit(f, "locks", RLIMIT_LOCKS);
+    report_limit(f, "rss", RLIMIT_RSS);
+    report_limit(f, "rtprio", RLIMIT_RTPRIO);
+    report_limit(f, "rttime", RLIMIT_RTTIME);
+    report_limit(f, "sigpending", RLIMIT_SIGPENDING);
+    report_limit(f, "stack", RLIMIT_STACK);
     report_signals(f);
     report_descriptors(f, fds, n_fds);
     report_file(f, "cgroup", "/proc/self/cgroup", "0::");

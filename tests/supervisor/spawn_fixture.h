@@ -51,6 +51,7 @@ struct fixture {
     struct exec_failure failure;
     bool is_done, in_leaf;
     pid_t pid;
+    size_t n_lowered;  /* limits that we may not raise */
     int status;        /* of waitpid(2) */
     char output[8192]; /* stdout and stderr */
 };
@@ -120,6 +121,7 @@ static inline int fixture_start(struct fixture *f, int output_fd)
     f->request.stdout_fd = f->request.stderr_fd = output_fd;
     int r = exec_plan_new(&f->request, &plan, &f->failure);
     if (r < 0) return r;
+    f->n_lowered = exec_plan_lowered_limits(plan)->count;
     r = spawn_start(f->spawner, plan, f->leaf, fixture_on_done, f, &result, &f->failure);
     if (r < 0) return r;
     f->pid = result.pid;

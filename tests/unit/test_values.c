@@ -45,7 +45,7 @@ static const struct {
     { "User=4294967295", "bad-user!", "bad-user!" },
     { "Group=65535", "bad-user!", "bad-user!" },
     { "SupplementaryGroups=a 100 -x", "", "" },
-    { "SupplementaryGroups=a/b", "bad-user!", "bad-user" },
+    { "SupplementaryGroups=a/b", "bad-user!", "bad-user!" },
     { "WorkingDirectory=~", "", "" },
     { "WorkingDirectory=-/nowhere", "", "" },
     { "WorkingDirectory=relative", "bad-path!", "bad-path!" },
@@ -369,7 +369,7 @@ static const struct {
     { "TriggerLimitIntervalSec=1s\nTriggerLimitBurst=0", "", "" },
     { "SocketUser=a:b", "bad-user!", "bad-user!" },
     { "ExecStartPre=/bin/true", "unsupported", "unsupported" },
-    { "User=nobody", "", "" },
+    { "User=nobody", "", "unsafe-user" },
     { "Restart=always", "unknown-directive", "unknown-directive" },
     { "ProxyTarget=nowhere", "bad-proxy-target!", "bad-proxy-target" },
 };

@@ -23,6 +23,7 @@ struct fragment_context {
     bool native;              /* D3, D17: ${VAR} at load, a bad value refuses the file; false: systemd's rules */
     bool describe;            /* nobody runs the unit: what is not supported is read all the same, and not reported */
     struct lint *lint;        /* what looks at all that is read (--validate); NULL: nobody */
+    mode_t file_mode;         /* of this fragment, for the linter; 0: not known */
     bool is_dropin;           /* NAME.d/x.conf: in no way different for now, for messages */
 };
 

@@ -247,7 +247,7 @@ int default_dependencies_connect(struct unit_set *set, bool describe)
     struct unit *unit;
     for (uint32_t i = 0; (unit = unit_set_added(set, i)); i++) {
         int r = 0;
-        if (unit->load_state != UNIT_STATE_LOADED || !(describe || unit->systemd)) continue;
+        if (unit->load_state != UNIT_STATE_LOADED || !unit->systemd) continue;
         if (unit->kind == UNIT_KIND_TARGET && unit->unit->default_dependencies) r = connect_target(set, unit);
         struct unit_section *own = NULL;
         const struct text_list *paths = &unit->unit_extra->requires_mounts_for;

@@ -354,7 +354,7 @@ static int load_everything(struct loader *loader)
     if (r == 0) r = tell_lint(loader);
     if (r < 0) return r;
     if (!options->names) search_report_unused(loader->search, loader->diags);
-    if (options->systemd || options->describe) r = default_dependencies_connect(loader->set, options->describe);
+    if (options->systemd) r = default_dependencies_connect(loader->set, options->describe);
     if (r == 0) r = unit_set_seal(loader->set);
     return r == 0 && options->describe ? load_describe(loader) : r;
 }

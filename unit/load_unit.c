@@ -108,7 +108,6 @@ static int add_dropins(struct loader *loader, const struct fragment_context *uni
         if (r < 0 || files[i]->masked) continue;
         r = read_file(loader, files[i], &data, &size);
         if (r == FILE_DANGLING) r = 0;
-        if (r == 0 && context.lint) context.file_mode = search_mode(loader->search, files[i]);
         if (r == 0 && size > 0)
             r = fragment_parse(unit_set_arena(loader->set), files[i]->path, data, size, &context, &loader->scratch,
                                loader->diags);
@@ -203,7 +202,6 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
                         name);
             return LOAD_MASKED;
         }
-        if (context.lint) context.file_mode = search_mode(loader->search, file);
         refused = fragment_parse(arena, path, data, size, &context, &loader->scratch, loader->diags);
         if (refused < 0) return refused;
     }
@@ -217,7 +215,7 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
         return refused == FRAGMENT_BROKEN ? LOAD_BROKEN : LOAD_REFUSED;
     }
     r = fragment_finish(arena, path, &context, &loader->scratch, loader->diags);
-    if (r >= 0 && (loader->options->describe || !context.native)) {
+    if (r >= 0 && !context.native) { /* D18: native units have none, and are described as they run */
         int late = r;
         r = add_all_links(loader);
         if (r == 0) r = default_dependencies_add(arena, name, &loader->scratch, late == 0 && context.describe);

@@ -255,6 +255,30 @@ static void test_file(void **state)
     assert_ptr_equal(zone, again);
 }
 
+/* A file of zoneinfo/right says when leap seconds were: they are stepped over, and no time is moved by them. */
+static void test_leap_seconds(void **state)
+{
+    static const char file[] = "TZif"
+                               "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                               "\0\0\0\0"
+                               "\0\0\0\0"
+                               "\0\0\0\1"
+                               "\0\0\0\2"
+                               "\0\0\0\3"
+                               "\0\0\0\14" TIMES_4 KINDS "\0\0\x05\xdc\0\0\0\1";
+    struct place *p = *state;
+    const struct zone *zone;
+    put(p, "usr/share/zoneinfo/Test/Leap", file, sizeof file - 1);
+    AUTO(zones_free) struct zones *zones = zones_new(p->root);
+    assert_non_null(zones);
+    assert_int_equal(zones_get(zones, "Test/Leap", &zone), 0);
+    for (int64_t t = 1499; t <= 1502; t++) {
+        struct civil want = civil_from_seconds(t + 3600),
+                     got = zone_to_civil(zone, t); /* the leap second was at 1500 */
+        assert_int_equal(civil_compare(&got, &want), 0);
+    }
+}
+
 static void test_broken_files(void **state)
 {
     static const struct {
@@ -393,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_from_civil),
         cmocka_unit_test(test_there_and_back),
         FILES(test_file),
+        FILES(test_leap_seconds),
         FILES(test_broken_files),
         FILES(test_names),
         FILES(test_links),

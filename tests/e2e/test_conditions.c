@@ -144,9 +144,25 @@ static void test_words(void **state)
     scene_end(s);
 }
 
+/* Where neither a file, a variable nor a cgroup says what the place is, its pid namespace does. */
+static void test_pid_namespace(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    spec.box.cgroup = BOX_CGROUP_ABSENT;
+    spec.box.setup = "rm -f /.dockerenv /run/.containerenv"; /* the machine's own, if it is a container */
+    scene_unit(s, "container.service", "[Unit]\nConditionVirtualization=container-other\n" ONCE);
+    scene_boot(s, &spec);
+    scene_wait_event(s, "spawn", "container.service", NULL);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_kind), cmocka_unit_test(test_words) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_kind), cmocka_unit_test(test_words),
+                                        cmocka_unit_test(test_pid_namespace) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

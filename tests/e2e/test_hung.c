@@ -301,6 +301,8 @@ static void test_far_pid_file(void **state)
     struct scene *s = scene_new();
     scene_unit(s, "daemon.service",
                "[Service]\nType=forking\nPIDFile=/far/d/pid\nExecStart=/usr/local/bin/late-daemon\n");
+    scene_unit(s, "last.service", /* stops after the daemon: its file is left where it lies */
+               "[Unit]\nBefore=daemon.service\n[Service]\n" SLEEP "ExecStop=/bin/sh -c 'ls /far/d/pid >/scene/left'\n");
     scene_unit(s, "never.service",
                "[Service]\nType=forking\nPIDFile=/hung/pid\nTimeoutStartSec=300ms\nExecStart=" ACTOR
                " daemon - -- sleep\n");
@@ -320,6 +322,10 @@ static void test_far_pid_file(void **state)
     scene_stop(s, SIGTERM);
     (void)scene_exit_code(s);
     assert_false(scene_log_has(s, "force-killed"));
+    char *left = scene_read(s, "left");
+    assert_non_null(left);
+    assert_string_equal(left, "/far/d/pid\n");
+    free(left);
     scene_end(s);
 }
 

@@ -83,6 +83,9 @@ static void test_together(void **state)
     assert_int_equal(hold(one_of_two, 2, &reason, &is_assert), 1);
     struct condition plain_fails[] = { C(PATH_EXISTS, false, true, "/"), C(PATH_EXISTS, false, false, "/no") };
     assert_int_equal(hold(plain_fails, 2, &reason, &is_assert), 0);
+    struct condition both_fail[] = { C(PATH_EXISTS, false, false, "/no/1"), C(PATH_EXISTS, false, false, "/no/2") };
+    assert_int_equal(hold(both_fail, 2, &reason, &is_assert), 0);
+    assert_string_equal(str_text(&reason), "ConditionPathExists=/no/1 unmet"); /* the first: docs/DIFFERENCES.md */
     struct condition assertion[] = { C(PATH_EXISTS, false, false, "/no") };
     assertion[0].is_assert = true;
     assert_int_equal(hold(assertion, 1, &reason, &is_assert), 0);

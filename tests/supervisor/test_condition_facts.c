@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "userdb/userdb.h"
+
 #define E              (-EINVAL)
 #define BYTES(literal) literal, sizeof(literal)
 
@@ -490,12 +492,37 @@ static void test_needs_update(void **state)
     }
 }
 
+/* ---- docs/DIFFERENCES.md ---- */
+
+/* Names beside root are looked up; the first boot is what a file says; the version is that of the directives. */
+static void test_differences(void **state)
+{
+    (void)state;
+    static const struct place_file files[] = { { "/run/systemd/first-boot", "" },
+                                               { "/passwd", "root:x:0:0::/:\napp:x:1000:50::/:\n" },
+                                               { "/group", "root:x:0:\nstaff:x:50:\nother:x:51:\n" } };
+    static const struct question questions[] = {
+        { "ConditionFirstBoot=yes", 1 }, { "ConditionVersion=systemd =257", 1 }, { "ConditionUser=app", 1 },
+        { "ConditionUser=nobody", 0 },   { "ConditionGroup=staff", 1 },          { "ConditionGroup=other", 0 },
+    };
+    char root[] = PLACE_TEMPLATE, passwd[PATH_MAX], group[PATH_MAX];
+    place_make(root, files, COUNT_OF(files));
+    place_path(root, "/passwd", passwd);
+    place_path(root, "/group", group);
+    struct condition_context context = { .root = root, .uid = 1000, .gid = 50 };
+    assert_int_equal(userdb_new(passwd, group, &context.userdb), 0);
+    ask_all(&context, questions, COUNT_OF(questions));
+    userdb_free(context.userdb);
+    place_remove(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_container),        cmocka_unit_test(test_virtualization),
         cmocka_unit_test(test_init_environment), cmocka_unit_test(test_machine),
         cmocka_unit_test(test_credentials),      cmocka_unit_test(test_needs_update),
+        cmocka_unit_test(test_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,7 @@ static void test_system(void **state)
     assert_int_equal(place_ask(&context, "ConditionPathExistsGlob=/pro{x,c}/sel?"), 1);
     assert_int_equal(place_ask(&context, "ConditionPathExistsGlob=/pro{x,d}/sel?"), 0);
     assert_int_equal(place_ask(&context, "ConditionFileNotEmpty=/dev/null"), 0);
+    assert_int_equal(place_ask(&context, "ConditionPathIsEncrypted=/proc"), 0); /* of no device, as btrfs */
 }
 
 /* The devices below the file system of the tree, as /sys would have them. */

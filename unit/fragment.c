@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What becomes of the assignments of the section that is being read. */
@@ -173,7 +172,8 @@ static int apply(struct parse *p, const struct directive *directive, const struc
         if (r < 0) return r;
         value = &expanded;
     }
-    return directive->parse(p, directive, value, (char *)p->settings + directive->offset);
+    int r = directive->parse(p, directive, value, (char *)p->settings + directive->offset);
+    return r == 0 && p->stopped ? 1 : r;
 }
 
 static int on_assignment(const char *section UNUSED, const char *key, const struct value *value, void *userdata)
@@ -207,21 +207,6 @@ static int on_assignment(const char *section UNUSED, const char *key, const stru
     return directive->parse ? apply(p, directive, value) : 0;
 }
 
-/* systemd takes a NUL byte for the end of a line. */
-static int walk(struct fragment *f, const char *data, size_t size)
-{
-    struct parse *p = &f->parse;
-    char *copy = NULL;
-    if (!p->context->native && size > 0 && size <= SOURCE_FILE_MAX && memchr(data, '\0', size)) {
-        copy = malloc(size);
-        if (!copy) return -ENOMEM;
-        for (size_t i = 0; i < size; i++) copy[i] = data[i] ? data[i] : '\n';
-    }
-    int r = source_walk(p->path, copy ? copy : data, size, p->diags, on_assignment, on_section, f);
-    free(copy);
-    return r;
-}
-
 int fragment_parse(struct arena *arena, const char *path, const char *data, size_t size,
                    const struct fragment_context *context, struct unit_settings *settings, struct diag_sink *diags)
 {
@@ -246,13 +231,16 @@ int fragment_parse(struct arena *arena, const char *path, const char *data, size
     };
     int r = switches_read(diags, path, data, size);
     if (r == 0) r = lint_fragment(context->lint, &f.parse, data, size);
-    if (r == 0) r = walk(&f, data, size);
+    enum source_rules rules = context->native      ? SOURCE_NATIVE
+                              : context->is_dropin ? SOURCE_SYSTEMD_DROPIN
+                                                   : SOURCE_SYSTEMD;
+    if (r == 0) r = source_walk(path, data, size, rules, diags, on_assignment, on_section, &f);
     finish_section(&f);
     str_done(&f.parse.variables);
     str_done(&f.parse.text);
     str_done(&f.parse.word);
     str_done(&f.parse.scratch);
     if (r < 0) return r;
-    if (r > 0 || f.parse.broken) return FRAGMENT_BROKEN;
+    if ((r > 0 || f.parse.broken) && rules != SOURCE_SYSTEMD_DROPIN) return FRAGMENT_BROKEN;
     return f.parse.refused ? FRAGMENT_REFUSED : 0;
 }

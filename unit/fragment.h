@@ -23,16 +23,17 @@ struct fragment_context {
     bool native;              /* D3, D17: ${VAR} at load, a bad value refuses the file; false: systemd's rules */
     bool describe;            /* nobody runs the unit: what is not supported is read all the same, and not reported */
     struct lint *lint;        /* what looks at all that is read (--validate); NULL: nobody */
-    bool is_dropin;           /* NAME.d/x.conf: in no way different for now, for messages */
+    mode_t file_mode;         /* of this fragment, for the linter; 0: not known */
+    bool is_dropin;           /* NAME.d/x.conf: one of systemd's counts as far as it can be read, and refuses nothing */
 };
 
 enum fragment_result { FRAGMENT_READ, FRAGMENT_REFUSED, FRAGMENT_BROKEN };
 
 /* Returns 0; FRAGMENT_REFUSED when the unit is to be refused (a DIAG_ERROR that strictness did not make was reported,
- * S31; reading went on to the end so that one run reports everything); FRAGMENT_BROKEN the same, where systemd says
- * LoadState=error rather than bad-setting: the file as such cannot be read; -ENOMEM. `path` outlives the arena, diags
- * and settings; `data` need not be NUL-terminated and is not needed afterwards. `settings` is written to as far as the
- * file is right.
+ * S31; reading went on to the end so that one run reports everything, in systemd's units it ended there);
+ * FRAGMENT_BROKEN the same, where systemd says LoadState=error rather than bad-setting: the file as such cannot be
+ * read; -ENOMEM. `path` outlives the arena, diags and settings; `data` need not be NUL-terminated and is not needed
+ * afterwards. `settings` is written to as far as the file is right.
  */
 MUST_CHECK int fragment_parse(struct arena *arena, const char *path, const char *data, size_t size,
                               const struct fragment_context *context, struct unit_settings *settings,

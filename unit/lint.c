@@ -88,6 +88,24 @@ static const struct {
     { value_swap_priority, CLASS_SINGLE },
     { value_managed_oom, CLASS_SINGLE },
     { value_concurrency, CLASS_SINGLE },
+    { value_cpu_policy, CLASS_SINGLE },
+    { value_cpu_priority, CLASS_SINGLE },
+    { value_io_class, CLASS_SINGLE },
+    { value_io_priority, CLASS_SINGLE },
+    { value_timer_slack, CLASS_SINGLE },
+    { value_numa_policy, CLASS_SINGLE },
+    { value_coredump_filter, CLASS_SINGLE },
+    { value_tty_size, CLASS_SINGLE },
+    { value_log_level, CLASS_SINGLE },
+    { value_log_facility, CLASS_SINGLE },
+    { value_personality, CLASS_SINGLE },
+    { value_keyring_mode, CLASS_SINGLE },
+    { value_mount_apivfs, CLASS_SINGLE },
+    { value_dynamic_user, CLASS_SINGLE },
+    { value_syscall_error, CLASS_SINGLE },
+    { value_rate_burst, CLASS_SINGLE },
+    { value_restart_signal, CLASS_SINGLE },
+    { value_root_path, CLASS_SINGLE | CLASS_LITERAL },
     { value_environment_file, CLASS_LIST | CLASS_LITERAL },
     { value_environment, CLASS_LIST | CLASS_PROSE },
     { value_commands, CLASS_LIST },
@@ -285,7 +303,7 @@ int lint_fragment(struct lint *lint, struct parse *p, const char *data, size_t s
     if (r < 0) return r;
     lint->n_files++;
     memset(lint->sections, 0, sizeof lint->sections);
-    lint_form(p->path, data, size, p->diags);
+    lint_form(p->path, p->context->file_mode, data, size, p->diags);
     return 0;
 }
 

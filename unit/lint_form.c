@@ -12,14 +12,12 @@ static struct diag_about about_file(const char *path, uint32_t line, uint32_t co
 }
 
 /* As systemd says of both, and goes on. */
-static void mode_rules(const char *path, struct diag_sink *diags)
+static void mode_rules(const char *path, mode_t mode, struct diag_sink *diags)
 {
-    struct stat st;
-    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode)) return; /* was read a moment ago, or is no file of its own */
-    if (st.st_mode & S_IWOTH)
+    if (mode & S_IWOTH)
         diag_report(diags, DIAG_WARNING, about_file(path, 0, 0), "world-writable-file", "chmod o-w",
                     "everybody may write to it, and so say what is run");
-    if (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH))
+    if (mode & (S_IXUSR | S_IXGRP | S_IXOTH))
         diag_report(diags, DIAG_NOTE, about_file(path, 0, 0), "executable-file", "chmod a-x",
                     "is executable, though nothing executes it");
 }
@@ -59,10 +57,10 @@ static void backslash_rule(const char *path, const char *data, const char *end, 
     }
 }
 
-void lint_form(const char *path, const char *data, size_t size, struct diag_sink *diags)
+void lint_form(const char *path, mode_t mode, const char *data, size_t size, struct diag_sink *diags)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
-    mode_rules(path, diags);
+    mode_rules(path, mode, diags);
     if (size == 0) return;
     if (size >= 3 && memcmp(data, byte_order_mark, 3) == 0)
         diag_report(diags, DIAG_NOTE, about_file(path, 1, 1), "byte-order-mark", "save it as UTF-8 without",

@@ -147,7 +147,7 @@ void lint_report(const struct lint_subject *subject, enum severity severity, str
                  const char *code, const char *fmt, ...);
 
 /* lint_form.c: the bytes of a file. */
-void lint_form(const char *path, const char *data, size_t size, struct diag_sink *diags);
+void lint_form(const char *path, mode_t mode, const char *data, size_t size, struct diag_sink *diags);
 /* lint_value.c: one assignment. `before` is the last one of the same directive in this file, or NULL. */
 void lint_value_rules(struct parse *p, const struct lint_slot *slot, const char *key, const struct value *value);
 /* lint_command.c: the words of one command line, as they are written. */

@@ -108,6 +108,7 @@ static int add_dropins(struct loader *loader, const struct fragment_context *uni
         if (r < 0 || files[i]->masked) continue;
         r = read_file(loader, files[i], &data, &size);
         if (r == FILE_DANGLING) r = 0;
+        if (r == 0 && context.lint) context.file_mode = search_mode(loader->search, files[i]);
         if (r == 0 && size > 0)
             r = fragment_parse(unit_set_arena(loader->set), files[i]->path, data, size, &context, &loader->scratch,
                                loader->diags);
@@ -202,6 +203,7 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
                         name);
             return LOAD_MASKED;
         }
+        if (context.lint) context.file_mode = search_mode(loader->search, file);
         refused = fragment_parse(arena, path, data, size, &context, &loader->scratch, loader->diags);
         if (refused < 0) return refused;
     }

@@ -266,3 +266,10 @@ int search_read(struct search *search, const struct search_file *file, const cha
     *ret_data = search->buffer ? search->buffer : "";
     return 0;
 }
+
+mode_t search_mode(struct search *search, const struct search_file *file)
+{
+    struct stat st;
+    int r = search_stat(search, file->path, search->directories.items[file->directory].fd.n, file->relative, &st);
+    return r == 0 ? st.st_mode : 0;
+}

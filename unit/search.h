@@ -69,3 +69,5 @@ void search_report_unused(const struct search *search, struct diag_sink *diags);
  * what open(2) and read(2) said: -ENXIO for what is not a regular file, -EFBIG above SOURCE_FILE_MAX. */
 MUST_CHECK int search_read(struct search *search, const struct search_file *file, const char **ret_data,
                            size_t *ret_size);
+/* The mode of a file, 0 when it cannot be looked at. */
+mode_t search_mode(struct search *search, const struct search_file *file);

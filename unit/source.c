@@ -14,6 +14,7 @@
 
 struct source {
     const char *file;
+    enum source_rules rules;
     struct diag_sink *diags;
     source_fn *fn;
     source_section_fn *section_fn;
@@ -75,7 +76,11 @@ static void source_problem(struct source *s, enum severity severity, size_t offs
     struct value line = { .file = s->file, .pieces = s->pieces.items, .n_pieces = (uint32_t)s->pieces.count };
     struct diag_about about = { value_pos(&line, offset), NULL, NULL };
     char quoted[QUOTED_MAX];
-    if (severity == DIAG_ERROR) s->unusable = true;
+    if (severity == DIAG_ERROR) {
+        s->unusable = true;
+        if (s->rules != SOURCE_NATIVE) s->cursor = s->end;
+        if (s->rules == SOURCE_SYSTEMD_DROPIN) severity = DIAG_WARNING;
+    }
     if (++s->problems > SOURCE_PROBLEMS_MAX) return;
     if (s->problems == SOURCE_PROBLEMS_MAX) {
         diag_report(s->diags, DIAG_ERROR, about, "too-many-problems", NULL, "too many problems, the rest is not read");
@@ -294,14 +299,17 @@ static int source_assignment(uint32_t section, uint32_t key, uint32_t value, voi
     struct source *s = userdata;
     if (section != s->n_sections || key != s->n_assignments || value != s->n_assignments) return -EPROTO;
     int r = s->fn(s->section, s->key, &s->value, s->userdata);
+    if (r > 0) s->cursor = s->end;
     return MIN_OF(r, 0);
 }
 
-int source_walk(const char *file, const char *data, size_t size, struct diag_sink *diags, source_fn *fn,
-                source_section_fn *section_fn, void *userdata)
+int source_walk(const char *file, const char *data, size_t size, enum source_rules rules, struct diag_sink *diags,
+                source_fn *fn, source_section_fn *section_fn, void *userdata)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
-    struct source s = { .file = file, .diags = diags, .fn = fn, .section_fn = section_fn, .userdata = userdata };
+    struct source s = {
+        .file = file, .rules = rules, .diags = diags, .fn = fn, .section_fn = section_fn, .userdata = userdata
+    };
     if (size > SOURCE_FILE_MAX) {
         diag_report(diags, DIAG_ERROR, (struct diag_about){ { file, 0, 0 }, NULL, NULL }, "file-too-large", NULL,
                     "file is larger than 16 MiB");
@@ -311,6 +319,8 @@ int source_walk(const char *file, const char *data, size_t size, struct diag_sin
     if (!copy) return -ENOMEM;
     if (size > 0) memcpy(copy, data, size);
     copy[size] = '\0';
+    if (rules != SOURCE_NATIVE)
+        for (char *nul = copy; (nul = memchr(nul, '\0', (size_t)(copy + size - nul)));) *nul = '\n';
     s.cursor = copy;
     s.end = copy + size;
     if (size >= 3 && memcmp(copy, byte_order_mark, 3) == 0) s.cursor += 3;

@@ -29,13 +29,20 @@ struct pos value_pos(const struct value *value, size_t offset);
 struct pos value_key_pos(const struct value *value);
 
 /* Called for each assignment in order. Section and key are NUL-terminated and valid during the call, as is the value.
- * A negative return ends the walk and is returned. */
+ * A negative return ends the walk and is returned; a positive one ends the reading. */
 typedef int source_fn(const char *section, const char *key, const struct value *value, void *userdata);
 /* Called at each [Section] header, in order with the assignments. NULL is fine. A negative return ends the walk. */
 typedef int source_section_fn(const char *section, struct pos at, void *userdata);
 
+/* How strict a file is taken. */
+enum source_rules {
+    SOURCE_NATIVE,         /* reading goes on after an error, so that one run reports everything */
+    SOURCE_SYSTEMD,        /* as systemd: nothing is read after an error, and a NUL byte ends a line */
+    SOURCE_SYSTEMD_DROPIN, /* the same, but what would be an error is a warning: what was read before it counts */
+};
+
 /* Walks `data` (which need not be NUL-terminated). Problems of form (a line that is neither section, comment nor
  * assignment, an assignment before any section, NUL, sizes) are reported. 0; 1 when one of them was an error, which
  * means that the file cannot be used as a whole; -ENOMEM, or what a callback returned. */
-MUST_CHECK int source_walk(const char *file, const char *data, size_t size, struct diag_sink *diags, source_fn *fn,
-                           source_section_fn *section_fn, void *userdata);
+MUST_CHECK int source_walk(const char *file, const char *data, size_t size, enum source_rules rules,
+                           struct diag_sink *diags, source_fn *fn, source_section_fn *section_fn, void *userdata);

@@ -33,6 +33,14 @@ struct diag_about about_key(const struct validator *validator, const struct unit
     return about;
 }
 
+/* About a relation of a unit; one that no line has written is the unit's as a whole. */
+static struct diag_about about_ref(const struct unit *unit, const struct unit_ref *ref, enum unit_relation relation)
+{
+    struct diag_about about = about_origin(ref->origin, "Unit", unit_relation_name(relation));
+    if (!about.at.file) about.at.file = unit->path;
+    return about;
+}
+
 /* ---- cycles ---- */
 
 static const struct unit_ref *find_ref(const struct validator *v, const struct unit *unit, enum unit_relation relation,
@@ -100,8 +108,8 @@ static void validate_requirement(struct validator *v, const struct unit *unit, e
         if (unit_set_find(v->set, ref->name)) continue;
         const char *why = absence_text(v, ref->name);
         if (!why) continue;
-        diag_report(v->diags, DIAG_WARNING, about_origin(ref->origin, "Unit", unit_relation_name(relation)),
-                    "missing-requirement", NULL, "required unit %s %s; %s will not start", ref->name, why, unit->name);
+        diag_report(v->diags, DIAG_WARNING, about_ref(unit, ref, relation), "missing-requirement", NULL,
+                    "required unit %s %s; %s will not start", ref->name, why, unit->name);
     }
 }
 
@@ -148,9 +156,8 @@ static void validate_handlers(struct validator *v, const struct unit *unit)
         for (uint32_t i = 0; i < list->count; i++) {
             const char *why = absence_text(v, list->items[i].name);
             if (unit_set_find(v->set, list->items[i].name) || !why) continue;
-            diag_report(v->diags, DIAG_WARNING,
-                        about_origin(list->items[i].origin, "Unit", unit_relation_name(handlers[k])), "unknown-handler",
-                        NULL, "unit %s %s; nothing will handle the end of %s", list->items[i].name, why, unit->name);
+            diag_report(v->diags, DIAG_WARNING, about_ref(unit, &list->items[i], handlers[k]), "unknown-handler", NULL,
+                        "unit %s %s; nothing will handle the end of %s", list->items[i].name, why, unit->name);
         }
     }
 }
@@ -175,7 +182,7 @@ static void validate_relations(struct validator *v, const struct unit *unit)
             const struct unit_ref *ref = &list->items[i];
             const struct unit *other = unit_set_find(v->set, ref->name);
             if (!other) continue;
-            struct diag_about about = about_origin(ref->origin, "Unit", unit_relation_name(relation));
+            struct diag_about about = about_ref(unit, ref, relation);
             if (other == unit)
                 diag_report(v->diags, DIAG_WARNING, about, "self-relation", NULL, "%s names itself (ignored)",
                             unit->name);

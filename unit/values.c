@@ -22,6 +22,11 @@ void parse_report(struct parse *p, enum severity severity, const struct value *v
     struct pos at = offset == 0 && value->length == 0 ? value_key_pos(value) : value_pos(value, offset);
     struct diag_about about = { at, p->section_name, p->key };
     char message[MESSAGE_MAX];
+    /* What systemd cannot use ends the file; the unit is refused unless that was a drop-in. */
+    if (severity == DIAG_ERROR && !p->context->native && strcmp(code, "unsupported-value") != 0) {
+        p->stopped = true;
+        if (p->context->is_dropin) severity = DIAG_WARNING;
+    }
     if (severity == DIAG_ERROR) p->refused = true;
     if (++p->problems > PARSE_PROBLEMS_MAX) return;
     if (p->problems == PARSE_PROBLEMS_MAX) {

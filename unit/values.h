@@ -33,6 +33,7 @@ struct parse {
     bool lenient;             /* the directive has no effect here: no value of it refuses a unit */
     bool refused;             /* an error was reported */
     bool broken;              /* one that makes systemd stop reading: LoadState=error, not bad-setting */
+    bool stopped;             /* as systemd, nothing more is read after one */
     uint32_t problems;        /* reported so far */
     struct str variables, text, word, scratch; /* buffers: ${VAR} expansion, parse_text(), words, free for a parser */
 };

@@ -23,6 +23,10 @@ static const struct {
     { UNITS "worker@.service", "[Service]\nExecStart=/bin/worker %i\n" },
     { UNITS "bad.service", "[Service]\nExecStart=./x\n" },
     { UNITS "a-b.slice", "[Slice]\n" },
+    { UNITS "half.service", "[Service]\nExecStart=/bin/half\n" },
+    { "etc/systemd/system/half.service.d/1.conf", "[Service]\nUser=daemon\nExecStart=./x\nPIDFile=/run/half.pid\n" },
+    { "etc/systemd/system/half.service.d/2.conf", "[Service\nUMask=0\n" },
+    { UNITS "none.service", "[Service]\nExecStart=/bin/none\n[Unit\nAfter=web.service\n" },
 };
 
 static int setup(void **state)
@@ -33,6 +37,7 @@ static int setup(void **state)
                                                "etc/systemd",
                                                "etc/systemd/system",
                                                "etc/systemd/system/web.service.d",
+                                               "etc/systemd/system/half.service.d",
                                                "usr",
                                                "usr/lib",
                                                "usr/lib/systemd",
@@ -110,6 +115,11 @@ static const struct { const char *label, *words[WORDS_MAX]; int status; const ch
     { "a bad setting",                 { "-p", "LoadState,LoadError", "bad" }, 0,
       "LoadError=org.freedesktop.systemd1.BadUnitSetting \"Unit bad.service has a bad unit file setting.\"\n"
       "LoadState=bad-setting\n", "" },
+    { "a file that is none",           { "-p", "LoadState,LoadError", "none" }, 0,
+      "LoadError=org.freedesktop.DBus.Error.InvalidArgs \"Unit none.service failed to load properly, please "
+      "adjust/correct and reload service manager: Invalid argument\"\nLoadState=error\n", "" },
+    { "drop-ins are read up to an error", { "-p", "LoadState,User,PIDFile,UMask", "half" }, 0,
+      "PIDFile=\nUMask=0022\nUser=daemon\nLoadState=loaded\n", "" },
     { "inverse relations",             { "-p", "WantedBy,Before", "web", "db" }, 0,
       "Before=shutdown.target\nWantedBy=\n\nBefore=shutdown.target web.service\nWantedBy=web.service\n", "" },
     { "what a socket triggers",        { "-p", "Triggers,TriggeredBy", "db.socket" }, 0, "TriggeredBy=\nTriggers=db.service\n", "" },

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "unit/graph.h"
+#include "unit/lint.h"
 #include "unit/load.h"
 #include "unit/property.h"
 #include "unit/unit.h"
@@ -125,16 +126,18 @@ static void load(bool systemd, bool describe)
                                          .describe = describe,
                                          .environment = environment,
                                          .hostname = "box" };
+    AUTO(lint_free) struct lint *lint = NULL;
     AUTO(diag_sink_free) struct diag_sink *diags = diag_sink_new();
     AUTO(unit_set_free) struct unit_set *set = NULL;
     AUTO(graph_free) struct graph *graph = NULL;
     struct unit_load_report report;
     bool refused = false;
-    if (!diags) abort();
+    if (!diags || lint_new(&(struct lint_options){ .root = root }, &lint) < 0) abort();
+    options.lint = describe ? NULL : lint;
     PROMISE(unit_set_load(&options, diags, &report, &set) == 0);
     PROMISE(report.failed == (diag_count(diags, DIAG_ERROR) > 0));
     PROMISE(graph_build(set, &graph) == 0);
-    PROMISE(unit_set_validate(set, graph, diags, &refused) == 0);
+    PROMISE(unit_set_validate_linted(set, graph, options.lint, diags, &refused) == 0);
     for (uint32_t id = 0; describe && id < unit_set_count(set) && id < 100; id++) show_unit(set, unit_set_get(set, id));
     fuzz_render(diags);
     /* The diagnostics point to names that the set owns. */

@@ -1,8 +1,9 @@
-/* tests/fuzz/fuzz_unit.c - a whole unit file: source, libinih, the directive table and every value parser. */
+/* tests/fuzz/fuzz_unit.c - a whole unit file: source, libinih, the directive table, every value parser, the linter. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/arena.h"
 #include "unit/fragment.h"
+#include "unit/lint.h"
 
 static void parse(const uint8_t *data, size_t size, const char *name, enum unit_kind kind, bool native)
 {
@@ -13,7 +14,9 @@ static void parse(const uint8_t *data, size_t size, const char *name, enum unit_
     AUTO(arena_free) struct arena *arena = arena_new();
     AUTO(diag_sink_free) struct diag_sink *diags = diag_sink_new();
     struct unit_settings settings = unit_settings_default;
-    if (!arena || !diags) abort();
+    AUTO(lint_free) struct lint *lint = NULL;
+    if (!arena || !diags || lint_new(&(struct lint_options){ .root = NULL }, &lint) < 0) abort();
+    context.lint = lint;
     diag_sink_set_strict(diags, !native);
     int r = fragment_parse(arena, "/fuzz/unit", (const char *)data, size, &context, &settings, diags);
     PROMISE(r == 0 || r == 1);

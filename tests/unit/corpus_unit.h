@@ -4,6 +4,10 @@
 #include "tests/unit/corpus_json.h"
 #include "tests/unit/corpus_place.h"
 
+#include <sys/utsname.h>
+
+#include "base/fd.h"
+
 /* ---- properties ---- */
 
 /* The corpus has the base names of fragments, and drop-ins from the unit directory on. */
@@ -57,15 +61,46 @@ static char *name_default(const char *printed, const char *unit)
     AUTO_STR struct str text = STR_EMPTY;
     if (!at) return strdup(printed);
     assert_non_null(stem_end);
-    assert_int_equal(str_appendf(&text, "%.*s%.*s%s", (int)(at - printed), printed, (int)(stem_end - unit), unit,
-                                 at + sizeof stand_in - 1),
-                     0);
+    assert_int_equal(str_append_bytes(&text, printed, (size_t)(at - printed)), 0);
+    for (const char *c = unit; c < stem_end; c++) /* within a JSON string */
+        assert_int_equal(str_appendf(&text, *c == '\\' ? "\\%c" : "%c", *c), 0);
+    assert_int_equal(str_append(&text, at + sizeof stand_in - 1), 0);
     return str_take(&text);
+}
+
+/* The corpus names what differs from machine to machine. */
+static char *fill_place_in(char *printed)
+{
+    static const struct {
+        const char *word;
+        enum { KERNEL_RELEASE, BOOT_ID } what;
+    } words[] = { { "<KERNEL_RELEASE>", KERNEL_RELEASE }, { "<BOOT_ID>", BOOT_ID } };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        char *at = strstr(printed, words[i].word), id[64] = "";
+        struct utsname host;
+        size_t length = 0;
+        if (!at) continue;
+        assert_int_equal(uname(&host), 0);
+        if (words[i].what == BOOT_ID) {
+            assert_true(file_read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, sizeof id) > 0);
+            for (const char *c = id; *c; c++)
+                if (isxdigit((unsigned char)*c)) id[length++] = *c;
+            id[length] = '\0';
+        }
+        AUTO_STR struct str text = STR_EMPTY;
+        assert_int_equal(str_appendf(&text, "%.*s%s%s", (int)(at - printed), printed,
+                                     words[i].what == BOOT_ID ? id : host.release, at + strlen(words[i].word)),
+                         0);
+        free(printed);
+        printed = str_take(&text);
+    }
+    return printed;
 }
 
 static void compare_property(struct corpus_figures *figures, const char *where, const char *name, char *systemd,
                              const struct unit_set *set, const struct unit *unit)
 {
+    systemd = fill_place_in(systemd);
     char *ours = property_ours(set, unit, name, systemd);
     (void)figures_compare(figures, name, where, systemd, ours);
     free(ours);
@@ -175,6 +210,7 @@ static const struct {
     { "unknown-section", "unknown" },
     { "unit-error", "unit" },
     { "unit-note", NULL }, /* follows from another one */
+    { "bad-combination", "unit" },
     /* ours */
     { "unknown-directive", "unknown" },
     { "bad-section-header", "syntax" },
@@ -236,12 +272,22 @@ static UNUSED void said_add_ours(struct said_list *list, const char *where, cons
     }
 }
 
+/* The kinds of the corpus are told from words of the messages, which are sometimes those of the value. */
+static const char *kind_of(const struct json_value *warning)
+{
+    const char *message = json_get_string(warning, "message"), *kind = json_get_string(warning, "kind");
+    if (str_suffix(message, ". Refusing.")) return "unit-error";
+    if (str_starts_with(message, "Failed to parse ") || str_starts_with(message, "Address family not supported"))
+        return strcmp(kind, "bad-specifier") == 0 ? kind : "bad-value";
+    return kind;
+}
+
 /* Members line (null: the whole unit), kind and message. */
 static UNUSED void said_add_systemd(struct said_list *list, const char *where, const struct json_value *warning)
 {
     uint64_t line;
     if (json_get_u64(warning, "line", &line) < 0) line = 0;
-    said_add(list, where, (uint32_t)line, json_get_string(warning, "kind"), json_get_string(warning, "message"));
+    said_add(list, where, (uint32_t)line, kind_of(warning), json_get_string(warning, "message"));
 }
 
 /* "where:line" of one that the other side has not said. What concerns the unit as a whole has a line with us, and

@@ -55,7 +55,7 @@ static void check_fixture(const char *name, const char *expected, struct seen *s
     }
     if (strcmp(str_text(&got), expected) != 0) print_message("%s", str_text(&got)); /* cmocka cuts long texts */
     assert_string_equal(str_text(&got), expected);
-    assert_true(source_walk(name, data, size, ignored, note_key, NULL, seen) >= 0);
+    assert_true(source_walk(name, data, size, SOURCE_NATIVE, ignored, note_key, NULL, seen) >= 0);
     free(data);
 }
 

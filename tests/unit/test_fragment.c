@@ -63,6 +63,16 @@ static void test_texts(void **state)
     assert_int_equal(u.result, 0);
     parsed_done(&u);
 
+    /* What systemd cannot use ends the reading; the file is none, or the unit has a bad setting. */
+    u = parse_unit("web.service", "[Service]\nExecStart=./x\nUser=daemon\n", false);
+    assert_int_equal(u.result, FRAGMENT_REFUSED);
+    assert_null(u.settings.exec.user);
+    parsed_done(&u);
+    u = parse_unit("web.service", "[Service]\nUser=daemon\n[Service\nGroup=daemon\n", false);
+    assert_int_equal(u.result, FRAGMENT_BROKEN);
+    assert_null(u.settings.exec.group);
+    parsed_done(&u);
+
     u = parse_unit("x.target", "[Unit]\nDescription=x\n[Target]\nFoo=1\n[Install]\nWantedBy=y.target\n", true);
     assert_string_equal(u.codes, "unknown-directive@4 ");
     assert_texts(&u.settings.install.wanted_by, "<y.target>");

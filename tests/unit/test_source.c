@@ -44,7 +44,7 @@ static void diag_codes(const struct diag_sink *sink, struct str *out)
 static int walk(const char *data, size_t size, struct record *record, struct str *codes)
 {
     AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
-    int r = source_walk("test.service", data, size, sink, on_assignment, on_section, record);
+    int r = source_walk("test.service", data, size, SOURCE_NATIVE, sink, on_assignment, on_section, record);
     diag_codes(sink, codes);
     return r;
 }
@@ -133,7 +133,7 @@ static void test_positions(void **state)
     static const char text[] = "[S]\n\n Key=one two \\\n# comment\n  three \\\nfour\n";
     int calls = 0;
     AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
-    assert_int_equal(source_walk("x", text, strlen(text), sink, check_positions, NULL, &calls), 0);
+    assert_int_equal(source_walk("x", text, strlen(text), SOURCE_NATIVE, sink, check_positions, NULL, &calls), 0);
     assert_int_equal(calls, 1);
 }
 
@@ -153,6 +153,44 @@ static void test_callback_ends_the_walk(void **state)
 static void put(char *to, const char *bytes)
 {
     while (*bytes != '\0') *to++ = *bytes++;
+}
+
+/* systemd's units: a NUL byte ends a line, and nothing is read after what makes the file none. */
+static void test_systemd_rules(void **state)
+{
+    (void)state;
+    static const char nul[] = "[S]\nA=x\0B=1\n", header[] = "[S]\nA=1\n[S\nB=2\nC\n";
+    static const struct {
+        enum source_rules rules;
+        const char *data;
+        size_t size;
+        int r;
+        const char *want, *codes;
+    } ours[] = {
+        { SOURCE_SYSTEMD, nul, sizeof nul - 1, 0, "[S]@1:1\nS.A=x@2:3\nS.B=1@3:3\n", "" },
+        { SOURCE_SYSTEMD, header, sizeof header - 1, 1, "[S]@1:1\nS.A=1@2:3\n", "error bad-section-header@3:1 " },
+        { SOURCE_SYSTEMD_DROPIN, header, sizeof header - 1, 1, "[S]@1:1\nS.A=1@2:3\n",
+          "warning bad-section-header@3:1 " },
+        { SOURCE_NATIVE, header, sizeof header - 1, 1, "[S]@1:1\nS.A=1@2:3\n",
+          "error bad-section-header@3:1 warning missing-equals@5:1 " },
+    };
+    for (size_t i = 0; i < COUNT_OF(ours); i++) {
+        AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
+        AUTO_STR struct str codes = STR_EMPTY;
+        struct record record = { 0 };
+        assert_int_equal(
+            source_walk("x", ours[i].data, ours[i].size, ours[i].rules, sink, on_assignment, on_section, &record),
+            ours[i].r);
+        for (size_t k = 0; k < diag_total(sink); k++) {
+            const struct diag *d = diag_get(sink, k);
+            assert_int_equal(str_appendf(&codes, "%s %s@%u:%u ", d->severity == DIAG_ERROR ? "error" : "warning",
+                                         d->code, d->at.line, d->at.column),
+                             0);
+        }
+        assert_string_equal(str_text(&record.text), ours[i].want);
+        assert_string_equal(str_text(&codes), ours[i].codes);
+        str_done(&record.text);
+    }
 }
 
 /* K94: hostile sizes and bytes are diagnostics. */
@@ -195,7 +233,8 @@ static void test_hostile(void **state)
 
     AUTO(diag_sink_free) struct diag_sink *sink = diag_sink_new();
     for (size_t i = 0; i < SOURCE_FILE_MAX; i += 2) put(big + i, "x\n");
-    assert_int_equal(source_walk("x", big, SOURCE_FILE_MAX, sink, on_assignment, on_section, &record), 1);
+    assert_int_equal(source_walk("x", big, SOURCE_FILE_MAX, SOURCE_NATIVE, sink, on_assignment, on_section, &record),
+                     1);
     assert_int_equal(diag_total(sink), 1000);
     assert_string_equal(diag_get(sink, 999)->code, "too-many-problems");
     free(big);
@@ -209,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_positions),
         cmocka_unit_test(test_callback_ends_the_walk),
+        cmocka_unit_test(test_systemd_rules),
         cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

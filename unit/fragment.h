@@ -44,3 +44,6 @@ MUST_CHECK int fragment_parse(struct arena *arena, const char *path, const char 
  * file, for the position of its diagnostics. Same results as fragment_parse(). */
 MUST_CHECK int fragment_finish(struct arena *arena, const char *path, const struct fragment_context *context,
                                struct unit_settings *settings, struct diag_sink *diags);
+
+/* Of a unit that was not read to its end: systemd's defaults for what would follow from other settings. */
+void fragment_settle(struct unit_settings *settings);

@@ -62,6 +62,17 @@ static void finish_start_limit(struct finish *f)
     if (!burst_set) unit->start_limit_burst = limited ? START_LIMIT_BURST : 0;
 }
 
+void fragment_settle(struct unit_settings *settings)
+{
+    struct unit_section *unit = &settings->unit;
+    struct service_section *service = &settings->service;
+    if (unit->start_limit_interval == USEC_UNSET) unit->start_limit_interval = START_LIMIT_INTERVAL;
+    if (unit->start_limit_burst == UINT32_MAX) unit->start_limit_burst = START_LIMIT_BURST;
+    if (service->timeout_start == USEC_UNSET) service->timeout_start = TIMEOUT_DEFAULT;
+    if (service->timeout_stop == USEC_UNSET) service->timeout_stop = TIMEOUT_DEFAULT;
+    if (!settings->service_extra.timeout_abort_set) settings->service_extra.timeout_abort = service->timeout_stop;
+}
+
 bool kind_ignores_isolate(enum unit_kind kind)
 {
     static const bool ignores[UNIT_KIND_COUNT] = {

@@ -252,6 +252,7 @@ static int store_unit(struct loader *loader, const struct search_file *file, con
     unit->systemd = loader->options->systemd && !(file && file->native);
     unit->load_state = state;
     unit->cut_short = cut_short;
+    if (cut_short) fragment_settle(&loader->scratch);
     r = unit_set_store(loader->set, unit, &loader->scratch);
     for (size_t i = 1; r == 0 && i < loader->names.count; i++)
         if (!unit_set_has_name(loader->set, loader->names.items[i]))

@@ -87,9 +87,11 @@ const struct property_shape property_mode = { mode_text, mode_json };
 
 /* ---- words and lists ---- */
 
+/* Of a unit that was refused a word may be unset still: its index is that of the table's end. */
 static const char *word_of(const struct property_value *value)
 {
-    return ((const char *const *)value->argument)[*(const word_index *)value->slot];
+    const char *word = ((const char *const *)value->argument)[*(const word_index *)value->slot];
+    return word ? word : "";
 }
 
 static int word_text(const struct property_value *value, struct str *out)

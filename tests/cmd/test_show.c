@@ -112,6 +112,8 @@ static const struct { const char *label, *words[WORDS_MAX]; int status; const ch
       "LoadState=not-found\n", "" },
     { "a masked unit",                 { "-p", "LoadState,LoadError", "masked" }, 0,
       "LoadError=org.freedesktop.systemd1.UnitMasked \"Unit masked.service is masked.\"\nLoadState=masked\n", "" },
+    { "what would follow from the rest", { "-p", "TimeoutStartUSec,StartLimitBurst,OOMPolicy", "bad" }, 0,
+      "OOMPolicy=\nTimeoutStartUSec=1min 30s\nStartLimitBurst=5\n", "" },
     { "a bad setting",                 { "-p", "LoadState,LoadError", "bad" }, 0,
       "LoadError=org.freedesktop.systemd1.BadUnitSetting \"Unit bad.service has a bad unit file setting.\"\n"
       "LoadState=bad-setting\n", "" },

@@ -35,7 +35,8 @@ struct diag_sink {
     struct strlist allowed; /* "code" or "code:Key" */
     VEC(struct level) levels;
     struct disabled_file *files;
-    bool strict, soft, once;
+    bool strict, once;
+    uint8_t lowered; /* how far the highest severity lies below DIAG_ERROR */
     size_t counts[DIAG_SEVERITY_COUNT];
     size_t promoted; /* warnings that strictness made errors */
     /* How many of the file reported last, by severity: the bound of DIAG_KEPT_PER_FILE. */
@@ -209,9 +210,9 @@ static bool apply_levels(const struct diag_sink *sink, struct diag *d)
 
 /* ---- reporting ---- */
 
-void diag_sink_set_mode(struct diag_sink *sink, bool errors_are_warnings, bool once)
+void diag_sink_set_mode(struct diag_sink *sink, enum severity highest, bool once)
 {
-    sink->soft = errors_are_warnings;
+    sink->lowered = (uint8_t)(DIAG_ERROR - highest);
     sink->once = once;
 }
 
@@ -273,7 +274,8 @@ void diag_report(struct diag_sink *sink, enum severity severity, struct diag_abo
         free(message);
         return;
     }
-    if (sink->soft && d.severity == DIAG_ERROR && !d.was_warning) d.severity = DIAG_WARNING;
+    enum severity highest = (enum severity)(DIAG_ERROR - sink->lowered);
+    if (d.severity > highest && (!d.was_warning || highest == DIAG_NOTE)) d.severity = highest, d.was_warning = false;
     if (d.severity == DIAG_WARNING) {
         if (is_allowed(sink, code, about.key))
             d.severity = DIAG_NOTE;

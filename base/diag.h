@@ -51,9 +51,10 @@ MUST_CHECK int diag_sink_set_level(struct diag_sink *sink, const char *code, con
 MUST_CHECK int diag_sink_disable(struct diag_sink *sink, const char *file, uint32_t first, uint32_t last,
                                  const char *word, size_t length);
 
-/* From now on: an error is a warning (which strictness makes an error again), as of a file whose refusal does not stop
- * the run; what has been said in the same words of the same line is not said again, as by instances of one template. */
-void diag_sink_set_mode(struct diag_sink *sink, bool errors_are_warnings, bool once);
+/* From now on nothing is worth more than `highest`: a file that is not the run's concern has warnings (which strictness
+ * makes errors again), or notes at most. `once`: what has been said in the same words of the same line is not said
+ * again, as by instances of one template. DIAG_ERROR and false is how a sink begins. */
+void diag_sink_set_mode(struct diag_sink *sink, enum severity highest, bool once);
 
 /* What a diagnostic speaks about; section and key are static or outlive the sink, and may be NULL. */
 struct diag_about {

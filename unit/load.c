@@ -94,10 +94,11 @@ static int resolve(struct loader *loader, const char *name, const char **ret_nam
             if (r == -ENOMEM) return r;
             file = search_find(loader->search, str_text(&template));
         }
+        const char *also = file || !loader->options->systemd ? NULL : special_alias(name);
         *ret_name = name;
         *ret_file = file;
-        if (!file || !file->alias_of) return 0;
-        name = load_instantiate(loader, file->alias_of, name);
+        if (!also && (!file || !file->alias_of)) return 0;
+        name = also ? also : load_instantiate(loader, file->alias_of, name);
         if (!name) return -ENOMEM;
     }
     return -ELOOP;
@@ -139,7 +140,7 @@ static int add_inert(struct loader *loader, const struct search_file *file, cons
 {
     enum unit_kind kind = unit_kind_of_name(name);
     bool missed = kind == UNIT_KIND_TIMER || kind == UNIT_KIND_PATH;
-    if (missed && file && !file->masked)
+    if (missed && file && !file->masked && !loader->aside)
         diag_report(loader->diags, DIAG_WARNING, about_file(file), "unit-kind", NULL,
                     "%s units are not started by this version (ignored)", unit_kind_suffix(kind) + 1);
     if (loader->options->lint && file && !file->masked && !is_template(file->name)) {
@@ -238,19 +239,42 @@ static int follow_mounts(struct loader *loader, const struct unit *unit)
     return 0;
 }
 
-/* What was added here is looked at in its turn: a work list, not recursion. */
+/* Which relations make a unit start, or may make it start later. */
+static bool pulls_in(enum unit_relation relation)
+{
+    return relation == UNIT_REQUIRES || relation == UNIT_REQUISITE || relation == UNIT_WANTS ||
+           relation == UNIT_BINDS_TO || relation == UNIT_UPHOLDS || relation == UNIT_ON_FAILURE ||
+           relation == UNIT_ON_SUCCESS;
+}
+
+static int follow_relations(struct loader *loader, const struct unit *unit, bool pulling)
+{
+    int r = 0;
+    for (enum unit_relation relation = 0; r == 0 && relation < UNIT_RELATION_COUNT; relation++)
+        if (pulls_in(relation) == pulling) r = follow(loader, &unit->unit->relations[relation]);
+    return r;
+}
+
+/* What was added here is looked at in its turn: a work list, not recursion. Under systemd's rules what is named only to
+ * be before, after or in conflict with comes last, and what that names in its turn is nothing to a run. */
 static int follow_all(struct loader *loader)
 {
     int r = 0;
     const struct unit *unit;
-    for (uint32_t i = 0; r == 0 && (unit = unit_set_added(loader->set, i)); i++) {
-        for (enum unit_relation relation = 0; r == 0 && relation < UNIT_RELATION_COUNT; relation++)
-            r = follow(loader, &unit->unit->relations[relation]);
+    bool describe = loader->options->describe, at_once = describe || !loader->options->systemd;
+    uint32_t i;
+    for (i = 0; r == 0 && (unit = unit_set_added(loader->set, i)); i++) {
+        r = follow_relations(loader, unit, true);
+        if (r == 0 && at_once) r = follow_relations(loader, unit, false);
         if (r == 0) r = follow(loader, &unit->service->sockets);
         if (r == 0) r = follow_trigger(loader, unit);
-        if (r == 0 && loader->options->describe && unit->resource->slice) r = reference(loader, unit->resource->slice);
+        if (r == 0 && describe && unit->resource->slice) r = reference(loader, unit->resource->slice);
         if (r == 0) r = follow_mounts(loader, unit);
     }
+    loader->aside = true;
+    for (uint32_t k = 0; r == 0 && k < i && !at_once; k++)
+        r = follow_relations(loader, unit_set_added(loader->set, k), false);
+    loader->aside = false;
     return r;
 }
 

@@ -78,6 +78,10 @@ static int find_names(struct loader *loader, const char *name)
     int r = vec_push(&loader->names, name);
     if (r == 0 && loader->no_default && strcmp(name, DEFAULT_TARGET_FALLBACK) == 0)
         r = vec_push(&loader->names, DEFAULT_TARGET);
+    for (size_t i = 0; r == 0 && loader->options->systemd && special_alias_get(i); i++) {
+        const char *alias = special_alias_get(i);
+        if (strcmp(special_alias(alias), name) == 0 && !search_find(loader->search, alias)) r = add_name(loader, alias);
+    }
     for (size_t i = 0; r == 0 && i < loader->names.count; i++) {
         const char *known = loader->names.items[i];
         r = add_names_of(loader, known, name);
@@ -207,7 +211,11 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
         refused = fragment_parse(arena, path, data, size, &context, &loader->scratch, loader->diags);
         if (refused < 0) return refused;
     }
-    r = find_names(loader, name);
+    if (!file && !context.native)
+        r = special_target_dependencies(arena, name, &loader->scratch.unit);
+    else
+        r = 0;
+    if (r == 0) r = find_names(loader, name);
     if (r == 0) r = add_dropins(loader, &context);
     if (r < 0) return r;
     /* What is missing from a file that was read only in part says nothing. */
@@ -328,11 +336,13 @@ int load_check_file(struct loader *loader, const struct search_file *file, const
 }
 
 /* What two instances of a template say alike is told once. A unit of systemd's search path that cannot be loaded is not
- * the end of the run, as it is none in systemd: it does not start, and that is a warning. */
+ * the end of the run, as it is none in systemd: it does not start, and that is a warning; less where nobody starts it.
+ */
 int load_add_unit(struct loader *loader, const struct search_file *file, const char *name, bool instance)
 {
-    diag_sink_set_mode(loader->diags, loader->options->systemd && !(file && file->native), instance);
+    bool systemd = loader->options->systemd && !(file && file->native);
+    diag_sink_set_mode(loader->diags, loader->aside ? DIAG_NOTE : systemd ? DIAG_WARNING : DIAG_ERROR, instance);
     int r = add_unit(loader, file, name, instance);
-    diag_sink_set_mode(loader->diags, false, false);
+    diag_sink_set_mode(loader->diags, DIAG_ERROR, false);
     return r;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit/set.h"
+
 /* Sorted by strcmp(3). Source: systemd.special(7), system and user manager. */
 static const char *const targets[] = {
     "basic.target",
@@ -95,4 +97,64 @@ const char *special_target(const char *name)
 {
     const char *const *found = bsearch(name, targets, COUNT_OF(targets), sizeof *targets, compare_name);
     return found ? *found : NULL;
+}
+
+static const struct {
+    const char *target;
+    enum unit_relation relation;
+    const char *name;
+} dependencies[] = {
+    { "basic.target", UNIT_REQUIRES, "sysinit.target" },
+    { "basic.target", UNIT_WANTS, "paths.target" },
+    { "basic.target", UNIT_WANTS, "slices.target" },
+    { "basic.target", UNIT_WANTS, "sockets.target" },
+    { "basic.target", UNIT_WANTS, "timers.target" },
+    { "graphical.target", UNIT_AFTER, "display-manager.service" },
+    { "graphical.target", UNIT_REQUIRES, "multi-user.target" },
+    { "graphical.target", UNIT_WANTS, "display-manager.service" },
+    { "multi-user.target", UNIT_REQUIRES, "basic.target" },
+    { "multi-user.target", UNIT_WANTS, "getty.target" },
+    { "network-online.target", UNIT_AFTER, "network.target" },
+    { "network.target", UNIT_AFTER, "network-pre.target" },
+    { "remote-fs.target", UNIT_AFTER, "remote-fs-pre.target" },
+    { "local-fs.target", UNIT_AFTER, "local-fs-pre.target" },
+    { "sysinit.target", UNIT_WANTS, "local-fs.target" },
+    { "sysinit.target", UNIT_WANTS, "swap.target" },
+};
+
+/* Those that systemd has without default dependencies. Sorted. */
+static const char *const bare[] = {
+    "exit.target",   "final.target",    "halt.target",        "kexec.target",  "poweroff.target",
+    "reboot.target", "shutdown.target", "soft-reboot.target", "umount.target",
+};
+
+int special_target_dependencies(struct arena *arena, const char *name, struct unit_section *section)
+{
+    int r = 0;
+    if (bsearch(name, bare, COUNT_OF(bare), sizeof *bare, compare_name)) section->default_dependencies = false;
+    for (size_t i = 0; r == 0 && i < COUNT_OF(dependencies); i++)
+        if (strcmp(name, dependencies[i].target) == 0)
+            r = unit_relation_add(arena, section, dependencies[i].relation, dependencies[i].name);
+    return r;
+}
+
+static const struct {
+    const char *name, *target;
+} aliases[] = {
+    { "ctrl-alt-del.target", "reboot.target" },  { "runlevel0.target", "poweroff.target" },
+    { "runlevel1.target", "rescue.target" },     { "runlevel2.target", "multi-user.target" },
+    { "runlevel3.target", "multi-user.target" }, { "runlevel4.target", "multi-user.target" },
+    { "runlevel5.target", "graphical.target" },  { "runlevel6.target", "reboot.target" },
+};
+
+const char *special_alias(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(aliases); i++)
+        if (strcmp(name, aliases[i].name) == 0) return aliases[i].target;
+    return NULL;
+}
+
+const char *special_alias_get(size_t index)
+{
+    return index < COUNT_OF(aliases) ? aliases[index].name : NULL;
 }

@@ -1,9 +1,20 @@
 /* unit/special.h - the targets of systemd.special(7): they exist, empty, where no file defines them (SEED.md D18). */
 #pragma once
 #include "base/attr.h"
+#include <stddef.h>
 
 /* The static name of the built-in target, NULL when `name` is none. */
 const char *special_target(const char *name);
+
+/* What the targets of systemd's own package say, where no file does: the ones on the way from default.target to what a
+ * unit's [Install] names. For systemd's rules; natively they are empty. 0 or -ENOMEM. */
+struct arena;
+struct unit_section;
+MUST_CHECK int special_target_dependencies(struct arena *arena, const char *name, struct unit_section *section);
+/* The target that a built-in name is another name of: "multi-user.target" for "runlevel3.target". NULL: none. */
+const char *special_alias(const char *name);
+/* All such names; NULL behind the last. */
+const char *special_alias_get(size_t index);
 
 /* What systemd starts, and what is started where nothing has that name. */
 #define DEFAULT_TARGET          "default.target"

@@ -101,12 +101,13 @@ static UNUSED const struct unit *image_unit(const struct image *image, const cha
     return unit;
 }
 
-/* The units that start at boot, separated by blanks. */
+/* The units that start at boot, separated by blanks; of the built-in ones only the goal. */
 static UNUSED const char *image_started(struct image *image)
 {
     str_clear(&image->text);
     for (uint32_t id = 0; id < unit_set_count(image->set); id++)
-        if (graph_start_reason(image->graph, id) == START_AT_BOOT)
+        if (graph_start_reason(image->graph, id) == START_AT_BOOT &&
+            (!unit_set_get(image->set, id)->builtin || unit_set_get(image->set, id)->goal))
             assert_int_equal(
                 str_appendf(&image->text, "%s%s", image->text.length ? " " : "", unit_set_get(image->set, id)->name),
                 0);

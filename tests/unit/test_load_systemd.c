@@ -30,7 +30,7 @@ static void test_order_of_directories(void **state)
         assert_string_equal(image_unit(image, names[i])->path, path);
     }
     assert_int_equal(unit_set_override_count(image->set), 0); /* overriding is what /etc is for */
-    assert_string_equal(image_started(image), "a.service b.service c.service d.service e.service sysinit.target");
+    assert_string_equal(image_started(image), "a.service b.service c.service d.service e.service");
 }
 
 /* D6: a native unit stands in front of systemd's, all native ones start, and of systemd's the default target. */
@@ -52,7 +52,7 @@ static void test_both_modes(void **state)
     assert_int_equal(unit_set_override_count(image->set), 1);
     assert_string_equal(unit_set_override(image->set, 0)->name, "web.service");
     assert_null(image_unit(image, "web.service")->exec->user);
-    assert_string_equal(image_started(image), "app.service db.service multi-user.target sysinit.target web.service");
+    assert_string_equal(image_started(image), "app.service db.service multi-user.target web.service");
     assert_string_equal(image_unit(image, "app.service")->exec->user, "y"); /* D3: native units only */
     assert_string_equal(image_unit(image, "db.service")->exec->syslog_identifier, "${X:-y}");
     assert_false(image_unit(image, "web.service")->systemd);
@@ -83,8 +83,7 @@ static void test_default_target(void **state)
     assert_image_clean(image);
     assert_ptr_equal(image_unit(image, "default.target"), image_unit(image, "graphical.target"));
     assert_true(image_unit(image, "default.target")->goal);
-    assert_string_equal(image_started(image), "a.service b.service basic.target c.service graphical.target "
-                                              "multi-user.target sysinit.target");
+    assert_string_equal(image_started(image), "a.service b.service c.service graphical.target multi-user.target");
     assert_null(unit_set_find(image->set, "broken.service")); /* what nobody pulls in is not read */
 }
 
@@ -94,12 +93,11 @@ static void test_default_target_elsewhere(void **state)
         const char *label, *link, *file, *want;
         bool failed;
     } cases[] = {
-        { "no default target", NULL, NULL, "a.service multi-user.target sysinit.target", false },
-        { "a file of its own", NULL, ETC "default.target", "b.service default.target sysinit.target", false },
-        { "a link to a built-in target", "multi-user.target", NULL, "a.service multi-user.target sysinit.target",
-          false },
+        { "no default target", NULL, NULL, "a.service multi-user.target", false },
+        { "a file of its own", NULL, ETC "default.target", "b.service default.target", false },
+        { "a link to a built-in target", "multi-user.target", NULL, "a.service multi-user.target", false },
         { "a link from /etc to /usr/lib", "/usr/lib/systemd/system/own.target", USR "own.target",
-          "b.service own.target sysinit.target", false },
+          "b.service own.target", false },
         { "a link to nothing", "none.target", NULL, "", true },
         { "masked", "/dev/null", NULL, "", true },
         { "a link to itself", "default.target", NULL, "", true },
@@ -123,6 +121,55 @@ static void test_default_target_elsewhere(void **state)
     (void)state;
 }
 
+/* An image without systemd's own targets: what is enabled in them starts all the same, in their order. */
+static void test_built_in_targets(void **state)
+{
+    static const struct {
+        const char *target, *unit;
+    } links[] = {
+        { "sockets.target", "a.socket" },    { "sysinit.target", "b.service" },    { "basic.target", "c.service" },
+        { "local-fs.target", "d.service" },  { "getty.target", "e.service" },      { "timers.target", "f.service" },
+        { "paths.target", "g.service" },     { "swap.target", "h.service" },       { "multi-user.target", "i.service" },
+        { "runlevel3.target", "j.service" }, { "rescue.target", "never.service" },
+    };
+    struct image *image = *state;
+    char path[128];
+    for (size_t i = 0; i < COUNT_OF(links); i++) {
+        (void)snprintf(path, sizeof path, ETC "%s.wants/%s", links[i].target, links[i].unit);
+        image_link(image, "/nowhere", path);
+        (void)snprintf(path, sizeof path, USR "%s", links[i].unit);
+        image_write(image, path, strstr(links[i].unit, ".socket") ? "[Socket]\nListenStream=/run/a\n" : SERVICE);
+    }
+    image_write(image, USR "a.service", SERVICE);
+    image_link(image, "runlevel5.target", ETC "default.target");
+    image_load(image);
+    assert_image_clean(image);
+    assert_string_equal(image_started(image), "a.socket b.service c.service d.service e.service f.service g.service "
+                                              "graphical.target h.service i.service j.service");
+    assert_string_equal(image_relation(image, "basic.target", UNIT_AFTER),
+                        "sysinit.target paths.target slices.target sockets.target timers.target");
+    assert_ptr_equal(image_unit(image, "runlevel2.target"), image_unit(image, "multi-user.target"));
+    assert_int_equal(graph_cycle_count(image->graph), 0);
+}
+
+/* A unit that only stands in an order is told of in notes, and what it names is nothing to the run. */
+static void test_aside(void **state)
+{
+    struct image *image = *state;
+    image_write(image, ETC "default.target", "[Unit]\nWants=a.service\n");
+    image_write(image, USR "a.service", "[Unit]\nAfter=b.service\nConflicts=c.service\n" SERVICE);
+    image_write(image, USR "b.service", "[Unit]\nWants=d.service\nAfter=d.service\n" SERVICE "ExecStrat=typo\n");
+    image_write(image, USR "c.service", "[Service]\nType=oneshot\n");
+    image_write(image, USR "d.service", SERVICE);
+    image_load(image);
+    assert_image_clean(image);
+    assert_int_equal(image->report.warnings, 0);
+    assert_non_null(image_diag(image, "unknown-directive"));
+    assert_non_null(unit_set_find(image->set, "b.service"));
+    assert_null(unit_set_find(image->set, "d.service"));
+    assert_string_equal(image_started(image), "a.service default.target");
+}
+
 static void test_pulled_in(void **state)
 {
     struct image *image = *state;
@@ -141,7 +188,7 @@ static void test_pulled_in(void **state)
     image_write(image, USR "t@.service", "[Service]\nExecStart=/bin/t %i\nUser=u%i\n");
     image_load(image);
     assert_image_clean(image);
-    assert_string_equal(image_started(image), "a.service b.service default.target r.service s.socket sysinit.target "
+    assert_string_equal(image_started(image), "a.service b.service default.target r.service s.socket "
                                               "t@1.service w.service");
     assert_string_equal(image_unit(image, "t@1.service")->exec->user, "u1");
     assert_int_equal(graph_start_reason(image->graph, image_unit(image, "s.service")->id), HELD_FOR_SOCKET);
@@ -164,7 +211,7 @@ static void test_broken(void **state)
     image_load(image);
     assert_false(image->report.failed);
     assert_true(image->report.warnings > 0);
-    assert_string_equal(image_started(image), "default.target good.service sysinit.target");
+    assert_string_equal(image_started(image), "default.target good.service");
     assert_int_equal(unit_set_absence(image->set, "broken.service"), UNIT_REFUSED);
     assert_int_equal(unit_set_absence(image->set, "masked.service"), UNIT_MASKED);
     assert_int_equal(unit_set_absence(image->set, "empty.service"), UNIT_MASKED);
@@ -188,7 +235,7 @@ static void test_inert_kinds(void **state)
     assert_non_null(image_diag(image, "unit-kind"));
     assert_null(graph_missing_requirement(image->graph, image_unit(image, "a.service")->id, NULL));
     assert_int_equal(unit_set_absence(image->set, "data.mount"), UNIT_INERT);
-    assert_string_equal(image_started(image), "a.service default.target sysinit.target");
+    assert_string_equal(image_started(image), "a.service default.target");
 }
 
 /* ---- other names ---- */
@@ -516,7 +563,7 @@ static void test_deep_wants(void **state)
     }
     image_write(image, ETC "default.target", "[Unit]\nWants=n0.service\n");
     image_load(image);
-    assert_int_equal(unit_set_count(image->set), 2000 + 4); /* default.target and three built in */
+    assert_true(unit_set_count(image->set) > 2000 && unit_set_count(image->set) < 2050); /* and built-in targets */
     assert_int_equal(graph_start_reason(image->graph, image_unit(image, "n1999.service")->id), START_AT_BOOT);
 }
 
@@ -554,6 +601,8 @@ int main(void)
         TEST(test_both_modes),
         TEST(test_default_target),
         cmocka_unit_test(test_default_target_elsewhere),
+        TEST(test_built_in_targets),
+        TEST(test_aside),
         TEST(test_pulled_in),
         TEST(test_broken),
         TEST(test_inert_kinds),

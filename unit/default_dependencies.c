@@ -117,10 +117,12 @@ static void find_facts(enum unit_kind kind, const char *name, const struct unit_
     if (kind == UNIT_KIND_MOUNT) find_mount_facts(&settings->mount, facts);
     facts[FACT_BUS] = facts[FACT_DEFAULT] && settings->service_extra.bus_name != NULL;
     if (!runs) return;
-    facts[FACT_EXEC] = logs(exec);
+    facts[FACT_EXEC] = logs(exec) && !settings->sandbox.log_namespace;
+    facts[FACT_TMP] = settings->sandbox.private_tmp || settings->sandbox.dynamic_user;
     facts[FACT_STATE] = exec->directories[EXEC_DIRECTORY_STATE].paths.count > 0 ||
                         exec->directories[EXEC_DIRECTORY_CACHE].paths.count > 0 ||
                         exec->directories[EXEC_DIRECTORY_LOGS].paths.count > 0;
+    facts[FACT_ROOT_IMAGE] = settings->sandbox.root_image != NULL;
 }
 
 static int add_both(struct arena *arena, struct unit_settings *settings, const char *name)
@@ -146,6 +148,15 @@ static int add_slice(struct arena *arena, const char *name, enum unit_kind kind,
     return add_both(arena, settings, settings->resource.slice ? settings->resource.slice : "-.slice");
 }
 
+/* LogNamespace=: the journal has sockets of its own. */
+static int add_log_namespace(struct arena *arena, enum unit_kind kind, struct unit_settings *settings)
+{
+    const char *space = settings->sandbox.log_namespace;
+    if (!space || !(1U << kind & EXEC_KINDS) || !has_commands(kind, settings)) return 0;
+    int r = add_both(arena, settings, arena_printf(arena, "systemd-journald@%s.socket", space));
+    return r < 0 ? r : add_both(arena, settings, arena_printf(arena, "systemd-journald-varlink@%s.socket", space));
+}
+
 int default_dependencies_add(struct arena *arena, const char *name, struct unit_settings *settings, bool slice)
 {
     enum unit_kind kind = unit_kind_of_name(name);
@@ -159,6 +170,7 @@ int default_dependencies_add(struct arena *arena, const char *name, struct unit_
     for (size_t i = 0; r == 0 && i < COUNT_OF(rows); i++)
         if (1U << kind & rows[i].kinds && facts[rows[i].fact])
             r = unit_relation_add(arena, &settings->unit, rows[i].relation, rows[i].name);
+    if (r == 0) r = add_log_namespace(arena, kind, settings);
     return r == 0 && slice ? add_slice(arena, name, kind, settings) : r;
 }
 

@@ -24,7 +24,7 @@ struct loader {
     struct name_list names;                       /* of the unit that is being read, its own first */
     struct name_list dropins;                     /* read for it, where the set is described */
     struct name_list goals;                       /* what the run begins with under systemd's rules */
-    bool aside;             /* what is loaded now only stands in an order, and is not to start */
+    bool aside;                                   /* what is loaded now only stands in an order, and is not to start */
     bool no_default;                              /* there is no default.target: multi-user.target has its name */
     VEC(const struct search_file *) instantiated; /* templates that have an instance, once per instance */
     VEC(struct unit_dropins) dropins_of;          /* of units that have any, where the set is described */

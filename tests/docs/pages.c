@@ -1,5 +1,5 @@
-/* Prints the pages of docs/ that come from tables: pages directives|service-states|options|rules|rules-manual|
- * container-init.unit.5.
+/* Prints the pages of docs/ that come from tables: pages directives|service-states|options|commands|rules|
+ * rules-manual|container-init.unit.5.
  * scripts/gen-docs writes what it prints, and a test compares. */
 #include "tests/docs/pages.h"
 
@@ -207,6 +207,18 @@ static void print_options(void)
     }
 }
 
+/* ---- commands, and the verbs of analyze: WORD, or analyze WORD ---- */
+
+static void print_commands(void)
+{
+#define C(word, function, arguments, help) puts(word);
+#include "cmd/container-init/commands.def"
+#undef C
+#define A(verb, function, least, operands, help) puts("analyze " verb);
+#include "cmd/container-init/analyze.def"
+#undef A
+}
+
 int main(int argc, char **argv)
 {
     const char *page = argc == 2 ? argv[1] : "";
@@ -221,6 +233,8 @@ int main(int argc, char **argv)
         print_rules_manual();
     else if (strcmp(page, "options") == 0)
         print_options();
+    else if (strcmp(page, "commands") == 0)
+        print_commands();
     else if (strcmp(page, "container-init.unit.5") == 0)
         status = print_unit_page(TEST_SOURCE_DIR "/tests/docs/unit.5.scd");
     else

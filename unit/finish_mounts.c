@@ -64,7 +64,11 @@ static int add_directories(struct finish *f)
 static int add_exec(struct finish *f)
 {
     const struct exec_section *exec = &f->settings->exec;
+    const struct sandbox_section *sandbox = &f->settings->sandbox;
     int r = add_directories(f);
+    if (r == 0 && sandbox->root_directory) r = add(f, sandbox->root_directory);
+    if (r == 0 && sandbox->root_image) r = add(f, sandbox->root_image);
+    if (r == 0 && sandbox->private_tmp) r = add(f, "/var/tmp");
     if (r == 0 && exec->working_directory && !exec->working_directory_optional) r = add(f, exec->working_directory);
     return r;
 }

@@ -123,8 +123,36 @@ static int default_slice(struct finish *f, const char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
+static int allow_device(struct finish *f, const char *node, const char *rights)
+{
+    struct rule_pair_list *list = &f->settings->resource.device_allow;
+    int r = list_reserve(f->arena, (void **)&list->items, list->count, &list->capacity, sizeof *list->items);
+    if (r == 0) list->items[list->count++] = (struct rule_pair){ node, rights };
+    return r;
+}
+
+/* systemd.exec(5): what else PrivateDevices=, ProtectClock=, RootImage= and encrypted credentials ask for. */
+static int finish_devices(struct finish *f)
+{
+    struct resource_section *resource = &f->settings->resource;
+    const struct sandbox_section *sandbox = &f->settings->sandbox;
+    if (sandbox->private_devices && resource->device_policy == DEVICE_AUTO) resource->device_policy = DEVICE_CLOSED;
+    bool limited = resource->device_policy != DEVICE_AUTO || resource->device_allow.count > 0;
+    bool images = (sandbox->root_image || sandbox->mount_images.count > 0) && limited;
+    bool sealed = sandbox->load_credential_encrypted.count > 0 || sandbox->set_credential_encrypted.count > 0;
+    static const char *const rights[] = { "rw", "rw", "rwm", "rwm", "rwm", "r", "rw" }; /* of words_implied_devices */
+    int r = 0;
+    for (size_t i = 0; r == 0 && words_implied_devices[i]; i++) {
+        bool wanted = i < IMPLIED_BY_CLOCK ? images : i == IMPLIED_BY_CLOCK ? sandbox->protect_clock : sealed;
+        if (wanted) r = allow_device(f, words_implied_devices[i], rights[i]);
+    }
+    return r;
+}
+
 static int finish_resource(struct finish *f)
 {
+    int r = finish_devices(f);
+    if (r < 0) return r;
     struct resource_section *resource = &f->settings->resource;
     enum unit_kind kind = f->context->kind;
     if (resource->tasks_max.scale == UINT32_MAX)
@@ -189,6 +217,12 @@ static void check_service(struct finish *f)
           "ExitType",
           "bad-combination",
           "ExitType=cgroup is not for Type=oneshot",
+          { 0 } },
+        { f->settings->sandbox.pam_name && f->settings->kill.mode != KILL_CONTROL_GROUP &&
+              f->settings->kill.mode != KILL_MIXED,
+          "KillMode",
+          "bad-combination",
+          "with PAMName= only control-group and mixed are possible",
           { 0 } },
         { s->type == SERVICE_DBUS && !extra->bus_name,
           "BusName",

@@ -99,6 +99,7 @@ const struct unit_settings unit_settings_default = {
         .oom_pressure_duration = USEC_INFINITY,
         .pressure_threshold = 200 * USEC_PER_MSEC,
         .zswap_writeback = true,
+        .delegate_namespaces = UINT64_MAX,
     },
     .sandbox = {
         .capability_bounding_set = UINT64_MAX,

@@ -4,6 +4,7 @@
  * Nothing of it is applied yet: it is checked, kept and shown. Lists are in the order written. */
 #pragma once
 #include "base/attr.h"
+#include "unit/settings_sandbox.h"
 #include "unit/settings_types.h"
 
 struct device_value { /* IODeviceWeight= and the like: a path and a number */
@@ -98,9 +99,15 @@ enum resource_devices {
     DEVICES_COUNT
 };
 
+enum resource_nodes { NODES_CPUS, NODES_STARTUP_CPUS, NODES_MEMORY, NODES_STARTUP_MEMORY, NODES_COUNT };
+enum device_policy { DEVICE_AUTO, DEVICE_CLOSED, DEVICE_STRICT };
+
 extern const char *const words_device_policy[], *const words_managed_oom[], *const words_oom_preference[];
 extern const char *const words_pressure_watch[], *const words_controllers[], *const words_bpf_attach[];
-#define CONTROLLERS_V2 0xad /* bits of words_controllers: those of cgroup v2, which Delegate=yes hands over */
+/* What RootImage= and MountImages= need, then ProtectClock=, then encrypted credentials. */
+extern const char *const words_implied_devices[];
+#define IMPLIED_BY_CLOCK 5
+#define CONTROLLERS_V2   0xad /* bits of words_controllers: those of cgroup v2, which Delegate=yes hands over */
 
 struct resource_section {
     const char *slice; /* resolved when the unit is complete; of another kind of unit, and of "-.slice": NULL */
@@ -109,6 +116,8 @@ struct resource_section {
     struct tasks_max tasks_max;
     usec_t cpu_quota, cpu_quota_period; /* per second of time; infinity: none */
     struct device_value_list devices[DEVICES_COUNT];
+    struct cpu_mask nodes[NODES_COUNT];
+    uint64_t delegate_namespaces; /* as restrict_namespaces */
     struct address_prefix_list ip_allow, ip_deny;
     struct text_list ip_ingress_filters, ip_egress_filters, nft_sets;
     struct rule_pair_list device_allow, bpf_programs;

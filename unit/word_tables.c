@@ -87,6 +87,10 @@ const char *const words_controllers[] = { "cpu",
                                           "bpf-socket-bind",
                                           "bpf-restrict-network-interfaces",
                                           NULL };
+const char *const words_implied_devices[] = { "/dev/loop-control",   "/dev/mapper/control",
+                                              "block-loop",          "block-blkext",
+                                              "block-device-mapper", "char-rtc",
+                                              "/dev/tpmrm0",         NULL };
 const char *const words_bpf_attach[] = { "ingress",    "egress",     "sock_create", "sock_ops", "device",
                                          "bind4",      "bind6",      "connect4",    "connect6", "post_bind4",
                                          "post_bind6", "sendmsg4",   "sendmsg6",    "sysctl",   "recvmsg4",

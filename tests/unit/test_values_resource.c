@@ -92,6 +92,17 @@ static const struct shown_case lists[] = {
     { "RestrictNetworkInterfaces=a/b 12", "bad-value bad-value", "RestrictNetworkInterfaces", "", "[true, []]" },
     { "Slice=my-own.slice", "", "Slice", "my-own.slice", "\"my-own.slice\"" },
     { "Slice=my.target", "bad-unit-name", "Slice", "system.slice", NULL },
+    { "AllowedCPUs=0-2 5\nAllowedCPUs=7", "", "AllowedCPUs", "0-2 5 7", "[167, 0, 0, 0, 0, 0, 0, 0]" },
+    { "StartupAllowedMemoryNodes=1\nStartupAllowedMemoryNodes=", "", "StartupAllowedMemoryNodes", "", "[]" },
+    { "AllowedMemoryNodes=three", "bad-value", "AllowedMemoryNodes", "", "[]" },
+    { "PrivateDevices=yes", "", "DevicePolicy", "closed", NULL },
+    { "PrivateDevices=yes\nDevicePolicy=strict", "", "DevicePolicy", "strict", NULL },
+    { "ProtectClock=yes", "", "DeviceAllow", "char-rtc r", NULL },
+    { "RootImage=/image", "", "DeviceAllow", "", NULL },
+    { "RootImage=/image\nDevicePolicy=closed", "", "DeviceAllow",
+      "block-device-mapper rwm / block-blkext rwm / block-loop rwm / /dev/mapper/control rw / /dev/loop-control rw", NULL },
+    { "PrivateTmp=yes\nRootDirectory=/new", "", "RequiresMountsFor", "/new /var/tmp", NULL },
+    { "PAMName=login\nKillMode=process", "bad-combination!", "KillMode", "process", NULL },
     { "NFTSet=cgroup:inet:f:s", "", "NFTSet", "cgroup:inet:f:s", NULL },
 };
 /* clang-format on */
@@ -145,13 +156,43 @@ static void test_native(void **state)
     parsed_done(&u);
 }
 
+/* Waiting for a name of the bus is not built: a unit that is run stays what it is without BusName=. */
+static void test_bus_name_alone(void **state)
+{
+    (void)state;
+    struct parsed u = parse_service("BusName=org.example.App", false);
+    assert_int_equal(u.result, 0);
+    assert_int_equal(u.settings.service.type, SERVICE_SIMPLE);
+    assert_non_null(strstr(u.codes, "unsupported@3"));
+    parsed_done(&u);
+}
+
+/* A share of the kernel's bounds, whatever they are here. */
+static void test_tasks_share(void **state)
+{
+    (void)state;
+    uint64_t half = 0, all = 0;
+    static const struct {
+        const char *line;
+        bool half;
+    } rows[] = { { SERVICE "TasksMax=50%\n", true }, { SERVICE "TasksMax=100%\n", false } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct shown s = show_unit("case.service", rows[i].line);
+        struct property_context context = { .unit = s.unit };
+        AUTO_STR struct str text = STR_EMPTY;
+        assert_int_equal(property_text(property_find(UNIT_KIND_SERVICE, "TasksMax"), &context, &text), 0);
+        *(rows[i].half ? &half : &all) = strtoull(str_text(&text), NULL, 10);
+        shown_done(&s);
+    }
+    assert_true(all > 0);
+    assert_int_equal(half, all / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_slices),
-        cmocka_unit_test(test_native),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_lists),          cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_native),  cmocka_unit_test(test_bus_name_alone), cmocka_unit_test(test_tasks_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,15 +49,22 @@ static int request_parse(struct request *request, int argc, char **argv)
 }
 
 /* Links are followed inside the root, as they were when the unit was read. */
+static int open_beneath(const char *root, const char *path, struct fd *ret)
+{
+    size_t length = strlen(root);
+    AUTO_FD struct fd directory = FD_NONE;
+    int r = fd_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, &directory);
+    if (r < 0) return r;
+    return beneath_open(directory.n, strncmp(path, root, length) == 0 ? path + length : path, O_RDONLY | O_NONBLOCK,
+                        ret);
+}
+
 static int open_file(const struct request *request, const char *path, FILE **ret)
 {
-    const char *root = request->place.options.root ? request->place.options.root : "/";
-    size_t length = strlen(root);
-    AUTO_FD struct fd directory = FD_NONE, file = FD_NONE;
-    int r = fd_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, &directory);
-    if (r == 0)
-        r = beneath_open(directory.n, strncmp(path, root, length) == 0 ? path + length : path, O_RDONLY | O_NONBLOCK,
-                         &file);
+    const char *root = request->place.options.root;
+    AUTO_FD struct fd file = FD_NONE;
+    int r =
+        root && *root ? open_beneath(root, path, &file) : fd_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, &file);
     if (r < 0) return r;
     *ret = fdopen(file.n, "r");
     if (!*ret) return -errno;

@@ -213,9 +213,31 @@ static void test_cat(void **state)
     assert_string_equal(usage.out, "");
 }
 
+/* A directory that is named as it lies below the working directory, without a root. */
+static void test_relative_directory(void **state)
+{
+    (void)state;
+    char *argv[] = { (char[]){ "cat" }, (char[]){ "--units" }, (char[]){ "usr/lib/systemd/system" },
+                     (char[]){ "www" } };
+    struct answer answer;
+    size_t out_size;
+    int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(here >= 0);
+    assert_int_equal(chdir(root.root), 0);
+    FILE *out = open_memstream(&answer.out, &out_size);
+    assert_non_null(out);
+    assert_int_equal(cat_main(out, stderr, COUNT_OF(argv), argv), 0);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(fchdir(here), 0);
+    assert_int_equal(close(here), 0);
+    assert_non_null(strstr(answer.out, "# usr/lib/systemd/system/web.service\n["));
+    free(answer.out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_show), cmocka_unit_test(test_everything),
-                                        cmocka_unit_test(test_json_lines), cmocka_unit_test(test_cat) };
+                                        cmocka_unit_test(test_json_lines), cmocka_unit_test(test_cat),
+                                        cmocka_unit_test(test_relative_directory) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -19,7 +19,7 @@ static void parse(const uint8_t *data, size_t size, const char *name, enum unit_
     context.lint = lint;
     diag_sink_set_strict(diags, !native);
     int r = fragment_parse(arena, "/fuzz/unit", (const char *)data, size, &context, &settings, diags);
-    PROMISE(r == 0 || r == 1);
+    PROMISE(r == 0 || r == FRAGMENT_REFUSED || r == FRAGMENT_BROKEN);
     PROMISE(r == 0 || diag_count(diags, DIAG_ERROR) > 0);
     r = fragment_finish(arena, "/fuzz/unit", &context, &settings, diags);
     PROMISE(r == 0 || r == 1);

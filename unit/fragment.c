@@ -197,6 +197,7 @@ static int on_assignment(const char *section UNUSED, const char *key, const stru
     enum support support = directive_support(directive, p->section);
     p->lenient = support != SUPPORT_FULL && support != SUPPORT_EXTENSION && !directive->parser_tells;
     struct value at = { .text = "", .file = value->file, .key_line = value->key_line, .key_column = value->key_column };
+    if (!p->context->native) lint_tell_deprecated(p, key, &at);
     if (!tells_support(p, directive)) return directive->parse ? apply(p, directive, value) : 0;
     if (support == SUPPORT_ACCEPTED)
         parse_report(p, DIAG_NOTE, &at, 0, "accepted", directive_text(directive, p->section),

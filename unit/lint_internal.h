@@ -112,6 +112,8 @@ struct lint {
 /* ---- while fragments are read (unit/fragment.c, unit/fragment_finish.c); nothing happens where `lint` is NULL ---- */
 MUST_CHECK int lint_fragment(struct lint *lint, struct parse *p, const char *data, size_t size);
 void lint_section(struct lint *lint, struct parse *p, struct pos at);
+/* What systemd itself says of a directive that is obsolete, while it reads its units. */
+void lint_tell_deprecated(struct parse *p, const char *key, const struct value *at);
 /* `directive` NULL: it is not known. */
 MUST_CHECK int lint_assignment(struct lint *lint, struct parse *p, const struct directive *directive, const char *key,
                                const struct value *value);

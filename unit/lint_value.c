@@ -8,50 +8,64 @@
 
 #define BLANKS " \t"
 
-/* Directives that systemd reads under an old name, or no longer does anything about. */
-static const struct {
+/* Directives that systemd reads under an old name, or no longer does anything about. Sorted. */
+static const struct deprecated {
     const char *name, *instead;
+    bool told; /* systemd says so, too */
 } deprecated[] = {
-    { "BindTo", "BindsTo=" },
-    { "BlockIOAccounting", "IOAccounting=" },
-    { "BlockIODeviceWeight", "IODeviceWeight=" },
-    { "BlockIOReadBandwidth", "IOReadBandwidthMax=" },
-    { "BlockIOWeight", "IOWeight=" },
-    { "BlockIOWriteBandwidth", "IOWriteBandwidthMax=" },
-    { "CPUShares", "CPUWeight=" },
-    { "InaccessibleDirectories", "InaccessiblePaths=" },
-    { "MemoryLimit", "MemoryMax=" },
-    { "NetClass", "a unit of its own for the network" },
-    { "OnFailureIsolate", "OnFailureJobMode=isolate" },
-    { "PermissionsStartOnly", "the prefix + in ExecStartPre= and its like" },
-    { "PropagateReloadFrom", "ReloadPropagatedFrom=" },
-    { "PropagateReloadTo", "PropagatesReloadTo=" },
-    { "ReadOnlyDirectories", "ReadOnlyPaths=" },
-    { "ReadWriteDirectories", "ReadWritePaths=" },
-    { "RequiresOverridable", "Requires=" },
-    { "RequisiteOverridable", "Requisite=" },
-    { "StartLimitInterval", "StartLimitIntervalSec=" },
-    { "StartupBlockIOWeight", "StartupIOWeight=" },
-    { "StartupCPUShares", "StartupCPUWeight=" },
-    { "SysVStartPriority", "After= and Before=" },
+    { "BindTo", "BindsTo=", false },
+    { "BlockIOAccounting", "IOAccounting=", false },
+    { "BlockIODeviceWeight", "IODeviceWeight=", true },
+    { "BlockIOReadBandwidth", "IOReadBandwidthMax=", true },
+    { "BlockIOWeight", "IOWeight=", false },
+    { "BlockIOWriteBandwidth", "IOWriteBandwidthMax=", true },
+    { "BusPolicy", "the policy of the bus itself", true },
+    { "CPUShares", "CPUWeight=", true },
+    { "IgnoreOnSnapshot", "nothing", true },
+    { "InaccessibleDirectories", "InaccessiblePaths=", false },
+    { "MemoryLimit", "MemoryMax=", true },
+    { "NetClass", "a unit of its own for the network", true },
+    { "OnFailureIsolate", "OnFailureJobMode=isolate", false },
+    { "PermissionsStartOnly", "the prefix + in ExecStartPre= and its like", false },
+    { "PropagateReloadFrom", "ReloadPropagatedFrom=", false },
+    { "PropagateReloadTo", "PropagatesReloadTo=", false },
+    { "ReadOnlyDirectories", "ReadOnlyPaths=", false },
+    { "ReadWriteDirectories", "ReadWritePaths=", false },
+    { "RequiresOverridable", "Requires=", true },
+    { "RequisiteOverridable", "Requisite=", true },
+    { "StartLimitInterval", "StartLimitIntervalSec=", false },
+    { "StartupBlockIOWeight", "StartupIOWeight=", false },
+    { "StartupCPUShares", "StartupCPUWeight=", true },
+    { "SysVStartPriority", "After= and Before=", true },
 };
 
-static void deprecated_rule(struct parse *p, const char *key, const struct value *at)
+static const struct deprecated *deprecated_find(const char *key)
 {
     size_t low = 0, high = COUNT_OF(deprecated);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = strcmp(deprecated[middle].name, key);
-        if (order == 0) {
-            parse_report(p, DIAG_NOTE, at, 0, "deprecated-directive", NULL, "an old name; today it is %s",
-                         deprecated[middle].instead);
-            return;
-        }
+        if (order == 0) return &deprecated[middle];
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
+    return NULL;
+}
+
+void lint_tell_deprecated(struct parse *p, const char *key, const struct value *at)
+{
+    const struct deprecated *found = deprecated_find(key);
+    if (found && found->told)
+        parse_report(p, DIAG_WARNING, at, 0, "deprecated", NULL, "an old name; today it is %s", found->instead);
+}
+
+static void deprecated_rule(struct parse *p, const char *key, const struct value *at)
+{
+    const struct deprecated *found = deprecated_find(key);
+    if (found && (p->context->native || !found->told))
+        parse_report(p, DIAG_NOTE, at, 0, "deprecated-directive", NULL, "an old name; today it is %s", found->instead);
 }
 
 /* Quotes around the whole value, of a directive that takes them as part of it. */

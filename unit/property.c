@@ -122,6 +122,19 @@ const char *property_name(const struct property *property)
     return property->name;
 }
 
+bool property_is_lines(const struct property *property)
+{
+    static const struct property_shape *const shapes[] = {
+        &property_asserts,    &property_commands,        &property_commands_ex,       &property_commands_old,
+        &property_conditions, &property_devices,         &property_environment_files, &property_image_options,
+        &property_latencies,  &property_listens,         &property_rule_pairs,        &property_socket_rules,
+        &property_symlinks,   &property_timers_calendar, &property_timers_monotonic,  &property_watches,
+    };
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        if (property->shape == shapes[i]) return true;
+    return false;
+}
+
 /* ---- values ---- */
 
 static struct property_value value_of(const struct property *property, const struct property_context *context)

@@ -27,6 +27,8 @@ const struct property *property_get(enum unit_kind kind, size_t index);
 /* NULL when units of the kind have none of that name. */
 const struct property *property_find(enum unit_kind kind, const char *name);
 const char *property_name(const struct property *property);
+/* Is it such a list of lines? An empty one then has no line at all. */
+bool property_is_lines(const struct property *property);
 
 /* Both append; 0 or -ENOMEM. The text is what follows "NAME=", without the newline. */
 MUST_CHECK int property_text(const struct property *property, const struct property_context *context, struct str *out);

@@ -49,8 +49,7 @@ int value_user(struct parse *p, const struct directive *directive UNUSED, const 
         return 0;
     }
     const struct socket_section *socket = &p->settings->socket;
-    if (!p->context->native && target == &p->settings->exec.user &&
-        (strcmp(text, "nobody") == 0 || strcmp(text, "65534") == 0))
+    if (!p->context->native && target == &p->settings->exec.user && strcmp(text, "nobody") == 0)
         parse_report(p, DIAG_WARNING, value, 0, "unsafe-user", NULL,
                      "files that belong to nobody are open to every process that runs as nobody");
     bool of_node = target == &socket->socket_user || target == &socket->socket_group;

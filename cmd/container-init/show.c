@@ -102,10 +102,11 @@ static bool is_wanted(const struct request *request, const struct property *prop
 /* ---- text ---- */
 
 /* Where nobody asks for it by name, what is not set is left out. */
-static bool is_hidden(const struct request *request, const char *name, const char *text)
+static bool is_hidden(const struct request *request, const struct property *property, const char *text)
 {
+    if (*text == '\0' && property_is_lines(property)) return true;
     if (request->all || request->properties.count > 0) return false;
-    return *text == '\0' || (strcmp(text, "[not set]") == 0 && str_suffix(name, "ExitStatus"));
+    return *text == '\0' || (strcmp(text, "[not set]") == 0 && str_suffix(property_name(property), "ExitStatus"));
 }
 
 /* A failed write shows when the stream is flushed, here and below. */
@@ -126,7 +127,7 @@ static int print_text(const struct request *request, const struct property_conte
         int r = property_text(property, context, &text);
         if (r < 0) return r;
         const char *line = str_text(&text);
-        if (is_hidden(request, property_name(property), line)) continue;
+        if (is_hidden(request, property, line)) continue;
         for (const char *end; (end = strchr(line, PROPERTY_NEXT_LINE)); line = end + 1)
             print_line(request, property_name(property), line, (size_t)(end - line));
         print_line(request, property_name(property), line, strlen(line));

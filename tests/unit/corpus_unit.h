@@ -10,6 +10,15 @@
 
 /* ---- properties ---- */
 
+/* Defaults that the machine decides, there and here. */
+#define CORPUS_DEFAULTS_OF_THE_PLACE                                                                                   \
+    { "LimitNOFILE*", "*", "the limits of the machine" }, { "LimitNPROC*", "*", "the limits of the machine" },         \
+        { "LimitSIGPENDING*", "*", "the limits of the machine" },                                                      \
+        { "LimitMEMLOCK*", "*", "the limits of the machine" }, { "LimitMSGQUEUE*", "*", "the limits of the machine" }, \
+    {                                                                                                                  \
+        "TasksMax", "*", "15 % of what the machine allows"                                                             \
+    }
+
 /* The corpus has the base names of fragments, and drop-ins from the unit directory on. */
 static void tame_paths(const char *name, char *text)
 {

@@ -3,16 +3,18 @@
 #include "tests/unit/corpus_unit.h"
 
 /* What is reached, of the properties that differ from the default and of those that do not. */
-#define LEVEL_CHANGED  10978
-#define LEVEL_DEFAULTS 102715
+#define LEVEL_CHANGED  11145
+#define LEVEL_DEFAULTS 106474
 
 /* Each stands in docs/DIFFERENCES.md, or the place decides. */
 static const struct corpus_difference differences[] = { { NULL, NULL, NULL } };
+static const struct corpus_difference differences_of_defaults[] = { CORPUS_DEFAULTS_OF_THE_PLACE,
+                                                                    { NULL, NULL, NULL } };
 
 static const char *corpus;
 static struct corpus_defaults defaults;
 static struct corpus_figures changed = { .differences = differences };
-static struct corpus_figures unchanged = { .differences = differences };
+static struct corpus_figures unchanged = { .differences = differences_of_defaults };
 static struct place place;
 static size_t n_units, n_groups;
 

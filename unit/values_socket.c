@@ -58,7 +58,7 @@ int value_listen(struct parse *p, const struct directive *directive, const struc
     const char *text;
     int r = parse_text(p, value, &text);
     if (r <= 0) return r;
-    if (*text == '\0') {
+    if (p->context->native ? *text == '\0' : value->length == 0) {
         list->count = 0;
         return 0;
     }

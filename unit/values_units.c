@@ -67,12 +67,12 @@ int value_timer(struct parse *p, const struct directive *directive, const struct
     struct timer_value_list *list = slot;
     struct timer_value timer = { .base = base_of(directive) };
     const char *text;
-    int r = parse_text(p, value, &text);
-    if (r <= 0) return r;
-    if (*text == '\0') {
+    if (value->length == 0) { /* a specifier that is empty is another matter */
         list->count = 0;
         return 0;
     }
+    int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
     if (timer.base == TIMER_CALENDAR) {
         r = read_calendar(p, value, text, &timer.calendar);
         return r > 0 ? list_push(p, list, timer) : r;

@@ -104,6 +104,7 @@ static const struct shown_case sockets[] = {
     { "ListenNetlink=xfrm 3\nListenNetlink=200", "", "Listen", "/run/x (Stream) / xfrm 3 (Netlink) / 200 0 (Netlink)", NULL },
     { "ListenNetlink=route a", "bad-listener", "Listen", "/run/x (Stream)", NULL },
     { "ListenMessageQueue=/q\nListenUSBFunction=/dev/ffs", "", "RequiresMountsFor", "/dev/ffs /run/x", NULL },
+    { "ListenStream=%i", "bad-listener", "Listen", "/run/x (Stream)", NULL },
     { "ListenStream=", "missing-listener!", "Listen", "", "[]" },
     { "Accept=yes", "", "TriggerLimitBurst", "200", "200" },
     { "Accept=yes\nTriggerLimitBurst=20", "", "TriggerLimitBurst", "20", NULL },

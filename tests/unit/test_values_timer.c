@@ -13,6 +13,7 @@ static const struct shown_case timers[] = {
     { "OnCalendar=now", "bad-calendar", "TimersCalendar", "", "[]" },
     { "OnCalendar=weekly ../etc", "bad-calendar", "TimersCalendar", "", "[]" },
     { "OnActiveSec=1 parsec", "bad-timespan", "TimersMonotonic", NULL, "[[\"OnBootUSec\", 7000000]]" },
+    { "OnBootSec=%i", "bad-timespan", "TimersMonotonic", NULL, "[[\"OnBootUSec\", 7000000]]" },
     { "OnBootSec=\nOnCalendar=daily", "", "TimersMonotonic", "", "[]" },
     { "OnCalendar=", "missing-setting!", "TimersMonotonic", "", "[]" },
     { "OnCalendar=\nOnClockChange=yes", "", "OnClockChange", "yes", "true" },

@@ -2,6 +2,7 @@
 #include "unit/property_internal.h"
 
 #include "unit/finish.h"
+#include "unit/paths.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -127,27 +128,45 @@ static const struct {
     [UNIT_STATE_NOT_FOUND] = { "org.freedesktop.systemd1.NoSuchUnit", "Unit ", " not found." },
     [UNIT_STATE_BAD_SETTING] = { "org.freedesktop.systemd1.BadUnitSetting", "Unit ", " has a bad unit file setting." },
     [UNIT_STATE_ERROR] = { "org.freedesktop.DBus.Error.InvalidArgs", "Unit ",
-                           " failed to load properly, please adjust/correct and reload service manager: "
-                           "Invalid argument" },
+                           " failed to load properly, please adjust/correct and reload service manager: " },
     [UNIT_STATE_MASKED] = { "org.freedesktop.systemd1.UnitMasked", "Unit ", " is masked." },
 };
 
+/* A listener whose path has ".." is a mistake of another kind: nothing can be mounted for it. */
+static bool has_unmountable_listener(const struct unit *unit)
+{
+    const struct socket_listen_list *listens = &unit->socket->listens;
+    for (uint32_t i = 0; i < listens->count; i++)
+        if (listens->items[i].text[0] == '/' && !path_is_normalized(listens->items[i].text)) return true;
+    return false;
+}
+
+static int load_error_parts(const struct unit *unit, const char **ret_name, struct str *message)
+{
+    enum unit_load_state state = unit->load_state;
+    bool denied = state == UNIT_STATE_ERROR && has_unmountable_listener(unit);
+    *ret_name = denied ? "org.freedesktop.DBus.Error.AccessDenied" : load_errors[state].name;
+    int r = str_appendf(message, "%s%s%s", load_errors[state].before, unit->name, load_errors[state].after);
+    if (r < 0 || state != UNIT_STATE_ERROR) return r;
+    return str_append(message, denied ? "Operation not permitted" : "Invalid argument");
+}
+
 static int load_error_text(const struct property_value *value, struct str *out)
 {
-    const struct unit *unit = value->context->unit;
-    if (unit->load_state == UNIT_STATE_LOADED) return 0;
-    return str_appendf(out, "%s \"%s%s%s\"", load_errors[unit->load_state].name, load_errors[unit->load_state].before,
-                       unit->name, load_errors[unit->load_state].after);
+    AUTO_STR struct str message = STR_EMPTY;
+    const char *name;
+    if (value->context->unit->load_state == UNIT_STATE_LOADED) return 0;
+    int r = load_error_parts(value->context->unit, &name, &message);
+    return r < 0 ? r : str_appendf(out, "%s \"%s\"", name, str_text(&message));
 }
 
 static int load_error_json(const struct property_value *value, struct str *out)
 {
-    const struct unit *unit = value->context->unit;
     AUTO_STR struct str message = STR_EMPTY;
-    if (unit->load_state == UNIT_STATE_LOADED) return str_append(out, "[\"\", \"\"]");
-    int r = str_appendf(&message, "%s%s%s", load_errors[unit->load_state].before, unit->name,
-                        load_errors[unit->load_state].after);
-    if (r == 0) r = str_appendf(out, "[\"%s\", ", load_errors[unit->load_state].name);
+    const char *name;
+    if (value->context->unit->load_state == UNIT_STATE_LOADED) return str_append(out, "[\"\", \"\"]");
+    int r = load_error_parts(value->context->unit, &name, &message);
+    if (r == 0) r = str_appendf(out, "[\"%s\", ", name);
     if (r == 0) r = append_json(out, str_text(&message));
     return r < 0 ? r : str_append_char(out, ']');
 }

@@ -25,6 +25,8 @@ static void finish_streams(const struct fragment_context *context, struct unit_s
     bool two_way = input == STD_TTY || input == STD_SOCKET || input == STD_FD;
     if (two_way && !streams[1].origin.file) streams[1].kind = STD_INHERIT;
     if (!two_way && !context->native && streams[1].kind == STD_INHERIT) streams[1].kind = STD_LOG;
+    /* The root file system is there before any log is: systemd's perpetual mount has neither. */
+    if (!streams[1].origin.file && strcmp(context->unit_name, "-.mount") == 0) streams[1].kind = STD_NULL;
     if (input == STD_NULL && settings->sandbox.standard_input_data.size > 0) streams[0].variant = STD_DATA;
 }
 

@@ -222,6 +222,7 @@ static const struct {
     { "bad-combination", "unit" },
     /* ours */
     { "unknown-directive", "unknown" },
+    { "unsafe-user", "value" },
     { "bad-section-header", "syntax" },
     { "unreadable-file", "syntax" },
     { "file-too-large", "syntax" },

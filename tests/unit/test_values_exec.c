@@ -260,6 +260,21 @@ static void test_native(void **state)
     }
 }
 
+static void test_unknown_names(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "CapabilityBoundingSet=CAP_BOGUS", "AmbientCapabilities=CAP_BOGUS",
+                                         "SecureBits=bogus" };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct parsed u = describe_service("case.service", lines[i]);
+        char *notes = codes_of(u.diags, DIAG_NOTE);
+        assert_string_equal(u.codes, "");
+        assert_string_equal(notes, "bad-value@3 ");
+        free(notes);
+        parsed_done(&u);
+    }
+}
+
 /* ---- what the parsers share ---- */
 
 static void test_base64(void **state)
@@ -380,8 +395,9 @@ static void test_syscall_groups(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts), cmocka_unit_test(test_native), cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_split),    cmocka_unit_test(test_errno),  cmocka_unit_test(test_syscall_groups),
+        cmocka_unit_test(test_verdicts),       cmocka_unit_test(test_native), cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_base64),         cmocka_unit_test(test_split),  cmocka_unit_test(test_errno),
+        cmocka_unit_test(test_syscall_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,8 @@
 typedef int command_function(int argc, char **argv);
 /* NULL when the word is none. */
 command_function *command_find(const char *word);
+/* `container-init WORD --help` or -h, of words that do not answer it themselves. True when it has printed something. */
+bool command_help(const char *word, const char *option, FILE *out);
 /* A line of usage for each. */
 void commands_usage(FILE *out);
 /* A line of help for each. */

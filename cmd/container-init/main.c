@@ -121,6 +121,7 @@ static int load(const struct options *options)
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "__probe") == 0) return EXIT_SUCCESS;
+    if (argc == 3 && command_help(argv[1], argv[2], stdout)) return EXIT_SUCCESS;
     command_function *command = argc > 1 ? command_find(argv[1]) : NULL;
     if (command) return command(argc - 1, argv + 1);
     struct options options;

@@ -17,6 +17,10 @@ expect()
 
 run --version
 expect 0 '^container-init '
+for word in analyze cat directives escape rules show; do
+    run "$word" --help
+    expect 0 "container-init $word \["
+done
 printf '[Service]\nExecStart=/bin/true\n' >"$dir/units/a.service"
 printf '[Socket]\nListenStream=/run/a\n' >"$dir/units/a.socket"
 run --units "$dir/units" --drop-in "$dir/drop-in" --validate

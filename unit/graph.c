@@ -52,7 +52,7 @@ static void builder_done(struct builder *b)
 
 static int builder_add(struct builder *b, enum graph_edge kind, uint32_t from, uint32_t to)
 {
-    if (from == to) return 0;
+    if (from == to || (kind == GRAPH_AFTER && graph_is_ignored(b->graph, from, to))) return 0;
     return vec_push(&b->edges[kind], ((struct edge){ from, to }));
 }
 
@@ -184,14 +184,40 @@ static int graph_collect(struct graph *graph)
     return builder_finish(&b);
 }
 
+static void graph_forget(struct graph *graph)
+{
+    for (enum graph_edge kind = 0; kind < GRAPH_EDGE_COUNT; kind++) {
+        free(graph->rows[kind].offsets);
+        free(graph->rows[kind].ids);
+        graph->rows[kind] = (struct graph_rows){ NULL, NULL };
+    }
+    free(graph->order);
+    graph->order = NULL;
+    graph->order_count = 0;
+    graph->cycle_ids.count = graph->cycles.count = graph->missing.count = graph->unknown_handlers.count = 0;
+}
+
+/* Edges and order. A cycle that can be broken is, and what then still is one is looked for again, so often at most. */
+#define ROUNDS_MAX 64
+static int graph_order_units(struct graph *graph)
+{
+    for (unsigned round = 0;; round++) {
+        bool broken = false;
+        int r = graph_collect(graph);
+        if (r == 0) r = graph_find_order(graph);
+        if (r == 0 && round < ROUNDS_MAX && graph->cycles.count > 0) r = graph_break_cycles(graph, &broken);
+        if (r < 0 || !broken) return r;
+        graph_forget(graph);
+    }
+}
+
 int graph_build(const struct unit_set *set, struct graph **ret_graph)
 {
     AUTO(graph_free) struct graph *graph = calloc(1, sizeof *graph);
     if (!graph) return -ENOMEM;
     graph->set = set;
     graph->count = unit_set_count(set);
-    int r = graph_collect(graph);
-    if (r == 0) r = graph_find_order(graph);
+    int r = graph_order_units(graph);
     if (r == 0) r = graph_find_missing(graph);
     if (r == 0) r = graph_find_reasons(graph);
     if (r < 0) return r;
@@ -202,11 +228,9 @@ int graph_build(const struct unit_set *set, struct graph **ret_graph)
 void graph_free(struct graph *graph)
 {
     if (!graph) return;
-    for (enum graph_edge kind = 0; kind < GRAPH_EDGE_COUNT; kind++) {
-        free(graph->rows[kind].offsets);
-        free(graph->rows[kind].ids);
-    }
-    free(graph->order);
+    graph_forget(graph);
+    vec_done(&graph->ignored_ids);
+    vec_done(&graph->ignored);
     vec_done(&graph->cycle_ids);
     vec_done(&graph->cycles);
     vec_done(&graph->missing);

@@ -49,6 +49,12 @@ struct id_span graph_order(const struct graph *graph);
 size_t graph_cycle_count(const struct graph *graph);
 struct id_span graph_cycle(const struct graph *graph, size_t index);
 
+/* Orders that are left out, because they were part of a cycle with a unit of systemd's search path: the set is not
+ * refused for such a cycle, as systemd does not refuse to boot. Returns the cycle, in which *ret_later should have come
+ * after *ret_earlier. Preferred is an order that no unit file asks for. */
+size_t graph_ignored_count(const struct graph *graph);
+struct id_span graph_ignored_order(const struct graph *graph, size_t index, uint32_t *ret_later, uint32_t *ret_earlier);
+
 /* D16, D6: held back is a unit that only its socket or an OnFailure=/OnSuccess= names, while nothing that starts
  * requires or wants it; a built-in target, an instance made from a template and a unit of systemd's search path (struct
  * unit) likewise. The goal starts whatever else it is. */

@@ -1,4 +1,4 @@
-/* unit/graph_internal.h - what unit/graph.c, unit/graph_cycle.c and unit/graph_hold.c share. */
+/* unit/graph_internal.h - what unit/graph.c, unit/graph_cycle.c, unit/graph_break.c and unit/graph_hold.c share. */
 #pragma once
 #include "base/attr.h"
 #include "base/vec.h"
@@ -22,6 +22,12 @@ struct graph_cycle {
     uint32_t first, count; /* into cycle_ids */
 };
 
+/* An order that is left out, and the cycle it was part of. */
+struct graph_ignored {
+    uint32_t later, earlier;
+    uint32_t first, count; /* into ignored_ids */
+};
+
 struct graph {
     const struct unit_set *set; /* borrowed */
     uint32_t count;             /* units */
@@ -29,6 +35,8 @@ struct graph {
     uint32_t *order, order_count;
     VEC(uint32_t) cycle_ids;
     VEC(struct graph_cycle) cycles;
+    VEC(uint32_t) ignored_ids;
+    VEC(struct graph_ignored) ignored;
     struct graph_names missing;          /* direct requirements that no unit has */
     struct graph_names unknown_handlers; /* OnFailure=, OnSuccess= */
     uint32_t *missing_via; /* per unit: the unit in `missing` it depends on, NO_UNIT; NULL when none is missing */
@@ -42,3 +50,7 @@ const struct graph_name *graph_names_of(const struct graph_names *names, uint32_
 MUST_CHECK int graph_find_order(struct graph *graph);
 MUST_CHECK int graph_find_missing(struct graph *graph);
 MUST_CHECK int graph_find_reasons(struct graph *graph);
+/* Chooses an order to leave out of each cycle that has a unit of systemd's search path; the graph is then to be built
+ * again if *ret_broken. */
+MUST_CHECK int graph_break_cycles(struct graph *graph, bool *ret_broken);
+bool graph_is_ignored(const struct graph *graph, uint32_t later, uint32_t earlier);

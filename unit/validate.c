@@ -62,26 +62,55 @@ static int explain_order(const struct validator *v, const struct unit *unit, con
     *ret_origin = ref ? ref->origin : (struct origin){ .file = unit->path };
     if (out->length > 0 && str_append(out, ", ") < 0) return -ENOMEM;
     if (!ref) return str_appendf(out, "%s is activated by %s", unit->name, other->name);
+    if (!ref->origin.file) return str_appendf(out, "%s is after %s by default", unit->name, other->name);
     const char *file = ref->origin.file ? diag_file_name(ref->origin.file) : (after ? unit : other)->name;
     return str_appendf(out, "%s:%u %s=%s", file, ref->origin.line, after ? "After" : "Before", ref->name);
+}
+
+/* The members of a cycle, what orders each after the next, and where the first order stands. */
+static int describe_cycle(const struct validator *v, struct id_span cycle, struct str *members, struct str *lines,
+                          struct origin *ret_at)
+{
+    struct origin origin;
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < MIN_OF(cycle.count, CYCLE_NAMED_MAX); i++) {
+        const struct unit *unit = unit_set_get(v->set, cycle.ids[i]);
+        const struct unit *next = unit_set_get(v->set, cycle.ids[(i + 1) % cycle.count]);
+        r = str_appendf(members, "%s -> ", unit->name);
+        if (r == 0) r = explain_order(v, unit, next, lines, &origin);
+        if (r == 0 && i == 0) *ret_at = origin;
+    }
+    if (r == 0 && cycle.count > CYCLE_NAMED_MAX)
+        r = str_appendf(members, "... %u more -> ", cycle.count - CYCLE_NAMED_MAX);
+    return r < 0 ? r : str_append(members, unit_set_get(v->set, cycle.ids[0])->name);
+}
+
+/* Of systemd's units a cycle is no end: one order is left out. Where a member does not start, nobody may ever see it.
+ */
+static int report_ignored(struct validator *v, size_t index)
+{
+    AUTO_STR struct str members = STR_EMPTY;
+    AUTO_STR struct str lines = STR_EMPTY;
+    struct origin at = { 0 };
+    uint32_t later, earlier;
+    struct id_span cycle = graph_ignored_order(v->graph, index, &later, &earlier);
+    enum severity severity = DIAG_WARNING;
+    for (uint32_t i = 0; i < cycle.count; i++)
+        if (graph_start_reason(v->graph, cycle.ids[i]) != START_AT_BOOT) severity = DIAG_NOTE;
+    int r = describe_cycle(v, cycle, &members, &lines, &at);
+    if (r < 0) return r;
+    diag_report(v->diags, severity, about_origin(at, NULL, NULL), "dependency-cycle", str_text(&lines),
+                "dependency cycle: %s; %s does not wait for %s", str_text(&members), unit_set_get(v->set, later)->name,
+                unit_set_get(v->set, earlier)->name);
+    return 0;
 }
 
 static int report_cycle(struct validator *v, struct id_span cycle)
 {
     AUTO_STR struct str members = STR_EMPTY;
     AUTO_STR struct str lines = STR_EMPTY;
-    struct origin at = { 0 }, origin;
-    int r = 0;
-    for (uint32_t i = 0; r == 0 && i < MIN_OF(cycle.count, CYCLE_NAMED_MAX); i++) {
-        const struct unit *unit = unit_set_get(v->set, cycle.ids[i]);
-        const struct unit *next = unit_set_get(v->set, cycle.ids[(i + 1) % cycle.count]);
-        r = str_appendf(&members, "%s -> ", unit->name);
-        if (r == 0) r = explain_order(v, unit, next, &lines, &origin);
-        if (r == 0 && i == 0) at = origin;
-    }
-    if (r == 0 && cycle.count > CYCLE_NAMED_MAX)
-        r = str_appendf(&members, "... %u more -> ", cycle.count - CYCLE_NAMED_MAX);
-    if (r == 0) r = str_append(&members, unit_set_get(v->set, cycle.ids[0])->name);
+    struct origin at = { 0 };
+    int r = describe_cycle(v, cycle, &members, &lines, &at);
     if (r < 0) return r;
     diag_report(v->diags, DIAG_ERROR, about_origin(at, NULL, NULL), "dependency-cycle", str_text(&lines),
                 "dependency cycle in unit set: %s", str_text(&members));
@@ -92,6 +121,7 @@ static int report_cycle(struct validator *v, struct id_span cycle)
 static int validate_cycles(struct validator *v)
 {
     int r = 0;
+    for (size_t i = 0; r == 0 && i < graph_ignored_count(v->graph); i++) r = report_ignored(v, i);
     for (size_t i = 0; r == 0 && i < graph_cycle_count(v->graph); i++) r = report_cycle(v, graph_cycle(v->graph, i));
     return r;
 }

@@ -1,6 +1,8 @@
 /* systemd's search path: what is found where, under which names, and what of it is loaded and started. */
 #include "tests/unit/load_root.h"
 
+#include "unit/validate.h"
+
 /* ---- the search path ---- */
 
 static void test_order_of_directories(void **state)
@@ -170,6 +172,63 @@ static void test_aside(void **state)
     assert_non_null(unit_set_find(image->set, "b.service"));
     assert_null(unit_set_find(image->set, "d.service"));
     assert_string_equal(image_started(image), "a.service default.target");
+}
+
+/* An order in a cycle is left out, rather one that no file asks for, and everything starts. */
+static void test_cycles(void **state)
+{
+    static const struct {
+        const char *label, *a, *b, *target, *later, *earlier;
+    } cases[] = {
+        { "the target's own order", "[Unit]\nAfter=b.service\n", "[Unit]\nAfter=sub.target\n", "a.service",
+          "sub.target", "a.service" },
+        { "both written", "[Unit]\nAfter=b.service\n", "[Unit]\nAfter=a.service\n", "a.service b.service", "a.service",
+          "b.service" },
+        { "Before=", "[Unit]\nBefore=b.service\n", "[Unit]\nBefore=a.service\n", "a.service b.service", "a.service",
+          "b.service" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        void *fresh;
+        char text[256];
+        bool refused = false;
+        uint32_t later, earlier;
+        print_message("  %s\n", cases[i].label);
+        assert_int_equal(image_setup(&fresh), 0);
+        struct image *image = fresh;
+        (void)snprintf(text, sizeof text, "%s" SERVICE, cases[i].a);
+        image_write(image, USR "a.service", text);
+        (void)snprintf(text, sizeof text, "%s" SERVICE, cases[i].b);
+        image_write(image, USR "b.service", text);
+        (void)snprintf(text, sizeof text, "[Unit]\nWants=%s\n", cases[i].target);
+        image_write(image, USR "sub.target", text);
+        image_write(image, ETC "default.target", "[Unit]\nWants=a.service b.service sub.target\n");
+        image_load(image);
+        assert_int_equal(graph_cycle_count(image->graph), 0);
+        assert_int_equal(graph_ignored_count(image->graph), 1);
+        (void)graph_ignored_order(image->graph, 0, &later, &earlier);
+        assert_string_equal(unit_set_get(image->set, later)->name, cases[i].later);
+        assert_string_equal(unit_set_get(image->set, earlier)->name, cases[i].earlier);
+        assert_int_equal(unit_set_validate(image->set, image->graph, image->diags, &refused), 0);
+        assert_false(refused);
+        assert_non_null(image_diag(image, "dependency-cycle"));
+        assert_int_equal(image_diag(image, "dependency-cycle")->severity, DIAG_WARNING);
+        assert_string_equal(image_started(image), "a.service b.service default.target sub.target");
+        assert_int_equal(image_teardown(&fresh), 0);
+    }
+}
+
+/* Of native units alone a cycle refuses the set, also where systemd's are read (S07). */
+static void test_native_cycle(void **state)
+{
+    struct image *image = *state;
+    const char *const directories[] = { "/native", NULL };
+    bool refused = false;
+    image_write(image, "native/a.service", "[Unit]\nAfter=b.service\n" SERVICE);
+    image_write(image, "native/b.service", "[Unit]\nAfter=a.service\n" SERVICE);
+    image_load_as(image, (struct unit_load_options){ .systemd = true, .directories = directories });
+    assert_int_equal(unit_set_validate(image->set, image->graph, image->diags, &refused), 0);
+    assert_true(refused);
 }
 
 static void test_pulled_in(void **state)
@@ -607,6 +666,8 @@ int main(void)
         cmocka_unit_test(test_default_target_elsewhere),
         TEST(test_built_in_targets),
         TEST(test_aside),
+        cmocka_unit_test(test_cycles),
+        TEST(test_native_cycle),
         TEST(test_pulled_in),
         TEST(test_broken),
         TEST(test_inert_kinds),

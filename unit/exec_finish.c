@@ -16,17 +16,18 @@
 #define CAP_WAKE_ALARM     35
 #define USER_NAME_MAX      31
 
-/* systemd.exec(5), StandardOutput=: inherited where standard input is a terminal or a connection; where it is not,
- * systemd logs instead of inheriting. Data takes the place of nothing. */
+/* systemd.exec(5), StandardOutput= of services: inherited where standard input is a terminal or a connection; where it
+ * is not, systemd logs instead of inheriting. Data takes the place of nothing. */
 static void finish_streams(const struct fragment_context *context, struct unit_settings *settings)
 {
     struct exec_stream *streams = settings->exec.streams;
+    /* The root file system is there before any log is: systemd's perpetual mount has neither. */
+    if (!streams[1].origin.file && strcmp(context->unit_name, "-.mount") == 0) streams[1].kind = STD_NULL;
+    if (context->kind != UNIT_KIND_SERVICE) return;
     enum exec_std input = streams[0].kind;
     bool two_way = input == STD_TTY || input == STD_SOCKET || input == STD_FD;
     if (two_way && !streams[1].origin.file) streams[1].kind = STD_INHERIT;
     if (!two_way && !context->native && streams[1].kind == STD_INHERIT) streams[1].kind = STD_LOG;
-    /* The root file system is there before any log is: systemd's perpetual mount has neither. */
-    if (!streams[1].origin.file && strcmp(context->unit_name, "-.mount") == 0) streams[1].kind = STD_NULL;
     if (input == STD_NULL && settings->sandbox.standard_input_data.size > 0) streams[0].variant = STD_DATA;
 }
 

@@ -260,6 +260,18 @@ static void test_native(void **state)
     }
 }
 
+/* What standard input says of standard output is for services. */
+static void test_streams_of_sockets(void **state)
+{
+    (void)state;
+    struct parsed u = parse_socket("StandardInput=tty", false);
+    assert_int_equal(u.settings.exec.streams[1].kind, STD_LOG);
+    parsed_done(&u);
+    u = parse_service("StandardInput=tty", false);
+    assert_int_equal(u.settings.exec.streams[1].kind, STD_INHERIT);
+    parsed_done(&u);
+}
+
 static void test_unknown_names(void **state)
 {
     (void)state;
@@ -395,9 +407,10 @@ static void test_syscall_groups(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts),       cmocka_unit_test(test_native), cmocka_unit_test(test_unknown_names),
-        cmocka_unit_test(test_base64),         cmocka_unit_test(test_split),  cmocka_unit_test(test_errno),
-        cmocka_unit_test(test_syscall_groups),
+        cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_native),
+        cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_streams_of_sockets),
+        cmocka_unit_test(test_base64),        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_errno),         cmocka_unit_test(test_syscall_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

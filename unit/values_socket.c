@@ -182,6 +182,10 @@ int value_timestamping(struct parse *p, const struct directive *directive, const
 int value_ip_tos(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
 {
     uint64_t number;
+    if (value->length == 0) {
+        *(int32_t *)slot = -1;
+        return 0;
+    }
     for (int i = 0; words_ip_tos[i]; i++)
         if (strcmp(words_ip_tos[i], value->text) == 0) {
             *(int32_t *)slot = 2 << i;

@@ -126,6 +126,8 @@ static const struct { const char *label, *words[WORDS_MAX]; int status; const ch
       "adjust/correct and reload service manager: Invalid argument\"\nLoadState=error\n", "" },
     { "drop-ins are read up to an error", { "-p", "LoadState,User,PIDFile,UMask", "half" }, 0,
       "PIDFile=\nUMask=0022\nUser=daemon\nLoadState=loaded\n", "" },
+    { "what is mounted is not looked at", { "-p", "Description,LoadState,What,Where", "--", "-.mount" }, 0,
+      "What=\nWhere=/\nDescription=Root Mount\nLoadState=loaded\n", "" },
     { "inverse relations",             { "-p", "WantedBy,Before", "web", "db" }, 0,
       "Before=shutdown.target\nWantedBy=\n\nBefore=shutdown.target web.service\nWantedBy=web.service\n", "" },
     { "what a socket triggers",        { "-p", "Triggers,TriggeredBy", "db.socket" }, 0, "TriggeredBy=\nTriggers=db.service\n", "" },

@@ -106,11 +106,43 @@ static char *fill_place_in(char *printed)
     return printed;
 }
 
+static int compare_printed(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What systemd keeps in hash tables it lists in any order. */
+static char *sort_items(const char *name, char *printed)
+{
+    static const char *const names[] = { "IPAddressAllow",          "IPAddressDeny", "LoadCredential",
+                                         "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted" };
+    bool is_set = false;
+    for (size_t i = 0; i < COUNT_OF(names); i++) is_set |= strcmp(name, names[i]) == 0;
+    if (!is_set || !printed) return printed;
+    AUTO(json_free) struct json_value *value = corpus_parse(printed, strlen(printed), name);
+    AUTO_STR struct str text = STR_EMPTY;
+    size_t count = json_array_count(value);
+    char **items = calloc(count + 1, sizeof *items);
+    assert_non_null(items);
+    for (size_t i = 0; i < count; i++) items[i] = corpus_print(json_array_at(value, i));
+    qsort(items, count, sizeof *items, compare_printed);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(str_appendf(&text, "%s%s", i ? "," : "[", items[i]), 0);
+        free(items[i]);
+    }
+    assert_int_equal(str_append(&text, count ? "]" : "[]"), 0);
+    free(items);
+    free(printed);
+    return str_take(&text);
+}
+
 static void compare_property(struct corpus_figures *figures, const char *where, const char *name, char *systemd,
                              const struct unit_set *set, const struct unit *unit)
 {
     systemd = fill_place_in(systemd);
     char *ours = property_ours(set, unit, name, systemd);
+    systemd = sort_items(name, systemd);
+    ours = sort_items(name, ours);
     (void)figures_compare(figures, name, where, systemd, ours);
     free(ours);
     free(systemd);
@@ -287,6 +319,8 @@ static const char *kind_of(const struct json_value *warning)
 {
     const char *message = json_get_string(warning, "message"), *kind = json_get_string(warning, "kind");
     if (str_suffix(message, ". Refusing.")) return "unit-error";
+    if (str_starts_with(message, "Delegate= setting not supported")) return "unsupported";
+    if (str_starts_with(message, "Special user nobody")) return "unsafe-user";
     if (str_starts_with(message, "Failed to parse ") || str_starts_with(message, "Address family not supported"))
         return strcmp(kind, "bad-specifier") == 0 ? kind : "bad-value";
     return kind;

@@ -2,7 +2,9 @@
  * else; by line and by what it is about. */
 #include "tests/unit/corpus_unit.h"
 
-#define LEVEL 2216
+/* What there is to compare, and how much of it may differ: the level that was reached. */
+#define WARNINGS 2200
+#define LEVEL    0
 
 /* Each stands in docs/DIFFERENCES.md, or the place decides. */
 static const struct corpus_difference differences[] = { { NULL, NULL, NULL } };
@@ -86,7 +88,7 @@ static void test_warnings(void **state)
     place_done(&place);
     print_message("corpus: warnings: %zu of systemd 252, %zu files read\n", lines, n_files);
     compare_diagnostics(&figures, &systemd, &ours);
-    figures_done(&figures, "warnings (both ways)", LEVEL);
+    figures_done(&figures, "warnings (both ways)", WARNINGS, LEVEL);
 }
 
 int main(void)

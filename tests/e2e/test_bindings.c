@@ -152,7 +152,8 @@ static void test_targets_and_texts(void **state)
         s, "later.service",
         "[Unit]\nAfter=group.target\n" SLEEP
         "[Install]\nWantedBy=multi-user.target nowhere.target\nRequiredBy=group.target\nAlias=other-name.service\n"
-        "Also=nowhere.service\nDefaultInstance=x\n");
+        "Also=nowhere.service\n");
+    scene_unit(s, "template@.service", SLEEP "[Install]\nDefaultInstance=x\n");
     scene_unit(s, "special.service",
                "[Unit]\nAfter=network-online.target basic.target\nWants=network-online.target\n"
                "Requires=basic.target\n" SLEEP);

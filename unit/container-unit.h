@@ -28,7 +28,7 @@ struct container_unit_options {
 };
 
 struct container_units;
-/* Units that were refused are absent from the set and told among the diagnostics. The caller owns *ret_units.
+/* A unit that was refused is told among the diagnostics, and its LoadState is not "loaded". The caller owns *ret_units.
  * -ENOMEM; -EINVAL: options->size is not one this library knows. */
 int container_units_load(const struct container_unit_options *options, struct container_units **ret_units);
 void container_units_free(struct container_units *units); /* NULL is fine */

@@ -15,9 +15,10 @@
 
 /* Everything else of the library is hidden by the linker's list of symbols, unit/container-unit.map. */
 
+/* The units are loaded twice: as they would be run, for the diagnostics, and to be described. */
 struct container_units {
-    struct unit_set *set;
-    struct graph *graph;
+    struct unit_set *run, *set;
+    struct graph *graph; /* of `run` */
     struct diag_sink *diags;
     bool refused;
 };
@@ -32,16 +33,26 @@ void container_units_free(struct container_units *units)
     if (!units) return;
     diag_sink_free(units->diags); /* first: it points to names that the set owns */
     graph_free(units->graph);
+    unit_set_free(units->run);
     unit_set_free(units->set);
     free(units);
 }
 DEFINE_AUTO(struct container_units, container_units_free)
 
+static int load_to_describe(struct unit_load_options options, struct unit_set **ret_set)
+{
+    struct unit_load_report report;
+    AUTO(diag_sink_free) struct diag_sink *told = diag_sink_new(); /* by the other load */
+    if (!told) return -ENOMEM;
+    options.describe = true;
+    return unit_set_load(&options, told, &report, ret_set);
+}
+
 int container_units_load(const struct container_unit_options *options, struct container_units **ret_units)
 {
     if (options->size != sizeof *options) return -EINVAL;
     static const char *const none[] = { NULL };
-    struct unit_load_options load = {
+    const struct unit_load_options load = {
         .directories = options->directories ? options->directories : none,
         .systemd = options->systemd != 0,
         .root = options->root,
@@ -54,9 +65,10 @@ int container_units_load(const struct container_unit_options *options, struct co
     units->diags = diag_sink_new();
     if (!units->diags) return -ENOMEM;
     diag_sink_set_strict(units->diags, options->strict != 0);
-    int r = unit_set_load(&load, units->diags, &report, &units->set);
-    if (r == 0) r = graph_build(units->set, &units->graph);
-    if (r == 0) r = unit_set_validate(units->set, units->graph, units->diags, &units->refused);
+    int r = unit_set_load(&load, units->diags, &report, &units->run);
+    if (r == 0) r = graph_build(units->run, &units->graph);
+    if (r == 0) r = unit_set_validate(units->run, units->graph, units->diags, &units->refused);
+    if (r == 0) r = load_to_describe(load, &units->set);
     if (r < 0) return r;
     if (diag_count(units->diags, DIAG_ERROR) > 0) units->refused = true;
     *ret_units = TAKE(units);

@@ -30,6 +30,37 @@ if command -v c++ >/dev/null; then
     LD_LIBRARY_PATH=$lib "$dir/plus" || complain "the C++ program failed"
 fi
 
+# Units of every kind have properties, also one that is refused.
+mkdir -p "$dir/units"
+printf '[Timer]\nOnCalendar=daily\n' >"$dir/units/t.timer"
+printf '[Service]\nExecStart=/bin/true\nType=nonsense\n' >"$dir/units/refused.service"
+cat >"$dir/kinds.c" <<'PROGRAM'
+#include <container-unit.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    const char *const directories[] = { argv[argc - 1], NULL };
+    const struct container_unit_options options = { .size = sizeof options, .directories = directories };
+    struct container_units *units;
+    char *text;
+    if (container_units_load(&options, &units) < 0) return 1;
+    if (container_units_property(units, "t.timer", "TimersCalendar", CONTAINER_UNIT_JSON, &text) < 0) return 2;
+    puts(text);
+    free(text);
+    if (container_units_property(units, "refused.service", "LoadState", CONTAINER_UNIT_TEXT, &text) < 0) return 3;
+    printf("%s %d\n", text, container_units_refused(units));
+    free(text);
+    container_units_free(units);
+    return 0;
+}
+PROGRAM
+# shellcheck disable=SC2046
+cc $flags -o "$dir/kinds" "$dir/kinds.c" $(pkg-config --cflags --libs container-unit)
+LD_LIBRARY_PATH=$lib "$dir/kinds" "$dir/units" >"$dir/out" || complain "kinds: ends with $?"
+grep -q '^\[\["OnCalendar", "\*-\*-\* 00:00:00"' "$dir/out" || { cat "$dir/out"; complain "kinds: no timer"; }
+grep -qE '^(bad-setting|error) 1$' "$dir/out" || { cat "$dir/out"; complain "kinds: no state of what was refused"; }
+
 # The symbols.
 sed -nE 's/^    (container_unit[a-z_]*);$/\1/p' "$source/unit/container-unit.map" | LC_ALL=C sort >"$dir/wanted"
 nm -D --defined-only "$lib/libcontainer-unit.so" | sed -n 's/.* T \([^@]*\).*/\1/p' | LC_ALL=C sort >"$dir/shared.symbols"

@@ -85,6 +85,13 @@ MUST_CHECK int list_reserve(struct arena *arena, void **items, uint32_t count, u
         if (list_r_ == 0) (list_)->items[(list_)->count++] = (item_);                                                  \
         list_r_;                                                                                                       \
     })
+/* A list that holds each item once is looked through from here on. No person writes one that is longer, and one that a
+ * program wrote may not take hours: what lies further back can come again. */
+#define LIST_LOOK_BACK 1024U
+static inline uint32_t list_look_from(uint32_t count)
+{
+    return count > LIST_LOOK_BACK ? count - LIST_LOOK_BACK : 0;
+}
 /* Copies into the arena. 0 or -ENOMEM. */
 MUST_CHECK int parse_keep(struct parse *p, const char *text, const char **ret);
 MUST_CHECK int list_push_text(struct parse *p, struct text_list *list, const char *text);

@@ -118,14 +118,14 @@ static void bad_assignment(struct parse *p, const struct value *value, size_t of
 /* An assignment takes the place of an earlier one of that name. */
 static int environment_set(struct parse *p, struct text_list *list, const char *assignment, size_t name_length)
 {
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = list_look_from(list->count); i < list->count; i++)
         if (strncmp(list->items[i], assignment, name_length) == 0) return parse_keep(p, assignment, &list->items[i]);
     return list_push_text(p, list, assignment);
 }
 
 static int push_once(struct parse *p, struct text_list *list, const char *text)
 {
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = list_look_from(list->count); i < list->count; i++)
         if (strcmp(list->items[i], text) == 0) return 0;
     return list_push_text(p, list, text);
 }

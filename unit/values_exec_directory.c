@@ -10,17 +10,17 @@
 
 /* ---- directories ---- */
 
-/* systemd keeps them sorted, each once. *ret_index is where the path stands. */
+/* systemd keeps them sorted, each once. */
 static int directory_add(struct parse *p, struct text_list *paths, const char *path)
 {
-    uint32_t at = paths->count;
-    for (uint32_t i = 0; i < paths->count; i++)
+    uint32_t at = paths->count, from = list_look_from(at);
+    for (uint32_t i = from; i < paths->count; i++)
         if (strcmp(paths->items[i], path) == 0) return 0;
     const char *copy;
     int r = parse_keep(p, path, &copy);
     if (r == 0) r = list_push(p, paths, copy);
     if (r < 0 || p->context->native) return r; /* the order is that of making them */
-    for (; at > 0 && strcmp(paths->items[at - 1], copy) > 0; at--) paths->items[at] = paths->items[at - 1];
+    for (; at > from && strcmp(paths->items[at - 1], copy) > 0; at--) paths->items[at] = paths->items[at - 1];
     paths->items[at] = copy;
     return 0;
 }
@@ -28,12 +28,12 @@ static int directory_add(struct parse *p, struct text_list *paths, const char *p
 static int symlink_add(struct parse *p, struct text_pair_list *links, const char *path, const char *link)
 {
     struct text_pair pair;
-    uint32_t at = links->count;
+    uint32_t at = links->count, from = list_look_from(at);
     int r = parse_keep(p, path, &pair.first);
     if (r == 0) r = parse_keep(p, link, &pair.second);
     if (r == 0) r = list_push(p, links, pair);
     if (r < 0) return r;
-    for (; at > 0 && strcmp(links->items[at - 1].first, path) > 0; at--) links->items[at] = links->items[at - 1];
+    for (; at > from && strcmp(links->items[at - 1].first, path) > 0; at--) links->items[at] = links->items[at - 1];
     links->items[at] = pair;
     return 0;
 }
@@ -143,7 +143,7 @@ int value_load_credential(struct parse *p, const struct directive *directive UNU
     }
     r = parse_keep(p, path, &pair.second);
     if (r < 0) return r;
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = list_look_from(list->count); i < list->count; i++)
         if (strcmp(list->items[i].first, pair.first) == 0) {
             list->items[i] = pair;
             return 0;
@@ -176,7 +176,7 @@ int value_set_credential(struct parse *p, const struct directive *directive, con
     if (r < 0) return r == -ENOMEM ? r : 0;
     r = exec_keep_bytes(p, data.data, data.length, &credential.data);
     if (r < 0) return r;
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = list_look_from(list->count); i < list->count; i++)
         if (strcmp(list->items[i].id, credential.id) == 0) {
             list->items[i] = credential;
             return 0;

@@ -186,7 +186,7 @@ static int set_device(struct parse *p, struct device_value_list *list, bool repl
 {
     struct device_value device = { .value = number };
     path_simplify(p->scratch.data);
-    for (uint32_t i = 0; replace && i < list->count; i++) {
+    for (uint32_t i = list_look_from(list->count); replace && i < list->count; i++) {
         if (strcmp(list->items[i].path, str_text(&p->scratch)) != 0) continue;
         list->items[i].value = number;
         return 0;

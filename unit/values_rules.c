@@ -16,7 +16,7 @@
 
 static int push_prefix(struct parse *p, struct address_prefix_list *list, const struct address_prefix *prefix)
 {
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = list_look_from(list->count); i < list->count; i++)
         if (memcmp(&list->items[i], prefix, sizeof *prefix) == 0) return 0;
     return list_push(p, list, *prefix);
 }
@@ -90,7 +90,7 @@ int value_filter_paths(struct parse *p, const struct directive *directive UNUSED
     if (value->length == 0) list->count = 0;
     int r = parse_path(p, value, &path);
     if (r <= 0) return r;
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = list_look_from(list->count); i < list->count; i++)
         if (strcmp(list->items[i], path) == 0) return 0;
     return list_push(p, list, path);
 }
@@ -290,8 +290,8 @@ bool interface_name_is_valid(const char *name)
 
 static void remove_name(struct text_list *list, const char *name)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < list->count; i++)
+    uint32_t kept = list_look_from(list->count);
+    for (uint32_t i = kept; i < list->count; i++)
         if (strcmp(list->items[i], name) != 0) list->items[kept++] = list->items[i];
     list->count = kept;
 }

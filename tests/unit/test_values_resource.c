@@ -1,4 +1,5 @@
 #include "tests/unit/show_unit.h"
+#include "unit/values.h"
 
 #define SERVICE "[Service]\nExecStart=/bin/true\n"
 
@@ -119,6 +120,39 @@ static void test_lists(void **state)
     check_cases("case.service", SERVICE, lists, COUNT_OF(lists));
 }
 
+/* K94: each item once, as far as the list is looked through; a list of hundreds of thousands is read in linear time. */
+static void test_long_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *property;
+    } rows[] = {
+        { "Environment=FIRST=1", "Environment" },
+        { "PassEnvironment=FIRST", "PassEnvironment" },
+        { "IPIngressFilterPath=/first", "IPIngressFilterPath" },
+    };
+    for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+        unsigned others = LIST_LOOK_BACK - 1 + (unsigned)i % 2;
+        const char *line = rows[i / 2].line, *equals = strchr(line, '=');
+        AUTO_STR struct str text = STR_EMPTY, got = STR_EMPTY;
+        assert_int_equal(str_appendf(&text, SERVICE "%s\n", line), 0);
+        for (unsigned k = 0; k < others; k++)
+            assert_int_equal(str_appendf(&text, "%.*s=%sx%u%s\n", (int)(equals - line), line,
+                                         equals[1] == '/' ? "/" : "", k,
+                                         strcmp(rows[i / 2].property, "Environment") == 0 ? "=" : ""),
+                             0);
+        assert_int_equal(str_appendf(&text, "%s\n", line), 0);
+        struct shown s = show_unit("case.service", str_text(&text));
+        struct property_context context = { .unit = s.unit };
+        assert_string_equal(s.codes, "");
+        assert_int_equal(property_text(property_find(s.unit->kind, rows[i / 2].property), &context, &got), 0);
+        size_t found = 0;
+        for (const char *at = str_text(&got); (at = strcasestr(at, "first")); at++) found++;
+        assert_int_equal(found, 1 + i % 2);
+        shown_done(&s);
+    }
+}
+
 /* Where a unit's processes lie when it does not say so. */
 static void test_slices(void **state)
 {
@@ -191,8 +225,9 @@ static void test_tasks_share(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_lists),          cmocka_unit_test(test_slices),
-        cmocka_unit_test(test_native),  cmocka_unit_test(test_bus_name_alone), cmocka_unit_test(test_tasks_share),
+        cmocka_unit_test(test_numbers),     cmocka_unit_test(test_lists),  cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_slices),      cmocka_unit_test(test_native), cmocka_unit_test(test_bus_name_alone),
+        cmocka_unit_test(test_tasks_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

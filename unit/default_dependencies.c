@@ -25,7 +25,7 @@ enum fact {
     FACT_TMP,        /* PrivateTmp= */
     FACT_STATE,      /* StateDirectory= and others that need a writable disk */
     FACT_ROOT_IMAGE, /* RootImage= */
-    FACT_BUS,        /* BusName=, and FACT_DEFAULT */
+    FACT_BUS,        /* Type=dbus with BusName= */
     FACT_COUNT
 };
 
@@ -58,9 +58,8 @@ static const struct row {
     { OF(MOUNT), FACT_TMPFS, UNIT_AFTER, "swap.target" },
     { OF(AUTOMOUNT), FACT_DEFAULT, UNIT_AFTER, "local-fs-pre.target" },
     { OF(AUTOMOUNT), FACT_DEFAULT, UNIT_BEFORE, "local-fs.target" },
-    { OF(SWAP), FACT_DEFAULT, UNIT_BEFORE, "swap.target" },
-    { OF(MOUNT) | OF(AUTOMOUNT) | OF(SWAP), FACT_DEFAULT, UNIT_CONFLICTS, "umount.target" },
-    { OF(MOUNT) | OF(AUTOMOUNT) | OF(SWAP), FACT_DEFAULT, UNIT_BEFORE, "umount.target" },
+    { OF(MOUNT) | OF(AUTOMOUNT), FACT_DEFAULT, UNIT_CONFLICTS, "umount.target" },
+    { OF(MOUNT) | OF(AUTOMOUNT), FACT_DEFAULT, UNIT_BEFORE, "umount.target" },
     { EXEC_KINDS, FACT_EXEC, UNIT_AFTER, "systemd-journald.socket" },
     { EXEC_KINDS, FACT_TMP, UNIT_WANTS, "tmp.mount" },
     { EXEC_KINDS, FACT_TMP, UNIT_AFTER, "tmp.mount" },
@@ -115,7 +114,7 @@ static void find_facts(enum unit_kind kind, const char *name, const struct unit_
     for (uint32_t i = 0; facts[FACT_DEFAULT] && i < settings->timer.values.count; i++)
         facts[FACT_CALENDAR] |= settings->timer.values.items[i].base == TIMER_CALENDAR;
     if (kind == UNIT_KIND_MOUNT) find_mount_facts(&settings->mount, facts);
-    facts[FACT_BUS] = facts[FACT_DEFAULT] && settings->service_extra.bus_name != NULL;
+    facts[FACT_BUS] = settings->service.type == SERVICE_DBUS && settings->service_extra.bus_name != NULL;
     if (!runs) return;
     facts[FACT_EXEC] = logs(exec) && !settings->sandbox.log_namespace;
     facts[FACT_TMP] = settings->sandbox.private_tmp || settings->sandbox.dynamic_user;

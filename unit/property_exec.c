@@ -76,15 +76,13 @@ const struct property_shape property_syslog_priority = { syslog_priority_any, sy
 
 static int same_process_group_text(const struct property_value *value, struct str *out)
 {
-    enum unit_kind kind = value->context->unit->kind;
-    return str_append(out, kind == UNIT_KIND_MOUNT || kind == UNIT_KIND_SWAP ? "yes" : "no");
+    return str_append(out, value->context->unit->kind == UNIT_KIND_MOUNT ? "yes" : "no");
 }
 
-/* mount(8) and swapon(8) belong to the process group of PID 1. */
+/* mount(8) belongs to the process group of PID 1. */
 static int same_process_group_json(const struct property_value *value, struct str *out)
 {
-    enum unit_kind kind = value->context->unit->kind;
-    return str_append(out, kind == UNIT_KIND_MOUNT || kind == UNIT_KIND_SWAP ? "true" : "false");
+    return str_append(out, value->context->unit->kind == UNIT_KIND_MOUNT ? "true" : "false");
 }
 const struct property_shape property_same_process_group = { same_process_group_text, same_process_group_json };
 

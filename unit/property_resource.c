@@ -178,7 +178,7 @@ static int socket_rule_text(const struct socket_rule *rule, struct str *out)
 {
     int r = 0;
     if (rule->family != 0) r = str_append(out, rule->family == AF_INET ? "ipv4:" : "ipv6:");
-    if (r == 0 && rule->protocol != 0) r = str_append(out, rule->protocol == IPPROTO_TCP ? "tcp:" : "udp:");
+    if (r == 0 && rule->protocol != 0) r = str_append(out, rule->protocol == IPPROTO_TCP ? "tcp" : "udp");
     if (r < 0) return r;
     if (rule->ports == 0) return str_append(out, "any");
     if (rule->ports == 1) return str_appendf(out, "%u", rule->first_port);

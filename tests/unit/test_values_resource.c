@@ -83,7 +83,7 @@ static const struct shown_case lists[] = {
     { "Delegate=yes", "", "OOMPolicy", "continue", "\"continue\"" },
     { "DisableControllers=io memory", "", "DisableControllers", "io memory", NULL },
     { "DisableControllers=nonsense", "bad-value", "DisableControllers", "", NULL },
-    { "SocketBindAllow=ipv6:udp:1000-1010\nSocketBindAllow=any", "", "SocketBindAllow", "any / ipv6:udp:1000-1010",
+    { "SocketBindAllow=ipv6:udp:1000-1010\nSocketBindAllow=any", "", "SocketBindAllow", "any / ipv6:udp1000-1010",
       "[[0, 0, 0, 0], [10, 17, 11, 1000]]" },
     { "SocketBindDeny=tcp", "", "SocketBindDeny", "tcp:any", "[[0, 6, 0, 0]]" },
     { "SocketBindDeny=tcp:ipv4", "bad-value", "SocketBindDeny", "", "[]" },

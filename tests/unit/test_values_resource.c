@@ -85,7 +85,7 @@ static const struct shown_case lists[] = {
     { "DisableControllers=nonsense", "bad-value", "DisableControllers", "", NULL },
     { "SocketBindAllow=ipv6:udp:1000-1010\nSocketBindAllow=any", "", "SocketBindAllow", "any / ipv6:udp1000-1010",
       "[[0, 0, 0, 0], [10, 17, 11, 1000]]" },
-    { "SocketBindDeny=tcp", "", "SocketBindDeny", "tcp:any", "[[0, 6, 0, 0]]" },
+    { "SocketBindDeny=tcp", "", "SocketBindDeny", "tcpany", "[[0, 6, 0, 0]]" },
     { "SocketBindDeny=tcp:ipv4", "bad-value", "SocketBindDeny", "", "[]" },
     { "SocketBindDeny=9-8", "bad-value", "SocketBindDeny", "", NULL },
     { "RestrictNetworkInterfaces=~eth1 lo", "", "RestrictNetworkInterfaces", "~eth1 lo", "[false, [\"eth1\", \"lo\"]]" },

@@ -23,14 +23,20 @@
 #define TRIGGER_BURST        20
 #define TRIGGER_INTERVAL     (2 * USEC_PER_SEC)
 
+/* Without an origin, where a linter saw the key. */
+static struct diag_about about_key(const struct finish *f, struct origin origin, const char *section, const char *key)
+{
+    struct pos place = lint_key_place(f->context->lint, section_by_name(section, strlen(section)), key);
+    if (origin.file || place.line == 0)
+        place = (struct pos){ origin.file ? origin.file : f->path, origin.line, origin.column };
+    return (struct diag_about){ place, section, key };
+}
+
 static void refuse(struct finish *f, struct origin origin, const char *section, const char *key, const char *code,
                    const char *hint, const char *what)
 {
-    struct diag_about about = { { origin.file ? origin.file : f->path, origin.line, origin.column }, section, key };
-    struct pos place = lint_key_place(f->context->lint, section_by_name(section, strlen(section)), key);
-    if (!origin.file && place.line > 0) about.at = place;
     f->refused = true;
-    diag_report(f->diags, DIAG_ERROR, about, code, hint, "%s", what);
+    diag_report(f->diags, DIAG_ERROR, about_key(f, origin, section, key), code, hint, "%s", what);
 }
 
 /* Something that a unit cannot have; of several the first is reported, as systemd does. */
@@ -235,7 +241,7 @@ static void check_service(struct finish *f)
 
 static void warn(struct finish *f, const char *key, const char *what)
 {
-    struct diag_about about = { { f->path, 0, 0 }, "Service", key };
+    struct diag_about about = about_key(f, (struct origin){ 0 }, "Service", key);
     diag_report(f->diags, DIAG_WARNING, about, "bad-combination", NULL, "%s", what);
 }
 

@@ -6,14 +6,14 @@
 #include "base/parse.h"
 #include "unit/fragment.h"
 
-/* systemd.service(5): NotifyAccess=none takes no message, so that the start never ends. */
+/* systemd.service(5), Type=notify: NotifyAccess=none is forcibly set to main. */
 static void notify_rule(const struct lint_subject *s)
 {
     const char *type = lint_value(s->lint, LINT_TYPE);
     bool notify = strcmp(type, "notify") == 0 || strcmp(type, "notify-reload") == 0;
     if (notify && strcmp(lint_value(s->lint, LINT_NOTIFY_ACCESS), "none") == 0)
         lint_report(s, DIAG_WARNING, lint_last(s->lint, LINT_NOTIFY_ACCESS)->at, "NotifyAccess",
-                    "notify-without-access", "Type=%s waits for a message that none forbids", type);
+                    "notify-without-access", "Type=%s needs its messages: systemd reads none as main", type);
 }
 
 /* systemd.service(5), Type=forking: "recommended". */

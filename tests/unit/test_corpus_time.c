@@ -151,7 +151,7 @@ static void compare_file(const char *name, describe *describe_line)
     arena_free(place.arena);
     zones_free(place.zones);
     assert_true(lines > 0);
-    figures_done(&figures, name, lines);
+    figures_done(&figures, name, lines, 0);
 }
 
 static void test_timespans(void **state)

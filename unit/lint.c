@@ -188,8 +188,7 @@ void lint_free(struct lint *lint)
     }
     vec_done(&lint->triggers);
     fd_close(&lint->root);
-    vec_done(&lint->written);
-    str_done(&lint->text);
+    for (size_t i = 0; i < LINT_KEY_COUNT; i++) str_done(&lint->values[i]);
     free(lint->unit_name);
     free(lint->slots);
     free(lint);
@@ -232,11 +231,11 @@ static struct lint_unit *kept_unit(struct lint *lint, const char *name)
 
 static int keep_places(struct lint *lint)
 {
-    for (uint8_t key = 0; key < LINT_KEY_COUNT; key++) {
+    for (enum lint_key key = 0; key < LINT_KEY_COUNT; key++) {
         const struct lint_written *last = keys[key].keep ? lint_last(lint, key) : NULL;
         if (!last) continue;
         struct lint_unit *unit = kept_unit(lint, lint->unit_name);
-        int r = unit ? vec_push(&unit->kept, ((struct lint_kept){ key, last->at })) : -ENOMEM;
+        int r = unit ? vec_push(&unit->kept, ((struct lint_kept){ (uint8_t)key, last->at })) : -ENOMEM;
         if (r < 0) return r;
     }
     return 0;
@@ -291,8 +290,6 @@ static int begin_unit(struct lint *lint, const struct fragment_context *context,
     lint->unit_name = strdup(context->unit_name);
     lint->path = path;
     lint->n_units++;
-    lint->written.count = 0;
-    str_clear(&lint->text);
     return lint->unit_name ? 0 : -ENOMEM;
 }
 
@@ -321,7 +318,7 @@ void lint_section(struct lint *lint, struct parse *p, struct pos at)
 static void order_rules(struct lint *lint, struct parse *p, const struct lint_slot *slot, const struct value *value)
 {
     struct value at = { .text = "", .file = value->file, .key_line = value->key_line, .key_column = value->key_column };
-    const struct lint_written *before = slot->unit == lint->n_units ? &lint->written.items[slot->written] : NULL;
+    const struct lint_written *before = slot->unit == lint->n_units ? &slot->last : NULL;
     bool here = before && slot->file == lint->n_files;
     if (value->length > 0) {
         if (here && !before->empty && slot->classes & CLASS_SINGLE)
@@ -340,20 +337,18 @@ int lint_assignment(struct lint *lint, struct parse *p, const struct directive *
 {
     if (!lint || !directive) return 0;
     struct lint_slot *slot = slot_of(lint, directive);
-    struct lint_written written = { .directive = directive,
-                                    .at = value_key_pos(value),
-                                    .text = (uint32_t)lint->text.length,
-                                    .empty = value->length == 0,
-                                    .dropin = p->context->is_dropin };
     order_rules(lint, p, slot, value);
     lint_value_rules(p, slot, key, value);
     if (directive->parse == value_commands) lint_command_rules(p, directive, value);
-    int r = slot->key < LINT_KEY_COUNT ? str_append_bytes(&lint->text, value->text, value->length + 1) : 0;
-    if (r == 0) r = vec_push(&lint->written, written);
-    if (r < 0) return r;
+    if (slot->key < LINT_KEY_COUNT) {
+        struct str *text = &lint->values[slot->key];
+        str_clear(text);
+        int r = str_append_bytes(text, value->text, value->length);
+        if (r < 0) return r;
+    }
+    slot->last = (struct lint_written){ .at = value_key_pos(value), .empty = value->length == 0 };
     slot->unit = lint->n_units;
     slot->file = lint->n_files;
-    slot->written = (uint32_t)lint->written.count - 1;
     return 0;
 }
 
@@ -379,7 +374,7 @@ static const struct lint_written *last_of(const struct lint *lint, const struct 
 {
     const struct lint_slot *slot = directive ? slot_at(lint, directive) : NULL;
     if (!slot || !slot->directive || slot->unit != lint->n_units) return NULL;
-    return &lint->written.items[slot->written];
+    return &slot->last;
 }
 
 const struct lint_written *lint_last(const struct lint *lint, enum lint_key key)
@@ -390,8 +385,7 @@ const struct lint_written *lint_last(const struct lint *lint, enum lint_key key)
 
 const char *lint_value(const struct lint *lint, enum lint_key key)
 {
-    const struct lint_written *last = lint_last(lint, key);
-    return last ? str_text(&lint->text) + last->text : "";
+    return lint_last(lint, key) ? str_text(&lint->values[key]) : "";
 }
 
 struct pos lint_key_place(const struct lint *lint, enum section section, const char *key)

@@ -1,6 +1,6 @@
 /* unit/lint_internal.h - what the files of the linter share, and where the reader of fragments calls it.
  *
- * While a unit is read every assignment is written down with its place. Most rules about one unit are looked at when
+ * While a unit is read the last assignment of every directive is written down with its place. Most rules about one unit are looked at when
  * its last fragment was read, with what was written down; what rules across units need later is kept by unit name. */
 #pragma once
 #include "base/attr.h"
@@ -55,10 +55,8 @@ enum lint_class {
 
 /* One assignment of the unit that is being read. */
 struct lint_written {
-    const struct directive *directive;
-    struct pos at;      /* of its name */
-    uint32_t text;      /* into lint->text; of the directives of LINT_KEYS only */
-    bool empty, dropin; /* an emptying assignment; in a drop-in */
+    struct pos at; /* of its name */
+    bool empty;    /* an emptying assignment */
 };
 
 /* What is known of one directive in the unit that is being read. */
@@ -67,7 +65,7 @@ struct lint_slot {
     uint8_t classes;     /* enum lint_class */
     uint8_t key;         /* enum lint_key, LINT_KEY_COUNT: none of them */
     uint32_t unit, file; /* the unit and the file of the last assignment, by number */
-    uint32_t written;    /* the last assignment */
+    struct lint_written last;
 };
 
 /* A place that a rule across units may want. */
@@ -101,9 +99,8 @@ struct lint {
     uint32_t sections[SECTION_COUNT]; /* line of the last header in this file, 0 none */
     char *unit_name;                  /* that is being read */
     const char *path;                 /* its first fragment */
-    VEC(struct lint_written) written;
-    struct str text;
     const struct directive *keys[LINT_KEY_COUNT];
+    struct str values[LINT_KEY_COUNT]; /* as they were last written */
     VEC(struct lint_trigger) triggers;
     struct lint_unit *units; /* hash by name: what is kept */
     struct lint_file *files; /* hash by name: every file of the directories */

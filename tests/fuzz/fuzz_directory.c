@@ -116,6 +116,18 @@ static void show_unit(const struct unit_set *set, const struct unit *unit)
     }
 }
 
+/* Those that have a file, and of the others one of each kind: they are much alike, and many. */
+static void show_units(const struct unit_set *set)
+{
+    bool shown[UNIT_KIND_COUNT] = { false };
+    for (uint32_t id = 0; id < unit_set_count(set) && id < 100; id++) {
+        const struct unit *unit = unit_set_get(set, id);
+        if (!unit->path && shown[unit->kind]) continue;
+        shown[unit->kind] = true;
+        show_unit(set, unit);
+    }
+}
+
 static void load(bool systemd, bool describe)
 {
     static const char *const directories[] = { "/etc/container-init/units", "/etc/container-init.d", NULL };
@@ -138,7 +150,7 @@ static void load(bool systemd, bool describe)
     PROMISE(report.failed == (diag_count(diags, DIAG_ERROR) > 0));
     PROMISE(graph_build(set, &graph) == 0);
     PROMISE(unit_set_validate_linted(set, graph, options.lint, diags, &refused) == 0);
-    for (uint32_t id = 0; describe && id < unit_set_count(set) && id < 100; id++) show_unit(set, unit_set_get(set, id));
+    if (describe) show_units(set);
     fuzz_render(diags);
     /* The diagnostics point to names that the set owns. */
     diag_sink_free(TAKE(diags));

@@ -24,8 +24,13 @@ static bool next_raw(const char **cursor, struct raw *ret)
     for (; *p && (quote || !strchr(BLANKS, *p)); p++) {
         if (*p == '\\' && p[1])
             p++;
-        else if (quote ? *p == quote : *p == '"' || *p == '\'')
-            quote = quote ? '\0' : *p, quoted = true;
+        else if (quote ? *p == quote : *p == '"' || *p == '\'') {
+            if (quote)
+                quote = '\0';
+            else
+                quote = *p;
+            quoted = true;
+        }
     }
     *ret = (struct raw){ begin, (size_t)(p - begin), quoted };
     *cursor = p;

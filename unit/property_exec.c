@@ -268,8 +268,9 @@ static int bytes_text(const struct property_value *value, struct str *out)
         uint32_t left = data->size - i, group = (uint32_t)data->bytes[i] << 16;
         if (left > 1) group |= (uint32_t)data->bytes[i + 1] << 8;
         if (left > 2) group |= data->bytes[i + 2];
-        const char four[] = { digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
-                              left > 2 ? digits[group & 63] : '=' };
+        char four[] = { digits[group >> 18], digits[group >> 12 & 63], '=', '=' };
+        if (left > 1) four[2] = digits[group >> 6 & 63];
+        if (left > 2) four[3] = digits[group & 63];
         r = str_append_bytes(out, four, sizeof four);
     }
     return r;

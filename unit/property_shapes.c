@@ -135,7 +135,8 @@ static int word_quoted(struct str *out, const char *word)
     if (plain) return str_append(out, word);
     int r = str_append_char(out, '"');
     for (const char *c = word; r == 0 && *c; c++) {
-        char letter = strchr(escaped, *c) ? *c : '\0';
+        char letter = '\0';
+        if (strchr(escaped, *c)) letter = *c;
         for (size_t i = 0; i < COUNT_OF(controls); i++)
             if (controls[i].byte == *c) letter = controls[i].letter;
         if (letter)

@@ -281,7 +281,7 @@ int search_side_files(struct search *search, const char *suffix, const char *con
     int r = collect_all(search, suffix, names, n_names, &found);
     if (r == 0 && found.count > 0) {
         qsort(found.items, found.count, sizeof *found.items, compare_candidates);
-        *ret_files = calloc(found.count, sizeof **ret_files);
+        *ret_files = calloc(found.count, sizeof(void *));
         if (!*ret_files) r = -ENOMEM;
     }
     for (size_t i = 0; r == 0 && i < found.count; i++)

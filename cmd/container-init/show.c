@@ -164,13 +164,13 @@ static int print_members(const struct request *request, const struct property_co
 static int print_json(const struct request *request, const struct property_context *context)
 {
     size_t total = property_count(context->unit->kind), count = 0;
-    const struct property **properties = calloc(total + 1, sizeof *properties);
+    const struct property **properties = calloc(total + 1, sizeof(void *));
     if (!properties) return -ENOMEM;
     for (size_t i = 0; i < total; i++) {
         const struct property *property = property_get(context->unit->kind, i);
         if (is_wanted(request, property)) properties[count++] = property;
     }
-    qsort(properties, count, sizeof *properties, compare_properties);
+    qsort(properties, count, sizeof(void *), compare_properties);
     int r = print_members(request, context, properties, count);
     free(properties);
     return r;

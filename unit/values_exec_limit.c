@@ -298,7 +298,7 @@ static int read_mask(struct parse *p, const struct value *value, const char *tex
         if (first > last) exec_bad_word(p, value, 0, word, "bad-value", "a range from a lower to a higher number");
         r = mask_grow(p, &add, (uint32_t)last + 1);
         if (r < 0) return r;
-        for (uint64_t bit = first; bit <= last; bit++) add.bytes[bit / 8] |= (uint8_t)(1U << bit % 8);
+        for (uint64_t bit = first; add.bytes && bit <= last; bit++) add.bytes[bit / 8] |= (uint8_t)(1U << bit % 8);
     }
     int r = mask_grow(p, mask, add.size * 8);
     for (uint32_t i = 0; r == 0 && i < add.size; i++) mask->bytes[i] |= add.bytes[i];

@@ -88,7 +88,7 @@ int exec_split(const char **cursor, unsigned flags, struct str *part, bool *ret_
         if (*p == '\\')
             r = split_backslash(&p, flags, part);
         else if ((flags & SPLIT_QUOTES) && (quote ? *p == quote : *p == '"' || *p == '\''))
-            quote = quote ? '\0' : *p, p++;
+            quote = (char)(quote ? '\0' : *p), p++;
         else
             r = str_append_char(part, *p++);
         if (r < 0) return r;

@@ -159,12 +159,12 @@ static void name_remove(struct text_list *names, const char *name)
 
 static int name_add(struct parse *p, struct text_list *names, const char *name)
 {
-    uint32_t at = names->count;
     const char *copy;
     name_remove(names, name);
     int r = list_push_text(p, names, name);
     if (r < 0) return r;
-    copy = names->items[at = names->count - 1];
+    uint32_t at = names->count - 1;
+    copy = names->items[at];
     for (; at > 0 && strcmp(names->items[at - 1], copy) > 0; at--) names->items[at] = names->items[at - 1];
     names->items[at] = copy;
     return 0;

@@ -1,7 +1,8 @@
 /* unit/lint_internal.h - what the files of the linter share, and where the reader of fragments calls it.
  *
- * While a unit is read the last assignment of every directive is written down with its place. Most rules about one unit are looked at when
- * its last fragment was read, with what was written down; what rules across units need later is kept by unit name. */
+ * While a unit is read the last assignment of every directive is written down with its place. Most rules about one unit
+ * are looked at when its last fragment was read, with what was written down; what rules across units need later is kept
+ * by unit name. */
 #pragma once
 #include "base/attr.h"
 #include "base/diag.h"

@@ -60,6 +60,10 @@ int place_load(struct place *place, FILE *err)
     int r = 0;
     for (size_t i = 0; r == 0 && i < place->names.count; i++) r = add_unit(place, place->names.items[i], err);
     if (r < 0) return r;
+    if (place->options.root && *place->options.root && access(place->options.root, X_OK) < 0) {
+        (void)fprintf(err, "container-init: --root %s: %s\n", place->options.root, strerror(errno));
+        return -EINVAL;
+    }
     place_directories(&place->options, directories);
     const struct unit_load_options options = {
         .directories = directories,

@@ -240,10 +240,31 @@ static void test_relative_directory(void **state)
     free(answer.out);
 }
 
+/* A root that is not there is a mistake of whoever wrote it, not an image without units. */
+static void test_missing_root(void **state)
+{
+    (void)state;
+    char *argv[] = { (char[]){ "show" }, (char[]){ "--root=/does/not/exist" }, (char[]){ "web.service" } };
+    int (*const words[])(FILE *, FILE *, int, char **) = { show_main, cat_main };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        struct answer answer;
+        size_t out_size, err_size;
+        FILE *out = open_memstream(&answer.out, &out_size), *err = open_memstream(&answer.err, &err_size);
+        assert_non_null(out);
+        assert_non_null(err);
+        assert_int_equal(words[i](out, err, COUNT_OF(argv), argv), 1);
+        assert_int_equal(fclose(out) | fclose(err), 0);
+        assert_string_equal(answer.out, "");
+        assert_string_equal(answer.err, "container-init: --root /does/not/exist: No such file or directory\n");
+        answer_done(&answer);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_show), cmocka_unit_test(test_everything),
-                                        cmocka_unit_test(test_json_lines), cmocka_unit_test(test_cat),
-                                        cmocka_unit_test(test_relative_directory) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_show), cmocka_unit_test(test_everything),         cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_cat),  cmocka_unit_test(test_relative_directory), cmocka_unit_test(test_missing_root)
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -33,7 +33,7 @@ static void parse(const uint8_t *data, size_t size, bool native)
     memcpy(text, before, sizeof before - 1);
     if (size > 0) memcpy(text + sizeof before - 1, data, size);
     int r = fragment_parse(arena, "/fuzz/unit", text, sizeof before - 1 + size, &context, &settings, diags);
-    PROMISE(r == 0 || r == 1);
+    PROMISE(r >= FRAGMENT_READ && r <= FRAGMENT_BROKEN);
     PROMISE(r == 0 || diag_count(diags, DIAG_ERROR) > 0);
     const struct command_list *list = &settings.service.commands[SERVICE_EXEC_START];
     for (uint32_t i = 0; i < list->count; i++) check(&list->items[i]);

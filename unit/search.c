@@ -220,7 +220,7 @@ static int grow_to_file(struct search *search, int fd, size_t used)
     return grow_buffer(search, (size_t)st.st_size > used ? (size_t)st.st_size + 1 : used * 2);
 }
 
-/* A file that is smaller than the buffer needs one read(2) and no question for its size. */
+/* Until read(2) says that the end is there: a file system in user space may answer with less than there is. */
 static int read_whole(struct search *search, int fd, size_t *ret_size)
 {
     size_t used = 0;
@@ -228,13 +228,12 @@ static int read_whole(struct search *search, int fd, size_t *ret_size)
     for (;;) {
         if (r == 0 && used == search->buffer_size) r = grow_to_file(search, fd, used);
         if (r < 0) return r;
-        size_t room = search->buffer_size - used;
-        ssize_t n = read(fd, search->buffer + used, room);
+        ssize_t n = read(fd, search->buffer + used, search->buffer_size - used);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return -errno;
+        if (n == 0) break;
         used += (size_t)n;
         if (used > SOURCE_FILE_MAX) return -EFBIG;
-        if ((size_t)n < room) break;
     }
     *ret_size = used;
     return 0;

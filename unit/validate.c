@@ -186,7 +186,8 @@ static void validate_handlers(struct validator *v, const struct unit *unit)
         for (uint32_t i = 0; i < list->count; i++) {
             const char *why = absence_text(v, list->items[i].name);
             if (unit_set_find(v->set, list->items[i].name) || !why) continue;
-            diag_report(v->diags, DIAG_WARNING, about_ref(unit, &list->items[i], handlers[k]), "unknown-handler", NULL,
+            enum severity severity = unit->systemd ? DIAG_NOTE : DIAG_WARNING; /* packages name what may be installed */
+            diag_report(v->diags, severity, about_ref(unit, &list->items[i], handlers[k]), "unknown-handler", NULL,
                         "unit %s %s; nothing will handle the end of %s", list->items[i].name, why, unit->name);
         }
     }

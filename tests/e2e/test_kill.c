@@ -1,7 +1,7 @@
 /* tests/e2e/test_kill.c - which processes a stop reaches, and that none of them outlives it. */
 #include "tests/e2e/life.h"
 
-#define RUN_VICTIM "[Service]\nTimeoutStopSec=100ms\nExecStart=" ACTOR " "
+#define RUN_VICTIM "[Service]\nTimeoutStopSec=300ms\nExecStart=" ACTOR " "
 
 /* Boots `victim.service`, waits for /scene/NAME, stops the unit, waits until it is `down` (dead or failed). */
 static struct scene *stop_victim(void **state, const char *unit, const char *name, const char *down)

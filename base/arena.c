@@ -13,6 +13,7 @@
 
 struct chunk {
     alignas(16) struct chunk *next;
+    struct chunk **link; /* what points to this one */
     alignas(16) char bytes[];
 };
 
@@ -41,6 +42,14 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
+static void chunk_link(struct chunk *chunk, struct chunk **link, struct chunk *next)
+{
+    chunk->link = link;
+    chunk->next = next;
+    *link = chunk;
+    if (next) next->link = &chunk->next;
+}
+
 /* A zeroed chunk with room for `payload` bytes, owned by the arena; NULL when out of memory. */
 static struct chunk *arena_add_chunk(struct arena *arena, size_t payload)
 {
@@ -48,8 +57,7 @@ static struct chunk *arena_add_chunk(struct arena *arena, size_t payload)
     if (ckd_add(&size, payload, sizeof(struct chunk))) return NULL;
     struct chunk *chunk = calloc(1, size);
     if (!chunk) return NULL;
-    chunk->next = arena->chunks;
-    arena->chunks = chunk;
+    chunk_link(chunk, &arena->chunks, arena->chunks);
     return chunk;
 }
 
@@ -67,6 +75,11 @@ static bool arena_grow(struct arena *arena, size_t size)
     return true;
 }
 
+static size_t round_up(size_t size)
+{
+    return size == 0 ? ARENA_ALIGN : (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+}
+
 static void *arena_alloc_large(struct arena *arena, size_t size)
 {
     struct chunk *chunk = arena_add_chunk(arena, size);
@@ -77,14 +90,10 @@ static void *arena_alloc_large(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    size_t rounded;
-    if (ckd_add(&rounded, size, ARENA_ALIGN - 1)) return NULL;
-    rounded &= ~(ARENA_ALIGN - 1);
-    if (rounded == 0) rounded = ARENA_ALIGN;
-    if (rounded > (size_t)(arena->high - arena->low)) {
-        if (rounded > CHUNK_REQUEST_MAX) return arena_alloc_large(arena, rounded);
-        if (!arena_grow(arena, rounded)) return NULL;
-    }
+    if (size > SIZE_MAX - ARENA_ALIGN) return NULL;
+    size_t rounded = round_up(size);
+    if (rounded > CHUNK_REQUEST_MAX) return arena_alloc_large(arena, rounded); /* arena_grow_array() counts on it */
+    if (rounded > (size_t)(arena->high - arena->low) && !arena_grow(arena, rounded)) return NULL;
     void *object = arena->low;
     arena->low += rounded;
     arena->used += rounded;
@@ -120,6 +129,26 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
     size_t total;
     if (ckd_mul(&total, count, size)) return NULL;
     return arena_alloc(arena, total);
+}
+
+void *arena_grow_array(struct arena *arena, void *array, size_t count, size_t wanted, size_t size)
+{
+    size_t total;
+    if (ckd_mul(&total, wanted, size) || total > PTRDIFF_MAX - ARENA_ALIGN - sizeof(struct chunk)) return NULL;
+    size_t before = round_up(count * size), after = round_up(total);
+    if (count == 0 || before <= CHUNK_REQUEST_MAX) {
+        void *grown = arena_alloc(arena, total);
+        if (grown && count > 0) memcpy(grown, array, count * size);
+        return grown;
+    }
+    /* It has a chunk of its own. */
+    struct chunk *chunk = (struct chunk *)(void *)((char *)array - offsetof(struct chunk, bytes));
+    struct chunk **link = chunk->link, *next = chunk->next;
+    chunk = realloc(chunk, sizeof *chunk + after);
+    if (!chunk) return NULL;
+    chunk_link(chunk, link, next);
+    arena->used += after - before;
+    return chunk->bytes;
 }
 
 void *arena_memdup(struct arena *arena, const void *data, size_t size)

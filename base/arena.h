@@ -15,6 +15,10 @@ DEFINE_AUTO(struct arena, arena_free)
 void *arena_alloc(struct arena *arena, size_t size);
 /* size * count, checked for overflow. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
+/* An array of `count` items of `size` bytes, all of them in use, made by arena_alloc_array() or this, gets room for
+ * `wanted` >= count; the old one is not to be used any more, on failure (NULL) it is as it was. A large array moves
+ * without leaving its old place behind. The new room is not zeroed. */
+void *arena_grow_array(struct arena *arena, void *array, size_t count, size_t wanted, size_t size);
 void *arena_memdup(struct arena *arena, const void *data, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);

@@ -165,9 +165,8 @@ int list_reserve(struct arena *arena, void **items, uint32_t count, uint32_t *ca
     if (count < *capacity) return 0;
     if (count > UINT32_MAX / 4) return -ENOMEM;
     uint32_t wanted = count == 0 ? 1 : count * 2;
-    void *grown = arena_alloc_array(arena, wanted, size);
+    void *grown = arena_grow_array(arena, *items, count, wanted, size);
     if (!grown) return -ENOMEM;
-    if (count > 0) memcpy(grown, *items, (size_t)count * size);
     *items = grown;
     *capacity = wanted;
     return 0;

@@ -58,6 +58,39 @@ static void test_many_small(void **state)
     }
 }
 
+/* Arrays that grow side by side, with objects between them: nothing moves that is not grown, and a large one leaves
+ * nothing behind. */
+static void test_grow(void **state)
+{
+    (void)state;
+    enum { ARRAYS = 3, COUNT = 40000 };
+    AUTO(arena_free) struct arena *arena = arena_new();
+    uint32_t *arrays[ARRAYS] = { NULL }, *between = NULL;
+    assert_non_null(arena);
+    for (uint32_t count = 0, room = 0; count < COUNT; count++) {
+        if (count == room) {
+            room = room == 0 ? 1 : room * 2;
+            for (size_t k = 0; k < ARRAYS; k++) {
+                arrays[k] = arena_grow_array(arena, arrays[k], count, room, sizeof *arrays[k]);
+                assert_non_null(arrays[k]);
+                uint32_t *object = arena_alloc(arena, sizeof *object);
+                assert_non_null(object);
+                if (between) assert_int_equal(*between, 4711);
+                between = object;
+                *between = 4711;
+            }
+        }
+        for (uint32_t k = 0; k < ARRAYS; k++) arrays[k][count] = count * 7 + k;
+    }
+    for (uint32_t k = 0; k < ARRAYS; k++)
+        for (uint32_t i = 0; i < COUNT; i++) assert_int_equal(arrays[k][i], i * 7 + k);
+    /* 65536 items each, and what they had below 16 KiB. */
+    assert_true(arena_used(arena) < ARRAYS * (65536 + 2 * 4096) * sizeof(uint32_t) + 4096);
+    assert_null(arena_grow_array(arena, arrays[0], 65536, SIZE_MAX / 4, sizeof *arrays[0]));
+    assert_null(arena_grow_array(arena, arrays[0], 65536, SIZE_MAX / 4 - 8, sizeof *arrays[0]));
+    assert_int_equal(arrays[0][1], 7);
+}
+
 static void test_overflow(void **state)
 {
     (void)state;
@@ -112,8 +145,9 @@ static void test_free_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_objects), cmocka_unit_test(test_many_small), cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_copies),  cmocka_unit_test(test_printf),     cmocka_unit_test(test_free_null),
+        cmocka_unit_test(test_objects),   cmocka_unit_test(test_many_small), cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_overflow),  cmocka_unit_test(test_copies),     cmocka_unit_test(test_printf),
+        cmocka_unit_test(test_free_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "base/root.h"
 
+#include "base/beneath.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -71,8 +72,8 @@ int root_resolve(const char *root, const char *path, struct str *out)
 
 int root_open(const char *root, const char *path, int flags, struct fd *ret)
 {
-    AUTO_STR struct str full = STR_EMPTY;
-    int r = str_append(&full, prefix_of(root));
-    if (r == 0) r = root_resolve(root, path, &full);
-    return r < 0 ? r : fd_openat(AT_FDCWD, str_text(&full), flags, 0, ret);
+    AUTO_FD struct fd top = FD_NONE;
+    if (*prefix_of(root) == '\0') return fd_openat(AT_FDCWD, path, flags, 0, ret);
+    int r = fd_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0, &top);
+    return r < 0 ? r : beneath_open(top.n, path, flags, ret);
 }

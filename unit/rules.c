@@ -84,6 +84,25 @@ int rules_set_defaults(struct diag_sink *diags)
     return r;
 }
 
+static int unknown_rule(const char *text, size_t length, struct str *error)
+{
+    char quoted[80];
+    const char *near = rule_suggest(text, length);
+    int r = str_appendf(error, "'%s' is not a rule%s%s%s", str_escape(text, length, quoted, sizeof quoted),
+                        near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+    return r < 0 ? r : -EINVAL;
+}
+
+int rules_know(const char *list, struct str *error)
+{
+    for (const char *item = list + strspn(list, " \t,"); *item; item += strspn(item, " \t,")) {
+        size_t code = strcspn(item, " \t,:");
+        if (!rule_find(item, code)) return unknown_rule(item, code, error);
+        item += strcspn(item, ",");
+    }
+    return 0;
+}
+
 /* One of the list. `diags` NULL: only looks. */
 static int read_switch(struct diag_sink *diags, const char *text, size_t length, struct str *error)
 {
@@ -101,12 +120,7 @@ static int read_switch(struct diag_sink *diags, const char *text, size_t length,
     const struct rule *rule = rule_find(text, code);
     enum rule_severity severity = RULE_OFF;
     int r = 0;
-    if (!rule) {
-        const char *near = rule_suggest(text, code);
-        r = str_appendf(error, "'%s' is not a rule%s%s%s", str_escape(text, code, quoted, sizeof quoted),
-                        near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
-        return r < 0 ? r : -EINVAL;
-    }
+    if (!rule) return unknown_rule(text, code, error);
     if (!equals || (colon && colon + 1 == equals) || !rule_severity_by_name(equals + 1, length - word - 1, &severity)) {
         r = str_appendf(error, "'%s' is not CODE=off, note, warning or error",
                         str_escape(text, length, quoted, sizeof quoted));

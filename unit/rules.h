@@ -33,6 +33,9 @@ MUST_CHECK int rules_set_defaults(struct diag_sink *diags);
  * appended to `error`: nothing of the list is taken then. -ENOMEM. */
 MUST_CHECK int rules_switch(struct diag_sink *diags, const char *list, struct str *error);
 
+/* Do all of "CODE, CODE:Directive" name rules? 0, or -EINVAL with what does not appended to `error`; -ENOMEM. */
+MUST_CHECK int rules_know(const char *list, struct str *error);
+
 /* `container-init rules [--json]`. Text: three lines for each, name and severity, the sentence, the example. JSON: one
  * array of objects with code, severity, text and example. 0, -ENOMEM, or -EIO when the stream has an error. */
 MUST_CHECK int rules_print(FILE *out, bool json);

@@ -52,9 +52,12 @@ static int check_switches(struct check *check)
     const struct validate_request *request = check->request;
     AUTO_STR struct str error = STR_EMPTY;
     int r = rules_set_defaults(check->diags);
-    for (size_t i = 0; r == 0 && request->allow && request->allow[i]; i++)
+    for (size_t i = 0; r == 0 && request->allow && request->allow[i]; i++) {
         r = diag_sink_allow(check->diags, request->allow[i]);
-    if (r == -EINVAL) log_error("--allow: expects CODE or CODE:DIRECTIVE, separated by commas");
+        if (r == -EINVAL) log_error("--allow: expects CODE or CODE:DIRECTIVE, separated by commas");
+        if (r == 0) r = rules_know(request->allow[i], &error);
+        if (r == -EINVAL && error.length > 0) log_error("--allow: %s", str_text(&error));
+    }
     for (size_t i = 0; r == 0 && request->rules && request->rules[i]; i++) {
         r = rules_switch(check->diags, request->rules[i], &error);
         if (r == -EINVAL) log_error("--rule: %s", str_text(&error));

@@ -259,6 +259,8 @@ static void test_allow(void **state)
     assert_string_equal(f->out, "container-init validate: units=1 warnings=0 overrides=0 strict=true\n");
     assert_int_equal(check_units(f, (struct how){ .strict = true, .allow = "unsupported" }), 0);
     assert_int_equal(check_units(f, (struct how){ .allow = "a,,b" }), EXIT_USAGE);
+    assert_int_equal(check_units(f, (struct how){ .allow = "accepted, unsuported:ProtectSystem" }), EXIT_USAGE);
+    assert_int_equal(check_units(f, (struct how){ .allow = "accepted, unsupported:ProtectSystem" }), EXIT_WARNINGS);
 }
 
 /* D8: noted by --validate, of no weight. */

@@ -153,6 +153,7 @@ static void test_defaults(void **state)
         { "StartLimitIntervalSec=60s", 90 * second, 5 * second, 60 * second, 5, true },
         { "StartLimitIntervalSec=0", 90 * second, 5 * second, 0, 5, true },
         { "StartLimitBurst=0", 90 * second, 90 * second, 10 * second, 0, false },
+        { "StartLimitIntervalSec=60s", 90 * second, 90 * second, 60 * second, 5, false },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct parsed u = parse_service(rows[i].lines, rows[i].native);

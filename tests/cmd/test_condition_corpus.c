@@ -115,7 +115,7 @@ static void test_rows(void **state)
 {
     AUTO_STR struct str path = STR_EMPTY;
     char root[] = PLACE_TEMPLATE, link[PATH_MAX];
-    size_t size;
+    size_t size = 0;
     place_make(root, files, COUNT_OF(files));
     place_path(root, "/bin", link);
     assert_int_equal(symlink("usr/bin", link), 0);

@@ -53,7 +53,7 @@ static UNUSED struct json_value *corpus_parse(const char *text, size_t size, con
 /* NULL when there is no such file. The caller frees. */
 static UNUSED struct json_value *corpus_json(const char *path)
 {
-    size_t size;
+    size_t size = 0;
     char *data = corpus_read(path, &size);
     if (!data) return NULL;
     struct json_value *value = corpus_parse(data, size, path);

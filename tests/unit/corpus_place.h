@@ -44,7 +44,7 @@ static UNUSED void place_write(struct place *place, const char *path, const void
 static void place_copy(struct place *place, const char *from, const char *directory, const char *name)
 {
     AUTO_STR struct str to = STR_EMPTY;
-    size_t size;
+    size_t size = 0;
     char *data = corpus_read(from, &size);
     assert_non_null(data);
     assert_int_equal(str_appendf(&to, "%s/%s", directory, name), 0);
@@ -78,7 +78,7 @@ static UNUSED void place_copy_tree(struct place *place, const char *from, const 
 static void place_add_links(struct place *place, const char *file)
 {
     static const char prefix[] = "system/";
-    size_t size;
+    size_t size = 0;
     char *data = corpus_read(file, &size);
     if (!data) return;
     for (char *rest = data, *line; (line = strsep(&rest, "\n"));) {

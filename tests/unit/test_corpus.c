@@ -27,7 +27,7 @@ static VEC(struct json_value *) lines_read = VEC_EMPTY;
 static void read_warnings(const char *corpus)
 {
     AUTO_STR struct str path = STR_EMPTY;
-    size_t size;
+    size_t size = 0;
     assert_int_equal(str_appendf(&path, "%s/expected/systemd252-warnings.jsonl", corpus), 0);
     char *data = corpus_read(str_text(&path), &size);
     assert_non_null(data);
@@ -76,7 +76,7 @@ static int on_file(const char *path, const struct stat *st, int type, struct FTW
     (void)st, (void)ftw;
     static char *const environment[] = { NULL };
     if (type != FTW_F) return 0;
-    size_t size;
+    size_t size = 0;
     char *data = corpus_read(path, &size);
     if (!data) return 0;
     n_files++;

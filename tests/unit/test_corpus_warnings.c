@@ -46,13 +46,14 @@ static void check_file(struct place *place, const char *path)
     if (kind == UNIT_KIND_COUNT || kind == UNIT_KIND_SCOPE) return; /* a drop-in, or what systemd reads from no file */
     unit_of_file(path, &name);
     assert_int_equal(str_appendf(&file, PLACE_GROUP "/%s", base), 0);
-    size_t size;
+    size_t size = 0;
     char *data = corpus_read(path, &size);
     assert_non_null(data);
     place_write(place, str_text(&file), data, size);
     assert_int_equal(str_append(&full, scratch_path(&place->root, str_text(&file))), 0);
     AUTO(diag_sink_free) struct diag_sink *diags = diag_sink_new();
     AUTO(unit_set_free) struct unit_set *set = place_load(place, str_text(&name), diags);
+    assert_non_null(set);
     said_add_ours(&ours, where, diags, str_text(&full), data, size);
     assert_int_equal(unlink(str_text(&full)), 0);
     free(data);

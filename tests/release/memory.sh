@@ -2,7 +2,7 @@
 # memory.sh BINARY: unit files that were written to fill memory are read within bounds: a file of 16 MiB, the most that is
 # read, costs at most 8 times its size, whatever is in it; 10,000 drop-ins, alias loops, loops of links and templates that
 # name each other end in diagnostics. The bound is one of address space, which is more than what is resident. Nothing takes
-# more than 30 s of processor time, several times what the slowest needs.
+# more than 10 s of processor time.
 set -eu
 binary=$1
 dir=$(mktemp -d)
@@ -21,7 +21,7 @@ check()
     shift 2
     code=0
     [ $# -gt 0 ] || set -- --units "$dir/$name" --drop-in "$dir/none"
-    (ulimit -v "$kib" && ulimit -t 30 && exec timeout 120 "$binary" --validate "$@") \
+    (ulimit -v "$kib" && ulimit -t 10 && exec timeout 120 "$binary" --validate "$@") \
         >"$dir/out" 2>&1 </dev/null || code=$?
     case $code in
     0 | 1 | 64) ;;
@@ -84,6 +84,9 @@ numbered orders '[Unit]\n' 'After=a%.0f.service' "$service"
 numbered wants '[Unit]\n' 'Wants=a%.0f.service' "$service"
 numbered mounts "[Unit]\n" 'RequiresMountsFor=/a%.0f' "$service"
 numbered keys "$service" 'Key%.0f=1'
+numbered variables-set "$service" 'Environment=N%.0f=1'
+numbered variables-passed "$service" 'PassEnvironment=N%.0f'
+numbered directories "$service" 'RuntimeDirectory=d%.0f'
 numbered calls "$service" 'SystemCallFilter=call%.0f'
 numbered statuses "$service" 'SuccessExitStatus=%.0f'
 numbered installed "$service[Install]\n" 'WantedBy=a%.0f.target'

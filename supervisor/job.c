@@ -259,6 +259,8 @@ static const struct runtime *failed_requirement(const struct runtime *rt, const 
     struct id_span span = manager_edges(m, rt->unit->id, GRAPH_TRIGGERED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct runtime *other = manager_unit(m, span.ids[i]);
+        if (other->unit->kind != UNIT_KIND_SOCKET)
+            continue; /* a timer or path that failed keeps nobody from starting */
         if (other->active != ACTIVE_STATE_FAILED || other->result != RESULT_RESOURCES) continue;
         *ret_what = "failed";
         return other;

@@ -401,6 +401,10 @@ static void report_held(struct manager *m)
         enum start_reason reason = graph_start_reason(m->graph, id);
         if (reason == HELD_FOR_SOCKET)
             log_info("unit %s: socket-activated (driven by attached .socket)", name);
+        else if (reason == HELD_FOR_TIMER)
+            log_info("unit %s: timer-activated (driven by attached .timer)", name);
+        else if (reason == HELD_FOR_PATH)
+            log_info("unit %s: path-activated (driven by attached .path)", name);
         else if (reason == HELD_FOR_HANDLER)
             log_info("unit %s: deferred (OnFailure target only)", name);
     }

@@ -25,6 +25,51 @@ const char *unit_result_name(enum unit_result result)
     return names[result];
 }
 
+static void update_busy(struct runtime *rt)
+{
+    bool busy = !runtime_is_down(rt) && !rt->type->holds_nothing && !rt->idle;
+    if (busy == rt->busy) return;
+    rt->busy = busy;
+    if (busy)
+        rt->manager->n_busy++;
+    else
+        rt->manager->n_busy--;
+}
+
+void runtime_set_idle(struct runtime *rt, bool idle)
+{
+    rt->idle = idle;
+    update_busy(rt);
+}
+
+static bool is_up(enum active_state state)
+{
+    return state == ACTIVE_STATE_ACTIVE || state == ACTIVE_STATE_RELOADING;
+}
+
+static bool is_down(enum active_state state)
+{
+    return state == ACTIVE_STATE_INACTIVE || state == ACTIVE_STATE_FAILED;
+}
+
+static void note_time(struct runtime *rt, enum active_state from, enum active_state to)
+{
+    usec_t now = loop_now(rt->manager->loop);
+    if (is_down(from) && !is_down(to)) rt->inactive_exit = now;
+    if (!is_down(from) && is_down(to)) rt->inactive_enter = now;
+    if (!is_up(from) && is_up(to)) rt->active_enter = now;
+    if (is_up(from) && !is_up(to)) rt->active_exit = now;
+}
+
+static void tell_triggers(struct runtime *rt, enum active_state from)
+{
+    struct id_span span = manager_edges(rt->manager, rt->unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct runtime *other = manager_unit(rt->manager, span.ids[i]);
+        if (other->type->trigger_notify) other->type->trigger_notify(other, rt, from);
+    }
+}
+
 void runtime_set_active(struct runtime *rt, enum active_state to, const char *from_sub, const char *to_sub)
 {
     enum active_state from = rt->active;
@@ -32,12 +77,11 @@ void runtime_set_active(struct runtime *rt, enum active_state to, const char *fr
     TRACE(rt->manager->trace, "unit_state", TRACE_OK, 0, TF_STR("unit", runtime_name(rt)),
           TF_STR("active", active_state_name(to)), TF_STR("sub", to_sub), TF_STR("from", from_sub),
           TF_STR("result", unit_result_name(rt->result)));
-    bool was_busy = !runtime_is_down(rt) && !rt->type->holds_nothing;
     rt->active = (uint8_t)to;
     if (from == to) return;
-    bool is_busy = !runtime_is_down(rt) && !rt->type->holds_nothing;
-    if (is_busy && !was_busy) rt->manager->n_busy++;
-    if (!is_busy && was_busy) rt->manager->n_busy--;
+    update_busy(rt);
+    note_time(rt, from, to);
     job_on_state(rt);
-    if (to == ACTIVE_STATE_INACTIVE || to == ACTIVE_STATE_FAILED) unit_went_down(rt);
+    if (is_down(to)) unit_went_down(rt);
+    tell_triggers(rt, from);
 }

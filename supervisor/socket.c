@@ -409,7 +409,7 @@ static int socket_start(struct runtime *rt)
 {
     struct socket *s = socket_of(rt);
     struct manager *m = rt->manager;
-    const char *service = unit_socket_service(rt->unit);
+    const char *service = unit_triggered_name(rt->unit);
     const struct unit *unit = service ? unit_set_find(m->set, service) : NULL;
     if (!unit || unit->kind != UNIT_KIND_SERVICE) {
         log_error("socket %s: unknown service %s", socket_name(s), service ? service : "?");
@@ -473,6 +473,13 @@ const struct unit_type socket_type = {
 
 /* ---- what happens to the service ---- */
 
+/* The socket among the units that trigger a service at this place, or NULL: a timer or path triggers it as well. */
+static struct socket *socket_at(const struct manager *m, struct id_span span, uint32_t i)
+{
+    struct runtime *rt = manager_unit(m, span.ids[i]);
+    return rt->unit->kind == UNIT_KIND_SOCKET ? socket_of(rt) : NULL;
+}
+
 void passed_fds_done(struct passed_fds *passed)
 {
     vec_done(&passed->fds);
@@ -484,7 +491,8 @@ int sockets_collect(struct service *service, struct passed_fds *ret)
     struct manager *m = service->base.manager;
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
-        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
+        const struct socket *s = socket_at(m, span, i);
+        if (!s) continue;
         const char *name = settings_of(s)->file_descriptor_name;
         if (!name) name = socket_name(s);
         if (strchr(name, ':')) name = "unknown"; /* a colon would end the name within LISTEN_FDNAMES (K56) */
@@ -502,8 +510,8 @@ void sockets_service_starting(struct service *service)
     struct manager *m = service->base.manager;
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
-        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
-        if (s->state != SOCKET_LISTENING) continue;
+        struct socket *s = socket_at(m, span, i);
+        if (!s || s->state != SOCKET_LISTENING) continue;
         if (is_native(s)) {
             stop_waiting(s);
             set_state(s, SOCKET_RUNNING);
@@ -516,8 +524,8 @@ void sockets_service_ready(struct service *service)
     struct manager *m = service->base.manager;
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
-        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
-        if (s->proxy) proxy_set_ready(s->proxy, true);
+        struct socket *s = socket_at(m, span, i);
+        if (s && s->proxy) proxy_set_ready(s->proxy, true);
     }
 }
 
@@ -553,8 +561,8 @@ void sockets_service_leaving(struct service *service)
     struct manager *m = service->base.manager;
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
-        struct socket *s = socket_of(manager_unit(m, span.ids[i]));
-        if (s->proxy) proxy_set_ready(s->proxy, false);
+        struct socket *s = socket_at(m, span, i);
+        if (s && s->proxy) proxy_set_ready(s->proxy, false);
     }
 }
 
@@ -562,5 +570,8 @@ void sockets_service_down(struct service *service, const char *why)
 {
     struct manager *m = service->base.manager;
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
-    for (uint32_t i = 0; i < span.count; i++) service_down(socket_of(manager_unit(m, span.ids[i])), service, why);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_at(m, span, i);
+        if (s) service_down(s, service, why);
+    }
 }

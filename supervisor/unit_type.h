@@ -53,6 +53,9 @@ struct unit_type {
     /* The stop bound has passed: KILL whatever is left. */
     void (*kill)(struct runtime *rt);
     const char *(*sub_state)(const struct runtime *rt);
+    /* A unit that this one triggers (GRAPH_TRIGGERS) has changed its ActiveState from `from`. May be called within the
+     * engine: it observes, arms deadlines and posts, and starts nothing by itself. */
+    void (*trigger_notify)(struct runtime *rt, struct runtime *triggered, enum active_state from);
     bool holds_nothing; /* being up does not keep PID 1 from leaving by itself (D5) */
 };
 extern const struct unit_type service_type, socket_type, target_type;
@@ -66,12 +69,17 @@ struct runtime {
     uint8_t result;       /* enum unit_result of the last run */
     bool refused;         /* left out of the boot transaction: it conflicts with a unit that starts */
     bool skipped;         /* its last start was skipped by a condition */
+    bool idle;            /* up, but nothing will come of it (an elapsed timer): as type->holds_nothing (D5) */
+    bool busy;            /* counted in manager->n_busy */
     uint32_t decides;     /* its place among those without which another unit could not start (K31); 0: none */
     uint32_t limit_count; /* start limit: starts within the window that began at limit_begin (S50) */
     usec_t limit_begin;
     bool is_handler; /* started by the end of another unit, as its OnFailure= or OnSuccess= */
     int exit_code;   /* what its last final failure stands for, 1..255 */
     int cause_code;  /* then: the exit status that unit's failure stands for (D2) */
+    /* Microseconds of the loop's clock at which it last left and entered the states "inactive or failed" and "active or
+     * reloading"; 0: never. org.freedesktop.systemd1(5) InactiveExitTimestampMonotonic and its like. */
+    usec_t inactive_exit, inactive_enter, active_enter, active_exit;
 };
 
 static inline const char *runtime_name(const struct runtime *rt)
@@ -82,5 +90,12 @@ static inline bool runtime_is_down(const struct runtime *rt)
 {
     return rt->active == ACTIVE_STATE_INACTIVE || rt->active == ACTIVE_STATE_FAILED;
 }
-/* Records the state, tells the job engine and whoever is bound to the unit, and writes the `unit_state` record. */
+static inline bool runtime_is_up(const struct runtime *rt)
+{
+    return rt->active == ACTIVE_STATE_ACTIVE || rt->active == ACTIVE_STATE_RELOADING;
+}
+/* Nothing will come of the unit any more though it is up, or something may again. */
+void runtime_set_idle(struct runtime *rt, bool idle);
+/* Records the state, tells the job engine, what triggers the unit and whoever is bound to it, and writes the
+ * `unit_state` record. */
 void runtime_set_active(struct runtime *rt, enum active_state to, const char *from_sub, const char *to_sub);

@@ -83,16 +83,16 @@ static int builder_add_relations(struct builder *b, const struct unit *unit)
     return 0;
 }
 
-/* systemd.socket(5): a socket is ordered before the service it activates. systemd.service(5), Sockets=: the service
- * wants the socket, and is ordered after it. */
+/* systemd.socket(5), systemd.timer(5), systemd.path(5): ordered before the unit they activate. systemd.service(5),
+ * Sockets=: the service wants the socket, and is ordered after it. */
 static int builder_add_implicit(struct builder *b, const struct unit *unit)
 {
-    if (unit->kind == UNIT_KIND_SOCKET) {
-        const char *name = unit_socket_service(unit);
-        const struct unit *service = name ? unit_set_find(b->graph->set, name) : NULL;
-        if (!service) return 0;
-        int r = builder_add(b, GRAPH_TRIGGERS, unit->id, service->id);
-        return r < 0 ? r : builder_add(b, GRAPH_AFTER, service->id, unit->id);
+    if (unit->kind == UNIT_KIND_SOCKET || unit->kind == UNIT_KIND_TIMER || unit->kind == UNIT_KIND_PATH) {
+        const char *name = unit_triggered_name(unit);
+        const struct unit *triggered = name ? unit_set_find(b->graph->set, name) : NULL;
+        if (!triggered) return 0;
+        int r = builder_add(b, GRAPH_TRIGGERS, unit->id, triggered->id);
+        return r < 0 ? r : builder_add(b, GRAPH_AFTER, triggered->id, unit->id);
     }
     for (uint32_t i = 0; i < unit->service->sockets.count; i++) {
         const struct unit *socket = unit_set_find(b->graph->set, unit->service->sockets.items[i].name);

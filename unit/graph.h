@@ -2,8 +2,8 @@
  *
  * Built once per set: names become ids, edges are stored forward and backward in compressed rows. Names that no unit
  * has are kept apart, by requirer. Everything is iterative and O(V+E) (K94: a 5,000-deep After= chain).
- * Implicit edges: a socket is ordered before its service and triggers it (D18); Requires=/Wants= do not order (D1).
- * Source: systemd.unit(5). */
+ * Implicit edges: a socket, timer or path is ordered before the unit it starts, and triggers it (D18); Requires=/Wants=
+ * do not order (D1). Source: systemd.unit(5), systemd.socket(5), systemd.timer(5), systemd.path(5). */
 #pragma once
 #include "base/attr.h"
 struct unit_set;
@@ -16,7 +16,7 @@ struct diag_sink;
     X(WANTS, WANTED_BY)        X(WANTED_BY, WANTS)            X(BINDS_TO, BOUND_BY)      X(BOUND_BY, BINDS_TO)       \
     X(PART_OF, CONSISTS_OF)    X(CONSISTS_OF, PART_OF)        X(CONFLICTS, CONFLICTED_BY) X(CONFLICTED_BY, CONFLICTS) \
     X(ON_FAILURE, ON_FAILURE_OF) X(ON_FAILURE_OF, ON_FAILURE) X(ON_SUCCESS, ON_SUCCESS_OF) X(ON_SUCCESS_OF, ON_SUCCESS) \
-    X(TRIGGERS, TRIGGERED_BY)  X(TRIGGERED_BY, TRIGGERS)      /* socket -> service */
+    X(TRIGGERS, TRIGGERED_BY)  X(TRIGGERED_BY, TRIGGERS)      /* socket, timer or path -> the unit it starts */
 /* clang-format on */
 enum graph_edge {
 #define X(forward, backward) GRAPH_##forward,
@@ -55,8 +55,17 @@ struct id_span graph_cycle(const struct graph *graph, size_t index);
 size_t graph_ignored_count(const struct graph *graph);
 struct id_span graph_ignored_order(const struct graph *graph, size_t index, uint32_t *ret_later, uint32_t *ret_earlier);
 
-/* D16, D6: held back is a unit that only its socket or an OnFailure=/OnSuccess= names, while nothing that starts
- * requires or wants it; a built-in target, an instance made from a template and a unit of systemd's search path (struct
- * unit) likewise. The goal starts whatever else it is. */
-enum start_reason { START_AT_BOOT, HELD_FOR_SOCKET, HELD_FOR_HANDLER, HELD_BUILTIN, HELD_INSTANCE, HELD_UNWANTED };
+/* D16, D6: held back is a unit that only its socket, timer or path or an OnFailure=/OnSuccess= names, while nothing
+ * that starts requires or wants it; a built-in target, an instance made from a template and a unit of systemd's search
+ * path (struct unit) likewise. The goal starts whatever else it is. */
+enum start_reason {
+    START_AT_BOOT,
+    HELD_FOR_SOCKET,
+    HELD_FOR_TIMER,
+    HELD_FOR_PATH,
+    HELD_FOR_HANDLER,
+    HELD_BUILTIN,
+    HELD_INSTANCE,
+    HELD_UNWANTED
+};
 enum start_reason graph_start_reason(const struct graph *graph, uint32_t unit);

@@ -54,13 +54,21 @@ int graph_find_missing(struct graph *graph)
     return 0;
 }
 
+static enum start_reason trigger_reason(const struct graph *graph, uint32_t unit)
+{
+    uint32_t trigger = graph_edges(graph, unit, GRAPH_TRIGGERED_BY).ids[0];
+    enum unit_kind kind = unit_set_get(graph->set, trigger)->kind;
+    if (kind == UNIT_KIND_TIMER) return HELD_FOR_TIMER;
+    return kind == UNIT_KIND_PATH ? HELD_FOR_PATH : HELD_FOR_SOCKET;
+}
+
 /* Why a unit would not start by itself (D6: in the native directories every other unit does, under systemd's rules only
  * the goal). */
 static enum start_reason own_reason(const struct graph *graph, const struct unit *unit)
 {
     if (unit->goal) return START_AT_BOOT;
     if (unit->builtin) return HELD_BUILTIN;
-    if (graph_edges(graph, unit->id, GRAPH_TRIGGERED_BY).count > 0) return HELD_FOR_SOCKET;
+    if (graph_edges(graph, unit->id, GRAPH_TRIGGERED_BY).count > 0) return trigger_reason(graph, unit->id);
     if (graph_edges(graph, unit->id, GRAPH_ON_FAILURE_OF).count > 0) return HELD_FOR_HANDLER;
     if (graph_edges(graph, unit->id, GRAPH_ON_SUCCESS_OF).count > 0) return HELD_FOR_HANDLER;
     if (unit->systemd) return HELD_UNWANTED;
@@ -73,7 +81,7 @@ static enum start_reason final_reason(const struct graph *graph, uint32_t id)
 {
     static const enum graph_edge edges[] = { GRAPH_TRIGGERED_BY, GRAPH_ON_FAILURE_OF, GRAPH_ON_SUCCESS_OF };
     enum start_reason reason = (enum start_reason)graph->reasons[id];
-    if (reason != HELD_FOR_SOCKET && reason != HELD_FOR_HANDLER) return reason;
+    if (reason < HELD_FOR_SOCKET || reason > HELD_FOR_HANDLER) return reason;
     if (!unit_set_get(graph->set, id)->systemd) return reason;
     for (size_t kind = 0; kind < COUNT_OF(edges); kind++) {
         struct id_span span = graph_edges(graph, id, edges[kind]);

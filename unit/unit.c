@@ -364,9 +364,11 @@ const struct unit_override *unit_set_override(const struct unit_set *set, size_t
     return index < set->n_overrides ? &set->overrides[index] : NULL;
 }
 
-const char *unit_socket_service(const struct unit *socket)
+const char *unit_triggered_name(const struct unit *unit)
 {
-    return socket->socket->service;
+    if (unit->kind == UNIT_KIND_SOCKET) return unit->socket->service;
+    if (unit->kind == UNIT_KIND_TIMER) return unit->timer->unit;
+    return unit->kind == UNIT_KIND_PATH ? unit->path_unit->unit : NULL;
 }
 
 size_t unit_set_bytes(const struct unit_set *set)

@@ -123,7 +123,8 @@ enum unit_absence {
 enum unit_absence unit_set_absence(const struct unit_set *set, const char *name);
 size_t unit_set_override_count(const struct unit_set *set);
 const struct unit_override *unit_set_override(const struct unit_set *set, size_t index);
-/* The name of a socket's service: Service=, or its own stem. Borrowed from the set. NULL when out of memory only. */
-const char *unit_socket_service(const struct unit *socket);
+/* The name of the unit that a socket, timer or path starts: Service= or Unit=, else the service of its own stem.
+ * Borrowed from the set; NULL for units of other kinds. */
+const char *unit_triggered_name(const struct unit *unit);
 /* Bytes the set holds, for memory reports. */
 size_t unit_set_bytes(const struct unit_set *set);

@@ -12,7 +12,7 @@
 /* A Service= that no file has (S16: "unknown service"). */
 static void validate_service(struct validator *v, const struct unit *socket)
 {
-    const char *name = unit_socket_service(socket);
+    const char *name = unit_triggered_name(socket);
     if (!name || unit_set_find(v->set, name)) return;
     const char *why = absence_text(v, name);
     if (!why) return;
@@ -27,6 +27,7 @@ static void validate_activation(struct validator *v, const struct unit *service)
     const struct unit *first[2] = { NULL, NULL }; /* by enum activation_mode */
     for (uint32_t i = 0; i < sockets.count; i++) {
         const struct unit *socket = unit_set_get(v->set, sockets.ids[i]);
+        if (socket->kind != UNIT_KIND_SOCKET) continue; /* a timer or path starts it as well */
         if (!first[socket->socket->activation_mode]) first[socket->socket->activation_mode] = socket;
     }
     if (!first[ACTIVATION_NATIVE] || !first[ACTIVATION_PROXY]) return;

@@ -64,6 +64,8 @@ static void builder_add_word(struct unit_set *set, struct unit *unit, struct uni
     else if (strcmp(word, "conditional") == 0)
         s->unit.conditions =
             (struct condition_list){ arena_memdup(unit_set_arena(set), &condition, sizeof condition), 1, 1 };
+    else if (strcmp(word, "Unit") == 0)
+        s->timer.unit = s->path_unit.unit = arena_strdup(unit_set_arena(set), value);
     else if (strcmp(word, "Service") == 0)
         s->socket.service = arena_strdup(unit_set_arena(set), value);
     else if (strcmp(word, "Sockets") == 0)
@@ -101,6 +103,12 @@ static void builder_add_unit(struct unit_set *set, char *line, uint32_t number)
     settings.unit.start_limit_interval = 0;
     for (char *word; (word = strsep(&line, " "));)
         builder_add_word(set, unit, &settings, word, (struct origin){ .file = path, .line = number });
+    if (!settings.timer.unit) {
+        size_t length;
+        const char *stem = unit_name_stem(name, &length);
+        settings.timer.unit = settings.path_unit.unit =
+            arena_printf(unit_set_arena(set), "%.*s.service", (int)length, stem);
+    }
     assert_int_equal(unit_set_store(set, unit, &settings), 0);
 }
 

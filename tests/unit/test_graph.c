@@ -71,6 +71,8 @@ static void test_order(void **state)
         { "a target groups", "all.target After=b.service\nb.service\na.service After=all.target",
           "b.service all.target a.service" },
         { "socket before service", "a.service\na.socket", "a.socket a.service" },
+        { "timer before service", "a.service\na.timer", "a.timer a.service" },
+        { "path before what it starts", "a.service\nb.path Unit=a.service", "b.path a.service" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO(unit_set_free) struct unit_set *set = build_set(cases[i].units);
@@ -206,6 +208,10 @@ static void test_start_reasons(void **state)
         { "After= does not start", "a.socket\na.service\nb.service After=a.service", "a.service", HELD_FOR_SOCKET },
         { "Requisite= does not start", "a.socket\na.service\nb.service Requisite=a.service", "a.service",
           HELD_FOR_SOCKET },
+        { "started by its timer", "a.timer\na.service", "a.service", HELD_FOR_TIMER },
+        { "the timer itself starts", "a.timer\na.service", "a.timer", START_AT_BOOT },
+        { "started by a path", "b.path Unit=a.service\na.service", "a.service", HELD_FOR_PATH },
+        { "wanted besides its timer", "a.timer\na.service\nb.service Wants=a.service", "a.service", START_AT_BOOT },
         { "a failure handler", "a.service OnFailure=h.service\nh.service", "h.service", HELD_FOR_HANDLER },
         { "a success handler", "a.service OnSuccess=h.service\nh.service", "h.service", HELD_FOR_HANDLER },
         { "wanted by a unit that is held", "a.socket\na.service Wants=b.service\nh.socket Service=b.service\nb.service",

@@ -105,7 +105,7 @@ static void test_units(void **state)
     }
     assert_string_equal(unit_of(f, "db.service")->exec->user, "db");
     assert_string_equal(unit_of(f, "web.service")->unit->relations[UNIT_AFTER].items[0].name, "db.service");
-    assert_string_equal(unit_socket_service(unit_of(f, "web.socket")), "web.service");
+    assert_string_equal(unit_triggered_name(unit_of(f, "web.socket")), "web.service");
     assert_null(unit_set_find(f->set, "x.service"));
     assert_int_equal(unit_set_absence(f->set, "x.service"), UNIT_NOT_FOUND);
 }

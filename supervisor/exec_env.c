@@ -12,13 +12,16 @@
 
 #define ENVIRONMENT_FILE_MAX ((size_t)16 << 20)
 
+/* clang-format off */
 /* Said to a process by whoever started it, about that process: not meant for its children. */
 static const char *const not_inherited[] = {
     "LISTEN_PID",        "LISTEN_FDS",      "LISTEN_FDNAMES",  "LISTEN_PIDFDID", "NOTIFY_SOCKET",
     "WATCHDOG_PID",      "WATCHDOG_USEC",   "INVOCATION_ID",   "JOURNAL_STREAM", "MAINPID",
     "MANAGERPID",        "SERVICE_RESULT",  "EXIT_CODE",       "EXIT_STATUS",    "FDSTORE",
     "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY",
+    "TRIGGER_UNIT", "TRIGGER_PATH", "TRIGGER_TIMER_REALTIME_USEC", "TRIGGER_TIMER_MONOTONIC_USEC",
 };
+/* clang-format on */
 
 /* ---- the table ---- */
 

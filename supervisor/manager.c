@@ -14,6 +14,7 @@
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
+#include "supervisor/trigger.h"
 #include "supervisor/unit_type.h"
 #include "trace/memsnap.h"
 #include "trace/trace.h"
@@ -330,6 +331,7 @@ void manager_free(struct manager *m)
         struct runtime *rt = m->units[id];
         if (rt) job_check_drop(rt);
         if (rt && rt->type->done) rt->type->done(rt);
+        if (rt) trigger_clear(rt);
         free(rt);
     }
     free(m->units);

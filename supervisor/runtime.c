@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "supervisor/handlers.h"
 #include "supervisor/manager.h"
+#include "supervisor/trigger.h"
 #include "trace/trace.h"
 
 const char *active_state_name(enum active_state state)
@@ -82,6 +83,7 @@ void runtime_set_active(struct runtime *rt, enum active_state to, const char *fr
     update_busy(rt);
     note_time(rt, from, to);
     job_on_state(rt);
+    if (is_down(to)) trigger_clear(rt);
     if (is_down(to)) unit_went_down(rt);
     tell_triggers(rt, from);
 }

@@ -10,6 +10,7 @@
 #include "supervisor/proc_scan.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
+#include "supervisor/trigger.h"
 #include "trace/memsnap.h"
 #include "trace/trace.h"
 
@@ -155,6 +156,7 @@ static int add_variables(const struct service *s, enum service_command slot, str
         (void)snprintf(text, sizeof text, "MAINPID=%d", (int)s->main.pid); /* fits */
         r = strlist_add(out, text);
     }
+    if (r == 0) r = trigger_variables(&s->base, out);
     if (slot != SERVICE_EXEC_STOP && slot != SERVICE_EXEC_STOP_POST) return r;
     (void)snprintf(text, sizeof text, "SERVICE_RESULT=%s", unit_result_name(s->base.result)); /* fits */
     if (r == 0) r = strlist_add(out, text);

@@ -10,6 +10,7 @@
 
 struct manager;
 struct runtime;
+struct trigger;
 
 /* clang-format off */
 #define ACTIVE_STATES(X) \
@@ -80,6 +81,7 @@ struct runtime {
     /* Microseconds of the loop's clock at which it last left and entered the states "inactive or failed" and "active or
      * reloading"; 0: never. org.freedesktop.systemd1(5) InactiveExitTimestampMonotonic and its like. */
     usec_t inactive_exit, inactive_enter, active_enter, active_exit;
+    struct trigger *trigger; /* supervisor/trigger.h: what started it; NULL: no timer or path */
 };
 
 static inline const char *runtime_name(const struct runtime *rt)

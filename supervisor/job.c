@@ -10,25 +10,8 @@
 #include "base/timespan.h"
 
 #include <errno.h>
-#include <string.h>
-
-const char *job_type_name(enum job_type type)
-{
-    static const char *const names[JOB_TYPE_COUNT] = {
-        [JOB_NONE] = "none", [JOB_START] = "start", [JOB_STOP] = "stop", [JOB_RESTART] = "restart"
-    };
-    return names[type];
-}
-
-const char *job_result_name(enum job_result result)
-{
-    static const char *const names[JOB_RESULT_COUNT] = {
-#define X(enumerator, text) [JOB_##enumerator] = (text),
-        JOB_RESULTS(X)
-#undef X
-    };
-    return names[result];
-}
+#include <stdio.h>
+#include <stdlib.h>
 
 /* ---- the run queue and the counting of blockers ---- */
 
@@ -105,6 +88,8 @@ static void job_install(struct runtime *rt, enum job_type type)
     rt->job.state = JOB_WAITING;
     rt->job.blockers = 0;
     rt->manager->n_jobs++;
+    if (++rt->manager->last_job_id == 0) rt->manager->last_job_id = 1;
+    rt->job.id = rt->manager->last_job_id;
     job_count_blockers(rt);
     job_queue(rt);
 }
@@ -186,11 +171,16 @@ static void fail_dependants(struct runtime *rt)
 static void job_finish(struct runtime *rt, enum job_result result)
 {
     enum job_type type = rt->job.type;
+    uint32_t id = rt->job.id;
     log_debug("unit %s: %s job %s", runtime_name(rt), job_type_name(type), job_result_name(result));
     job_uninstall(rt);
-    if (type == JOB_RESTART && result == JOB_DONE && !rt->manager->shutdown.begun) job_install(rt, JOB_START);
-    if (type == JOB_START && (result == JOB_FAILED || result == JOB_DEPENDENCY)) fail_dependants(rt);
-    if (type == JOB_START && result == JOB_CANCELED && runtime_is_down(rt)) unit_start_canceled(rt);
+    for (size_t i = 0; i < rt->manager->job_hooks.count; i++) {
+        const struct job_hook *hook = &rt->manager->job_hooks.items[i];
+        hook->removed(rt, id, type, result, hook->userdata);
+    }
+    if (type == JOB_RESTART && result == JOB_RESULT_DONE && !rt->manager->shutdown.begun) job_install(rt, JOB_START);
+    if (type == JOB_START && (result == JOB_RESULT_FAILED || result == JOB_RESULT_DEPENDENCY)) fail_dependants(rt);
+    if (type == JOB_START && result == JOB_RESULT_CANCELED && runtime_is_down(rt)) unit_start_canceled(rt);
 }
 
 void job_on_state(struct runtime *rt)
@@ -202,11 +192,11 @@ void job_on_state(struct runtime *rt)
         return;
     }
     if (job_is_stop(job)) {
-        if (runtime_is_down(rt)) job_finish(rt, JOB_DONE);
+        if (runtime_is_down(rt)) job_finish(rt, JOB_RESULT_DONE);
     } else if (rt->active == ACTIVE_STATE_ACTIVE || rt->active == ACTIVE_STATE_RELOADING) {
-        job_finish(rt, JOB_DONE);
+        job_finish(rt, JOB_RESULT_DONE);
     } else if (runtime_is_down(rt)) {
-        job_finish(rt, rt->active == ACTIVE_STATE_FAILED ? JOB_FAILED : JOB_DONE);
+        job_finish(rt, rt->active == ACTIVE_STATE_FAILED ? JOB_RESULT_FAILED : JOB_RESULT_DONE);
     }
 }
 
@@ -297,10 +287,10 @@ static void fail_start(struct runtime *rt, enum unit_result result)
     bool was_failed = rt->active == ACTIVE_STATE_FAILED;
     rt->result = (uint8_t)result;
     if (result == RESULT_DEPENDENCY && !in_auto_restart(rt)) {
-        job_finish(rt, JOB_DEPENDENCY);
+        job_finish(rt, JOB_RESULT_DEPENDENCY);
         unit_went_down(rt);
     } else if (was_failed) {
-        job_finish(rt, JOB_FAILED);
+        job_finish(rt, JOB_RESULT_FAILED);
         unit_went_down(rt);
         unit_failed_for_good(rt, rt->exit_code);
     } else if (rt->type == &service_type) {
@@ -316,13 +306,13 @@ static void dispatch_start(struct runtime *rt)
     struct manager *m = rt->manager;
     const char *what = NULL;
     if (m->shutdown.begun) {
-        job_finish(rt, JOB_CANCELED);
+        job_finish(rt, JOB_RESULT_CANCELED);
         return;
     }
     if (rt->active == ACTIVE_STATE_DEACTIVATING) return; /* still waiting; queued again by job_on_state() */
     rt->job.state = JOB_RUNNING;
     if (rt->active == ACTIVE_STATE_ACTIVE || rt->active == ACTIVE_STATE_RELOADING) {
-        job_finish(rt, JOB_DONE);
+        job_finish(rt, JOB_RESULT_DONE);
         return;
     }
     if (rt->active == ACTIVE_STATE_ACTIVATING && !in_auto_restart(rt)) return; /* its states will end the job */
@@ -345,7 +335,7 @@ static void dispatch_start(struct runtime *rt)
             manager_post(m, service_of(rt), SERVICE_EVENT_GO_DEAD); /* the job ends with the state */
             return;
         }
-        job_finish(rt, JOB_SKIPPED);
+        job_finish(rt, JOB_RESULT_SKIPPED);
         unit_went_down(rt);
         return;
     }
@@ -366,7 +356,7 @@ static void dispatch_stop(struct runtime *rt)
 {
     rt->job.state = JOB_RUNNING;
     if (runtime_is_down(rt))
-        job_finish(rt, JOB_DONE);
+        job_finish(rt, JOB_RESULT_DONE);
     else
         rt->type->stop(rt);
 }
@@ -500,7 +490,7 @@ static void plan_install(struct manager *m, uint32_t id)
     if (job->type == JOB_RESTART && type == JOB_START) return; /* it starts anyway */
     if (job->type == JOB_START && runtime_is_down(rt))
         log_info("unit %s: not started: a unit that it is tied to stops", runtime_name(rt));
-    if (job->type != JOB_NONE) job_finish(rt, JOB_CANCELED);
+    if (job->type != JOB_NONE) job_finish(rt, JOB_RESULT_CANCELED);
     job_install(rt, type);
 }
 
@@ -545,7 +535,7 @@ void jobs_stop_all(struct manager *m)
 {
     for (uint32_t id = 0; id < m->n_units; id++) {
         struct runtime *rt = manager_unit(m, id);
-        if (rt->job.type == JOB_START || rt->job.type == JOB_RESTART) job_finish(rt, JOB_CANCELED);
+        if (rt->job.type == JOB_START || rt->job.type == JOB_RESTART) job_finish(rt, JOB_RESULT_CANCELED);
     }
     for (uint32_t id = 0; id < m->n_units; id++) {
         struct runtime *rt = manager_unit(m, id);
@@ -591,4 +581,79 @@ void job_force(struct runtime *rt)
     if (rt->job.type != JOB_STOP || rt->job.state == JOB_RUNNING) return;
     rt->job.forced = true;
     job_queue(rt);
+}
+
+/* ---- requests ---- */
+
+bool unit_can_reload(const struct runtime *rt)
+{
+    return rt->type->reload && (!rt->type->can_reload || rt->type->can_reload(rt));
+}
+
+static int refuse(struct job_error *ret, int r, const char *code, const char *what, const struct runtime *rt)
+{
+    if (ret) {
+        ret->code = code;
+        (void)snprintf(ret->text, sizeof ret->text, "%s: %s", runtime_name(rt), what); /* cut when it is long */
+    }
+    return r;
+}
+
+int jobs_enqueue(struct manager *m, struct runtime *rt, enum job_type type, enum job_mode mode,
+                 struct job_error *ret_error, uint32_t *ret_job_id)
+{
+    int r = 0;
+    (void)mode;
+    if (ret_job_id) *ret_job_id = 0;
+    if (ret_error) *ret_error = (struct job_error){ .code = "" };
+    type = job_type_collapse(type, rt->active);
+    if (type != JOB_STOP && m->shutdown.begun) return refuse(ret_error, -ESHUTDOWN, "ShuttingDown", "stopping", rt);
+    if (type == JOB_RELOAD) {
+        if (!unit_can_reload(rt)) return refuse(ret_error, -EBADR, "JobTypeNotApplicable", "cannot be reloaded", rt);
+        return rt->type->reload(rt);
+    }
+    if (type == JOB_STOP)
+        r = jobs_stop(m, rt);
+    else if (type == JOB_RESTART && !runtime_is_down(rt))
+        r = plan_apply(m, plan_stop(m, rt->unit->id, JOB_RESTART));
+    else if (type == JOB_START || type == JOB_RESTART)
+        r = jobs_start(m, rt);
+    if (r == 0 && ret_job_id) *ret_job_id = rt->job.type != JOB_NONE ? rt->job.id : 0;
+    return r;
+}
+
+int jobs_enqueue_manual(struct manager *m, struct runtime *rt, enum job_type type, enum job_mode mode,
+                        struct job_error *ret_error, uint32_t *ret_job_id)
+{
+    const struct unit_extra_section *extra = rt->unit->unit_extra;
+    bool stops = type == JOB_STOP || type == JOB_RESTART || type == JOB_TRY_RESTART;
+    bool starts = type == JOB_START || type == JOB_RESTART || type == JOB_TRY_RESTART || type == JOB_RELOAD_OR_START;
+    if ((starts && extra->refuse_manual_start) || (stops && extra->refuse_manual_stop))
+        return refuse(ret_error, -EPERM, "OnlyByDependency", "may be asked for by other units only", rt);
+    return jobs_enqueue(m, rt, type, mode, ret_error, ret_job_id);
+}
+
+struct runtime *jobs_find(const struct manager *m, uint32_t id)
+{
+    for (uint32_t i = 0; i < m->n_units; i++)
+        if (m->units[i]->job.type != JOB_NONE && m->units[i]->job.id == id) return m->units[i];
+    return NULL;
+}
+
+int jobs_cancel(struct manager *m, uint32_t id)
+{
+    struct runtime *rt = jobs_find(m, id);
+    if (!rt) return -ENOENT;
+    job_finish(rt, JOB_RESULT_CANCELED);
+    return 0;
+}
+
+int jobs_add_hook(struct manager *m, job_removed_fn *removed, void *userdata)
+{
+    return vec_push(&m->job_hooks, ((struct job_hook){ removed, userdata }));
+}
+
+void job_done(struct runtime *rt)
+{
+    job_check_drop(rt);
 }

@@ -9,7 +9,6 @@
 #include "supervisor/exec_plan.h"
 #include "supervisor/file_helper.h"
 #include "supervisor/job.h"
-#include "supervisor/job_conditions.h"
 #include "supervisor/logs.h"
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
@@ -329,7 +328,7 @@ void manager_free(struct manager *m)
     if (!m) return;
     for (uint32_t id = 0; m->units && id < m->n_units; id++) {
         struct runtime *rt = m->units[id];
-        if (rt) job_check_drop(rt);
+        if (rt) job_done(rt);
         if (rt && rt->type->done) rt->type->done(rt);
         if (rt) trigger_clear(rt);
         free(rt);
@@ -344,6 +343,7 @@ void manager_free(struct manager *m)
     }
     vec_done(&m->events);
     vec_done(&m->run_queue);
+    vec_done(&m->job_hooks);
     vec_done(&m->scratch);
     vec_done(&m->plan);
     vec_done(&m->watched);

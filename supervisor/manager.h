@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "pid1/boot.h"
 #include "pid1/signals.h"
+#include "supervisor/job.h"
 #include "supervisor/service_states.h"
 #include "supervisor/shutdown.h"
 #include "unit/graph.h"
@@ -64,9 +65,11 @@ struct manager {
     size_t events_head;
     VEC(uint32_t) run_queue;
     size_t run_queue_head;
-    VEC(uint32_t) scratch, plan;   /* of a transaction */
-    uint8_t *wanted;               /* job type per unit within a transaction */
-    uint32_t n_deciding;           /* units that kept another from starting (K31) */
+    VEC(uint32_t) scratch, plan; /* of a transaction */
+    uint8_t *wanted;             /* job type per unit within a transaction */
+    uint32_t n_deciding;         /* units that kept another from starting (K31) */
+    uint32_t last_job_id;
+    VEC(struct job_hook) job_hooks;
     uint32_t n_jobs, n_busy;       /* n_busy: units that are up or on their way and hold something (D5) */
     VEC(struct service *) watched; /* services that wait for their last process, looked at after each reap */
     bool reaped;                   /* something was collected in this round */

@@ -226,6 +226,16 @@ static void service_stop(struct runtime *rt)
     service_begin_stop(service_of(rt));
 }
 
+static int service_begin_reload(struct runtime *rt)
+{
+    return service_reload(service_of(rt));
+}
+
+static bool service_can_reload(const struct runtime *rt)
+{
+    return rt->unit->service->commands[SERVICE_EXEC_RELOAD].count > 0;
+}
+
 static void service_hurry(struct runtime *rt)
 {
     struct service *s = service_of(rt);
@@ -253,6 +263,8 @@ const struct unit_type service_type = {
     .init = service_init,
     .done = service_done,
     .start = service_start,
+    .reload = service_begin_reload,
+    .can_reload = service_can_reload,
     .stop = service_stop,
     .hurry = service_hurry,
     .kill = service_kill,

@@ -5,6 +5,7 @@
  * Source: systemd(1) "UNITS", org.freedesktop.systemd1(5) ActiveState, SubState, Result. */
 #pragma once
 #include "base/attr.h"
+#include "supervisor/active_state.h"
 #include "supervisor/job.h"
 #include "unit/unit.h"
 
@@ -13,9 +14,6 @@ struct runtime;
 struct trigger;
 
 /* clang-format off */
-#define ACTIVE_STATES(X) \
-    X(INACTIVE, "inactive") X(ACTIVATING, "activating") X(ACTIVE, "active") X(RELOADING, "reloading") \
-    X(DEACTIVATING, "deactivating") X(FAILED, "failed")
 #define UNIT_RESULTS(X) \
     X(SUCCESS, "success")     X(EXIT_CODE, "exit-code")  X(SIGNAL, "signal")         X(CORE_DUMP, "core-dump") \
     X(TIMEOUT, "timeout")     X(RESOURCES, "resources")  X(PROTOCOL, "protocol")     X(WATCHDOG, "watchdog")   \
@@ -23,19 +21,12 @@ struct trigger;
     X(TRIGGER_LIMIT_HIT, "trigger-limit-hit")            X(SERVICE_START_LIMIT_HIT, "service-start-limit-hit") \
     X(DEPENDENCY, "dependency")                          X(ASSERT, "assert")
 /* clang-format on */
-enum active_state {
-#define X(enumerator, text) ACTIVE_STATE_##enumerator,
-    ACTIVE_STATES(X)
-#undef X
-        ACTIVE_STATE_COUNT
-};
 enum unit_result {
 #define X(enumerator, text) RESULT_##enumerator,
     UNIT_RESULTS(X)
 #undef X
         UNIT_RESULT_COUNT
 };
-const char *active_state_name(enum active_state state);
 const char *unit_result_name(enum unit_result result);
 
 struct unit_type {
@@ -47,6 +38,10 @@ struct unit_type {
     int (*start)(struct runtime *rt);
     /* A start failed before anything was begun: the unit's own state follows (NULL: the service's machine does it). */
     void (*failed)(struct runtime *rt);
+    /* Begins to reload a unit that is active: RELOADING until it is through (NULL: it cannot). 0 or -errno.
+     * `can_reload` (NULL: whenever `reload` is there) says whether this unit can. */
+    int (*reload)(struct runtime *rt);
+    bool (*can_reload)(const struct runtime *rt);
     /* Begins to stop. States tell the rest. */
     void (*stop)(struct runtime *rt);
     /* Most of the stop bound has passed: a stop command that still runs gives way to the stop signal (D11). */

@@ -1,5 +1,6 @@
 #include "supervisor/manager.h"
 
+#include "base/civil.h"
 #include "base/log.h"
 #include "base/timespan.h"
 #include "cgroup/root.h"
@@ -198,12 +199,12 @@ static int make_units(struct manager *m)
 
 static void trace_boot(struct manager *m)
 {
-    char utc[64], stamp[40];
+    char utc[96];
     struct timespec now;
-    struct tm tm;
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
-    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &tm)); /* fits */
-    (void)snprintf(utc, sizeof utc, "%s.%03ldZ", stamp, now.tv_nsec / 1000000);           /* fits */
+    struct civil c = civil_from_seconds(now.tv_sec);
+    (void)snprintf(utc, sizeof utc, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", c.year, c.month, c.day, c.hour, c.minute,
+                   c.second, now.tv_nsec / 1000000); /* fits */
     TRACE(m->trace, "boot_start", TRACE_OK, 0, TF_STR("wall_utc", utc));
     for (size_t i = 0; i < unit_set_override_count(m->set); i++) {
         const struct unit_override *o = unit_set_override(m->set, i);

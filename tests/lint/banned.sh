@@ -5,6 +5,8 @@
 
 # Tests, benchmarks and examples are programs of their own: they may fork, read a number and hold a handler.
 own_programs='^(tests|bench|examples)/'
+# These files are what the C library has under such names.
+lean='^cmd/container-init/lean_[a-z]*[.]c$'
 marker='T''ODO|F''IXME|X''XX|not impl''emented'
 
 check()
@@ -13,7 +15,7 @@ check()
     files=$(mktemp)
     c_files "$root" >"$files"
     found=0
-    code_lines "$root" <"$files" | awk -v own="$own_programs" '
+    code_lines "$root" <"$files" | awk -v own="$own_programs" -v lean="$lean" '
     function complain(what) { print where ": " what; bad = 1 }
     function calls(words) { return match(text, "(^|[^A-Za-z0-9_>.])(" words ")[ \t]*\\(") }
     {
@@ -21,6 +23,7 @@ check()
         text = substr($0, length(where) + 2)
         header = file ~ /\.h$/
     }
+    file ~ lean { next }
     calls("strcpy|strcat|sprintf|vsprintf|strtok|alloca|gets|stpcpy") { complain("call without a bound") }
     file ~ own { next }
     calls("atoi|atol|atoll|atof|strtol|strtoll|strtoul|strtoull|strtod|sscanf|strtoimax|strtoumax") &&
@@ -42,6 +45,12 @@ check()
             complain("state outside of an object: " declared)
     }
     END { exit bad }' || found=1
+    # The static binary prints whole numbers only (cmd/container-init/lean_stdio.c).
+    if (cd "$root" && grep -vE "$own_programs" <"$files" |
+        xargs -r grep -nE "(printf|appendf|log_[a-z]+)\\(.*[^%]%[-+ #0-9.*]*L?[aefgAEFG]"); then
+        echo "a number with a fraction is not printed by the static binary"
+        found=1
+    fi
     if (cd "$root" && xargs -r grep -nE "\\b($marker)\\b" <"$files"); then
         echo "unfinished work is not marked, it is finished"
         found=1
@@ -79,6 +88,10 @@ END
         echo "$state" | plant "$dir/state" base/a.c
         refuses "$state" "$dir/state" 'state outside of an object'
     done
+    echo 'void f(void) { log_info("%.3f", 0.5); }' | plant "$dir/fraction" base/a.c
+    refuses "a fraction" "$dir/fraction" 'a number with a fraction'
+    echo 'void f(void) { log_info("%s 100%% %d", "half", 1); }' | plant "$dir/whole" base/a.c
+    accepts "no fraction" "$dir/whole"
     printf '/* T''ODO: the rest */\n' | plant "$dir/marker" base/a.h
     refuses "a marker" "$dir/marker" 'unfinished work'
 }

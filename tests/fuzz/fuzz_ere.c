@@ -1,0 +1,37 @@
+/* tests/fuzz/fuzz_ere.c - a pattern and, behind the first newline, a text. What is taken is matched within its bounds;
+ * short patterns without counts, which glibc's automaton can stand as well, are taken by it and match alike. */
+#include "tests/fuzz/fuzz.h"
+
+#include "base/ere.h"
+
+#include <errno.h>
+#include <regex.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *pattern = fuzz_string(data, size), *text = strchr(pattern, '\n');
+    struct ere *ere;
+    size_t bad = 0;
+    const char *why = NULL;
+    if (text)
+        *text++ = '\0';
+    else
+        text = pattern + strlen(pattern);
+    size_t length = MIN_OF(strlen(text), (size_t)4096);
+    int r = ere_new(pattern, &ere, &bad, &why);
+    if (r < 0) {
+        PROMISE(r == -EINVAL && !ere && why && bad <= strlen(pattern));
+    } else {
+        bool matches = ere_matches(ere, text, length);
+        PROMISE(matches == ere_matches(ere, text, length));
+        regex_t glibc;
+        if (strlen(pattern) <= 16 && !strchr(pattern, '{') && length < 64) {
+            PROMISE(regcomp(&glibc, pattern, REG_EXTENDED | REG_NOSUB) == 0);
+            PROMISE((regexec(&glibc, text, 0, NULL, 0) == 0) == matches);
+            regfree(&glibc);
+        }
+        ere_free(ere);
+    }
+    free(pattern);
+    return 0;
+}

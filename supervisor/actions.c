@@ -2,6 +2,7 @@
 #include "supervisor/service.h"
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "base/timespan.h"
 #include "supervisor/exec_directories.h"
 #include "supervisor/handlers.h"
@@ -57,6 +58,7 @@ int service_begin(struct service *s)
         log_warning("cgroup mkdir %s: %s (falling back to PGID kill path)", service_name(s), strerror(-leaf_error));
     s->begun = true;
     s->stop_requested = s->was_up = s->main_known = s->main_ended = false;
+    s->launched = s->ready = s->name_lost = s->reloading = s->reload_failed = s->idle = s->told_stopping = false;
     s->forced = FORCED_NOT;
     s->failure_code = 0;
     s->exec_failed = false;
@@ -77,6 +79,24 @@ static void go_start_post(struct service *s)
     if (service_commands(s, SERVICE_EXEC_START_POST)->count > 0)
         service_post(s, SERVICE_EVENT_GO_START_POST);
     else
+        service_settle_up(s);
+}
+
+/* START has done its part; what is left may be that readiness is told. */
+static void launched(struct service *s)
+{
+    s->launched = true;
+    if (!service_waits_for_ready(s) || s->ready) go_start_post(s);
+}
+
+void act_ready(struct service *s, enum service_state from)
+{
+    s->ready = true;
+    s->reloading = false;
+    s->name_lost = false;
+    if (from == SERVICE_STATE_START && s->launched && service_waits_for_ready(s))
+        go_start_post(s);
+    else if (from == SERVICE_STATE_RELOAD_NOTIFY)
         service_settle_up(s);
 }
 
@@ -117,7 +137,7 @@ void act_start_main(struct service *s, enum service_state from)
 {
     s->command_next = 0;
     if (service_commands(s, SERVICE_EXEC_START)->count == 0)
-        go_start_post(s);
+        launched(s);
     else if (service_settings(s)->type == SERVICE_FORKING)
         act_control_first(s, from);
     else
@@ -128,7 +148,7 @@ void act_execed(struct service *s, enum service_state from)
 {
     (void)from;
     /* simple and exec are up when the program runs (D16); a main process that has ended already is judged instead. */
-    if (!is_oneshot(s) && !s->main.exited) go_start_post(s);
+    if (!is_oneshot(s) && !s->main.exited) launched(s);
 }
 
 static void fail_protocol(struct service *s, const char *why)
@@ -147,7 +167,7 @@ void act_find_main(struct service *s, enum service_state from)
     int r = service_find_main(s);
     if (r == 1 || !path) { /* without a file, nothing or several processes: followed by whether any is left */
         pid_file_forget(s);
-        go_start_post(s);
+        launched(s);
     } else if (r == 0) {
         service_check_empty(s);
     } else {
@@ -160,14 +180,16 @@ void act_find_main(struct service *s, enum service_state from)
 void service_settle_up(struct service *s)
 {
     bool following = process_is_there(&s->main);
-    if (service_settings(s)->type == SERVICE_FORKING && !s->main_known)
-        following = !procs_is_empty(s->base.manager->procs, &s->procs);
+    if (service_follows_any(s)) following = !procs_is_empty(s->base.manager->procs, &s->procs);
+    if (s->name_lost && service_settings(s)->type == SERVICE_DBUS) following = false;
     if (s->base.result != RESULT_SUCCESS) {
         service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
         return;
     }
     s->was_up = true;
-    if (following)
+    if (following && s->state == SERVICE_STATE_RUNNING)
+        service_check_empty(s); /* watches */
+    else if (following)
         service_post(s, SERVICE_EVENT_GO_RUNNING);
     else if (service_settings(s)->remain_after_exit)
         service_post(s, SERVICE_EVENT_GO_EXITED);
@@ -179,7 +201,7 @@ void service_settle_up(struct service *s)
 
 static void log_up(struct service *s, enum service_state from, const char *word)
 {
-    if (from == SERVICE_STATE_RELOAD) word = "reloaded";
+    if (service_state_active(from) == ACTIVE_STATE_RELOADING) word = s->reload_failed ? "not reloaded" : "reloaded";
     log_info("unit %s: %s", service_name(s), word);
 }
 
@@ -188,10 +210,10 @@ void act_running(struct service *s, enum service_state from)
     log_up(s, from, "started");
     sockets_service_ready(s);
     if (!process_is_there(&s->main)) {
-        if (s->main_known || service_settings(s)->type != SERVICE_FORKING)
-            service_settle_up(s); /* it ended while ExecStartPost= or ExecReload= ran */
-        else
+        if (service_follows_any(s))
             service_check_empty(s);
+        else
+            service_settle_up(s); /* it ended while ExecStartPost= or ExecReload= ran */
     }
 }
 
@@ -200,6 +222,69 @@ void act_exited(struct service *s, enum service_state from)
     unit_handler_ended(&s->base); /* it has done what it was started for (S52) */
     log_up(s, from, from == SERVICE_STATE_RUNNING ? "main process ended, still active" : "finished, still active");
     sockets_service_ready(s);
+}
+
+/* ---- reloading ---- */
+
+void act_reload(struct service *s, enum service_state from)
+{
+    (void)from;
+    s->reload_failed = false;
+    s->reload_begun = 0;
+    if (service_commands(s, SERVICE_EXEC_RELOAD)->count > 0)
+        service_post(s, SERVICE_EVENT_GO_RELOAD);
+    else if (s->main.pid > 0)
+        service_post(s, SERVICE_EVENT_GO_RELOAD_SIGNAL);
+}
+
+/* What RELOADING=1 has to be newer than, so that an answer to an older signal is none to this one. */
+void act_reload_signal(struct service *s, enum service_state from)
+{
+    (void)from;
+    int signal = s->base.unit->service_extra->reload_signal;
+    loop_refresh_now(s->base.manager->loop);
+    s->reload_begun = loop_now(s->base.manager->loop);
+    s->reloading = false;
+    int r = process_signal(&s->main, signal);
+    if (r < 0) { /* it has gone, and its exit is on the way */
+        log_error("unit %s: reload: %s: %s", service_name(s), signal_name(signal), strerror(-r));
+        s->reload_failed = true;
+        service_settle_up(s);
+    }
+}
+
+void act_reload_notify(struct service *s, enum service_state from)
+{
+    s->reloading = true;
+    if (from == SERVICE_STATE_RUNNING) s->reload_failed = false, log_info("unit %s: reloading", service_name(s));
+}
+
+void act_told_reloading(struct service *s, enum service_state from)
+{
+    bool is_answer = s->told_reloading != USEC_INFINITY && s->told_reloading >= s->reload_begun;
+    if (from == SERVICE_STATE_RELOAD_SIGNAL && !is_answer) return;
+    s->reloading = true;
+    if (from != SERVICE_STATE_RELOAD) service_post(s, SERVICE_EVENT_GO_RELOAD_NOTIFY);
+}
+
+/* ExecReload= is through, or has failed. */
+static void reload_commands_ended(struct service *s)
+{
+    if (!s->reload_failed && service_settings(s)->type == SERVICE_NOTIFY_RELOAD && s->main.pid > 0)
+        service_post(s, SERVICE_EVENT_GO_RELOAD_SIGNAL);
+    else if (s->reloading && process_is_there(&s->main))
+        service_post(s, SERVICE_EVENT_GO_RELOAD_NOTIFY);
+    else
+        service_settle_up(s);
+}
+
+/* systemd.service(5) Type=dbus: the service is up as long as the name has an owner. */
+void act_name_lost(struct service *s, enum service_state from)
+{
+    if (service_settings(s)->type != SERVICE_DBUS) return;
+    s->name_lost = true;
+    s->ready = false;
+    if (from == SERVICE_STATE_RUNNING) service_settle_up(s);
 }
 
 /* ---- exits ---- */
@@ -233,8 +318,10 @@ static void control_succeeded(struct service *s)
         act_find_main(s, s->state);
         break;
     case SERVICE_EXEC_START_POST:
-    case SERVICE_EXEC_RELOAD:
         service_settle_up(s);
+        break;
+    case SERVICE_EXEC_RELOAD:
+        reload_commands_ended(s);
         break;
     case SERVICE_EXEC_STOP:
         service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
@@ -263,7 +350,8 @@ static void control_failed(struct service *s, enum unit_result result, const str
     }
     if (!told) log_command_failure(s, command, exit);
     if (s->slot == SERVICE_EXEC_RELOAD) { /* a failed reload leaves the service as it was */
-        service_settle_up(s);
+        s->reload_failed = true;
+        reload_commands_ended(s);
         return;
     }
     service_set_result(s, result, code);
@@ -277,31 +365,15 @@ void act_control_exit(struct service *s, enum service_state from)
 {
     const struct command *command = s->control.command;
     s->control.exited = false;
-    switch (s->state) {
-    case SERVICE_STATE_STOP_SIGTERM:
-    case SERVICE_STATE_STOP_SIGKILL:
+    (void)from;
+    if (service_state_waits(s->state) == SERVICE_WAITS_SIGNAL) {
         service_after_signal(s);
         return;
-    case SERVICE_STATE_FINAL_SIGTERM:
-    case SERVICE_STATE_FINAL_SIGKILL:
+    }
+    if (service_state_waits(s->state) == SERVICE_WAITS_FINAL) {
         service_after_final(s);
         return;
-    case SERVICE_STATE_DEAD:
-    case SERVICE_STATE_CONDITION:
-    case SERVICE_STATE_START_PRE:
-    case SERVICE_STATE_START:
-    case SERVICE_STATE_START_POST:
-    case SERVICE_STATE_RUNNING:
-    case SERVICE_STATE_EXITED:
-    case SERVICE_STATE_RELOAD:
-    case SERVICE_STATE_STOP:
-    case SERVICE_STATE_STOP_POST:
-    case SERVICE_STATE_FAILED:
-    case SERVICE_STATE_AUTO_RESTART:
-    case SERVICE_STATE_COUNT:
-        break;
     }
-    (void)from;
     enum unit_result result = exit_result(&s->control_exit, NULL, false);
     bool told = s->exec_failed;
     s->exec_failed = false;
@@ -327,77 +399,65 @@ static void judge_main_exit(struct service *s)
     if (failed) service_set_result(s, result, exit_shell_code(exit));
 }
 
+/* Another process of the unit may still tell that it is ready. */
+static bool may_outlive_main(const struct service *s)
+{
+    return service_settings(s)->remain_after_exit && s->base.unit->service_extra->notify_access != NOTIFY_MAIN;
+}
+
+static void main_ended_in_start(struct service *s)
+{
+    if (s->base.result != RESULT_SUCCESS)
+        service_settle_up(s);
+    else if (is_oneshot(s) && s->command_next < service_commands(s, SERVICE_EXEC_START)->count)
+        start_main_next(s);
+    else if (!service_waits_for_ready(s) || s->ready)
+        go_start_post(s);
+    else if (may_outlive_main(s))
+        launched(s);
+    else
+        fail_protocol(s, "its main process ended before it was ready");
+}
+
 void act_main_exit(struct service *s, enum service_state from)
 {
     (void)from;
     s->main.exited = false;
     judge_main_exit(s);
-    switch (s->state) {
-    case SERVICE_STATE_START:
-        if (s->base.result != RESULT_SUCCESS)
-            service_settle_up(s);
-        else if (is_oneshot(s) && s->command_next < service_commands(s, SERVICE_EXEC_START)->count)
-            start_main_next(s);
-        else
-            go_start_post(s);
-        break;
-    case SERVICE_STATE_RUNNING:
-        service_settle_up(s);
-        break;
-    case SERVICE_STATE_STOP_SIGTERM:
-    case SERVICE_STATE_STOP_SIGKILL:
+    switch (service_state_waits(s->state)) {
+    case SERVICE_WAITS_SIGNAL:
         service_after_signal(s);
         break;
-    case SERVICE_STATE_FINAL_SIGTERM:
-    case SERVICE_STATE_FINAL_SIGKILL:
+    case SERVICE_WAITS_FINAL:
         service_after_final(s);
         break;
-    case SERVICE_STATE_START_POST: /* judged when the sequence under way is through */
-    case SERVICE_STATE_RELOAD:
-    case SERVICE_STATE_STOP:
-    case SERVICE_STATE_STOP_POST:
-    case SERVICE_STATE_DEAD:
-    case SERVICE_STATE_CONDITION:
-    case SERVICE_STATE_START_PRE:
-    case SERVICE_STATE_EXITED:
-    case SERVICE_STATE_FAILED:
-    case SERVICE_STATE_AUTO_RESTART:
-    case SERVICE_STATE_COUNT:
-        break;
+    case SERVICE_WAITS_NOT:
+        if (s->state == SERVICE_STATE_START)
+            main_ended_in_start(s);
+        else if (s->state == SERVICE_STATE_RUNNING || s->state == SERVICE_STATE_RELOAD_SIGNAL ||
+                 s->state == SERVICE_STATE_RELOAD_NOTIFY)
+            service_settle_up(s);
+        break; /* else it is judged when the sequence under way is through */
     }
 }
 
 void act_empty(struct service *s, enum service_state from)
 {
     (void)from;
-    bool unknown_main = service_settings(s)->type == SERVICE_FORKING && !s->main_known;
-    switch (s->state) {
-    case SERVICE_STATE_START:
-        if (unknown_main && !process_is_there(&s->control))
-            fail_protocol(s, "all its processes ended before PIDFile= was written");
-        break;
-    case SERVICE_STATE_RUNNING:
-        if (unknown_main) service_settle_up(s);
-        break;
-    case SERVICE_STATE_STOP_SIGTERM:
-    case SERVICE_STATE_STOP_SIGKILL:
+    switch (service_state_waits(s->state)) {
+    case SERVICE_WAITS_SIGNAL:
         service_after_signal(s);
         break;
-    case SERVICE_STATE_FINAL_SIGTERM:
-    case SERVICE_STATE_FINAL_SIGKILL:
+    case SERVICE_WAITS_FINAL:
         if (!process_is_there(&s->main) && !process_is_there(&s->control)) service_post_end(s);
         break;
-    case SERVICE_STATE_START_POST:
-    case SERVICE_STATE_RELOAD:
-    case SERVICE_STATE_STOP:
-    case SERVICE_STATE_STOP_POST:
-    case SERVICE_STATE_DEAD:
-    case SERVICE_STATE_CONDITION:
-    case SERVICE_STATE_START_PRE:
-    case SERVICE_STATE_EXITED:
-    case SERVICE_STATE_FAILED:
-    case SERVICE_STATE_AUTO_RESTART:
-    case SERVICE_STATE_COUNT:
+    case SERVICE_WAITS_NOT:
+        if (!service_follows_any(s)) break;
+        if (s->state != SERVICE_STATE_START)
+            service_settle_up(s);
+        else if (!process_is_there(&s->control) && (s->launched || service_settings(s)->type == SERVICE_FORKING))
+            fail_protocol(s, s->launched ? "all its processes ended before it was ready"
+                                         : "all its processes ended before PIDFile= was written");
         break;
     }
 }

@@ -21,9 +21,12 @@ void service_post_end(struct service *s)
     struct restart_facts facts = { .result = s->base.result,
                                    .main_exit = s->main_ended ? &s->main_exit : NULL,
                                    .stop_requested = s->stop_requested || s->base.manager->shutdown.begun };
+    bool well = s->base.result == RESULT_SUCCESS || s->base.result == RESULT_EXEC_CONDITION;
     if (restart_is_wanted(service_settings(s), &facts))
-        service_post(s, SERVICE_EVENT_GO_AUTO_RESTART);
-    else if (s->base.result == RESULT_SUCCESS || s->base.result == RESULT_EXEC_CONDITION)
+        service_post(s, s->base.unit->service_extra->restart_mode == RESTART_MODE_DIRECT ? SERVICE_EVENT_GO_AUTO_RESTART
+                        : well ? SERVICE_EVENT_GO_DEAD_BEFORE_AUTO_RESTART
+                               : SERVICE_EVENT_GO_FAILED_BEFORE_AUTO_RESTART);
+    else if (well)
         service_post(s, SERVICE_EVENT_GO_DEAD);
     else
         service_post(s, SERVICE_EVENT_GO_FAILED);
@@ -42,14 +45,13 @@ void service_after_stop_post(struct service *s)
         service_post(s, SERVICE_EVENT_GO_FINAL_SIGTERM);
 }
 
-/* STOP_SIGTERM or STOP_SIGKILL: once main and control process are gone, ExecStopPost= and the rest of the unit follow.
- */
+/* STOP_WATCHDOG, STOP_SIGTERM, STOP_SIGKILL: once main and control process are gone, ExecStopPost= and the rest of the
+ * unit follow. */
 void service_after_signal(struct service *s)
 {
     bool waits = s->base.unit->kill->mode != KILL_NONE; /* nobody was signalled: nobody is waited for */
     if (waits && (process_is_there(&s->main) || process_is_there(&s->control))) return;
-    bool unknown_main = service_settings(s)->type == SERVICE_FORKING && !s->main_known;
-    if (unknown_main && s->base.unit->kill->mode == KILL_CONTROL_GROUP &&
+    if (service_follows_any(s) && s->base.unit->kill->mode == KILL_CONTROL_GROUP &&
         !procs_is_empty(s->base.manager->procs, &s->procs)) {
         service_check_empty(s); /* watches */
         return;
@@ -76,33 +78,38 @@ void service_begin_stop(struct service *s)
 {
     bool has_time = !s->base.manager->shutdown.near_bound_passed;
     s->stop_requested = true;
-    switch (s->state) {
-    case SERVICE_STATE_RUNNING:
-    case SERVICE_STATE_EXITED:
-        service_post(s, service_commands(s, SERVICE_EXEC_STOP)->count > 0 && has_time ? SERVICE_EVENT_GO_STOP
-                                                                                      : SERVICE_EVENT_GO_STOP_SIGTERM);
+    bool asks = service_commands(s, SERVICE_EXEC_STOP)->count > 0 && has_time;
+    switch (service_state_active(s->state)) {
+    case ACTIVE_STATE_ACTIVE:
+        service_post(s, asks ? SERVICE_EVENT_GO_STOP : SERVICE_EVENT_GO_STOP_SIGTERM);
         break;
-    case SERVICE_STATE_AUTO_RESTART:
-        service_post(s, SERVICE_EVENT_GO_DEAD);
+    case ACTIVE_STATE_RELOADING:
+    case ACTIVE_STATE_ACTIVATING:
+        service_post(s, service_in_auto_restart(s) ? SERVICE_EVENT_GO_DEAD : SERVICE_EVENT_GO_STOP_SIGTERM);
         break;
-    case SERVICE_STATE_CONDITION:
-    case SERVICE_STATE_START_PRE:
-    case SERVICE_STATE_START:
-    case SERVICE_STATE_START_POST:
-    case SERVICE_STATE_RELOAD:
-        service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
-        break;
-    case SERVICE_STATE_STOP: /* on its way down by itself: that is the stop */
-    case SERVICE_STATE_STOP_SIGTERM:
-    case SERVICE_STATE_STOP_SIGKILL:
-    case SERVICE_STATE_STOP_POST:
-    case SERVICE_STATE_FINAL_SIGTERM:
-    case SERVICE_STATE_FINAL_SIGKILL:
-    case SERVICE_STATE_DEAD:
-    case SERVICE_STATE_FAILED:
-    case SERVICE_STATE_COUNT:
+    case ACTIVE_STATE_DEACTIVATING: /* on its way down by itself: that is the stop */
+    case ACTIVE_STATE_INACTIVE:
+    case ACTIVE_STATE_FAILED:
+    case ACTIVE_STATE_COUNT:
         break;
     }
+}
+
+/* What systemd.kill(5) tells apart. */
+enum kill_operation { KILL_TERMINATE, KILL_ABORT, KILL_FINALLY };
+
+static int kill_signal(const struct service *s, enum kill_operation operation)
+{
+    const struct kill_section *kill = s->base.unit->kill;
+    switch (operation) {
+    case KILL_TERMINATE:
+        return s->base.job.type == JOB_RESTART && kill->restart_signal_set ? kill->restart_signal : kill->signal;
+    case KILL_ABORT:
+        return kill->watchdog_signal;
+    case KILL_FINALLY:
+        break;
+    }
+    return s->base.manager->shutdown.bound_passed ? SIGKILL : kill->final_signal;
 }
 
 static void signal_known(struct service *s, int signal, bool also_sighup)
@@ -116,27 +123,28 @@ static void signal_known(struct service *s, int signal, bool also_sighup)
     }
 }
 
-static void signal_unit(struct service *s, int signal)
+static void signal_unit(struct service *s, enum kill_operation operation)
 {
     const struct kill_section *kill = s->base.unit->kill;
+    int signal = kill_signal(s, operation);
+    bool also_sighup = kill->send_sighup && operation == KILL_TERMINATE && signal != SIGHUP;
     struct procs_table *table = s->base.manager->procs;
-    bool all = kill->mode == KILL_CONTROL_GROUP || (kill->mode == KILL_MIXED && signal == SIGKILL);
+    bool all = kill->mode == KILL_CONTROL_GROUP || (kill->mode == KILL_MIXED && operation == KILL_FINALLY);
     if (kill->mode == KILL_NONE) return;
     if (!all) {
-        signal_known(s, signal, kill->send_sighup);
+        signal_known(s, signal, also_sighup);
         return;
     }
-    int r =
-        signal == SIGKILL ? procs_kill(table, &s->procs) : procs_signal(table, &s->procs, signal, 0, kill->send_sighup);
+    int r = signal == SIGKILL ? procs_kill(table, &s->procs) : procs_signal(table, &s->procs, signal, 0, also_sighup);
     if (r < 0) {
         log_error("unit %s: its processes could not be signalled: %s", service_name(s), strerror(-r));
-        signal_known(s, signal, kill->send_sighup);
+        signal_known(s, signal, also_sighup);
     }
 }
 
 static void after_signalling(struct service *s)
 {
-    if (s->state == SERVICE_STATE_FINAL_SIGTERM || s->state == SERVICE_STATE_FINAL_SIGKILL)
+    if (service_state_waits(s->state) == SERVICE_WAITS_FINAL)
         service_after_final(s);
     else
         service_after_signal(s);
@@ -146,15 +154,43 @@ void act_terminate(struct service *s, enum service_state from)
 {
     (void)from;
     pid_file_forget(s);
-    signal_unit(s, s->base.unit->kill->signal);
+    if (!s->told_stopping) signal_unit(s, KILL_TERMINATE);
+    s->told_stopping = false;
+    after_signalling(s);
+}
+
+/* STOPPING=1: it stops by itself, as if it had been signalled. */
+void act_told_stopping(struct service *s, enum service_state from)
+{
+    (void)from;
+    s->told_stopping = true;
+    service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
+}
+
+void act_abort(struct service *s, enum service_state from)
+{
+    (void)from;
+    pid_file_forget(s);
+    signal_unit(s, KILL_ABORT);
     after_signalling(s);
 }
 
 void act_kill(struct service *s, enum service_state from)
 {
     (void)from;
-    signal_unit(s, SIGKILL);
+    pid_file_forget(s);
+    signal_unit(s, KILL_FINALLY);
     after_signalling(s);
+}
+
+void act_watchdog(struct service *s, enum service_state from)
+{
+    (void)from;
+    log_error("unit %s: watchdog timeout", service_name(s));
+    TRACE(s->base.manager->trace, "timeout", TRACE_TIMEOUT, s->since, TF_STR("unit", service_name(s)),
+          TF_STR("sub", "watchdog"));
+    service_set_result(s, RESULT_WATCHDOG, 1);
+    service_post(s, SERVICE_EVENT_GO_STOP_WATCHDOG);
 }
 
 static void timed_out(struct service *s, const char *what)
@@ -173,82 +209,134 @@ void service_force(struct service *s, enum forced why)
 /* The last process may have left in the very round in which the time was up, and its end is still to be told. */
 static bool is_late(struct service *s, enum service_state from)
 {
-    bool stopping = from == SERVICE_STATE_STOP_SIGTERM || from == SERVICE_STATE_STOP_SIGKILL;
-    bool ending = from == SERVICE_STATE_FINAL_SIGTERM || from == SERVICE_STATE_FINAL_SIGKILL;
-    if ((!stopping && !ending) || process_is_there(&s->main) || process_is_there(&s->control)) return false;
+    enum service_waits waits = service_state_waits(from);
+    if (waits == SERVICE_WAITS_NOT || process_is_there(&s->main) || process_is_there(&s->control)) return false;
     if (!procs_is_empty(s->base.manager->procs, &s->procs)) return false;
-    if (stopping)
+    if (waits == SERVICE_WAITS_SIGNAL)
         service_after_signal(s);
     else
         service_post_end(s);
     return true;
 }
 
-void act_timeout(struct service *s, enum service_state from)
+/* Nothing will be signalled any more in this phase: what comes after it. */
+static void give_up_waiting(struct service *s, bool final)
 {
-    if (is_late(s, from)) return;
-    bool send_sigkill = s->base.unit->kill->send_sigkill;
-    switch (from) {
-    case SERVICE_STATE_CONDITION:
-    case SERVICE_STATE_START_PRE:
-    case SERVICE_STATE_START:
-    case SERVICE_STATE_START_POST:
-        timed_out(s, "start");
-        service_set_result(s, RESULT_TIMEOUT, 1);
-        service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
+    if (final)
+        service_post_end(s);
+    else
+        service_post(s, service_commands(s, SERVICE_EXEC_STOP_POST)->count > 0 ? SERVICE_EVENT_GO_STOP_POST
+                                                                               : SERVICE_EVENT_GO_FINAL_SIGTERM);
+}
+
+static void kill_or_give_up(struct service *s, bool final)
+{
+    if (!s->base.unit->kill->send_sigkill) {
+        timed_out(s, "stop");
+        give_up_waiting(s, final);
+        return;
+    }
+    service_force(s, FORCED_BY_GRACE);
+    service_post(s, final ? SERVICE_EVENT_GO_FINAL_SIGKILL : SERVICE_EVENT_GO_STOP_SIGKILL);
+}
+
+/* TimeoutStartFailureMode=, TimeoutStopFailureMode=. */
+static void fail_in_mode(struct service *s, enum failure_mode mode, bool final)
+{
+    switch (mode) {
+    case FAILURE_TERMINATE:
+        service_post(s, final ? SERVICE_EVENT_GO_FINAL_SIGTERM : SERVICE_EVENT_GO_STOP_SIGTERM);
         break;
-    case SERVICE_STATE_RELOAD:
-        timed_out(s, "reload");
+    case FAILURE_ABORT:
+        service_post(s, final ? SERVICE_EVENT_GO_FINAL_WATCHDOG : SERVICE_EVENT_GO_STOP_WATCHDOG);
+        break;
+    case FAILURE_KILL:
+        kill_or_give_up(s, final);
+        break;
+    }
+}
+
+static void timeout_when_up(struct service *s, enum service_state from)
+{
+    if (from == SERVICE_STATE_RUNNING) { /* RuntimeMaxSec= */
+        timed_out(s, "RuntimeMaxSec=");
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        service_post(s, service_commands(s, SERVICE_EXEC_STOP)->count > 0 ? SERVICE_EVENT_GO_STOP
+                                                                          : SERVICE_EVENT_GO_STOP_SIGTERM);
+        return;
+    }
+    timed_out(s, "reload");
+    s->reload_failed = true;
+    if (from == SERVICE_STATE_RELOAD)
         (void)process_signal(&s->control, SIGKILL); /* ESRCH: its exit is on the way; the exit ends the reload */
-        break;
-    case SERVICE_STATE_STOP:
-        timed_out(s, "ExecStop=");
+    else
+        service_settle_up(s);
+}
+
+static void timeout_of_stop(struct service *s, enum service_state from)
+{
+    const struct service_extra_section *extra = s->base.unit->service_extra;
+    bool final = service_state_waits(from) == SERVICE_WAITS_FINAL || from == SERVICE_STATE_STOP_POST;
+    bool abort = extra->stop_failure_mode == FAILURE_ABORT;
+    if (from == SERVICE_STATE_STOP || from == SERVICE_STATE_STOP_POST) {
+        timed_out(s, from == SERVICE_STATE_STOP ? "ExecStop=" : "ExecStopPost=");
         service_set_result(s, RESULT_TIMEOUT, 1);
-        service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
-        break;
-    case SERVICE_STATE_STOP_SIGTERM:
-        service_set_result(s, RESULT_TIMEOUT, 1);
-        if (send_sigkill) {
-            service_force(s, FORCED_BY_GRACE);
-            service_post(s, SERVICE_EVENT_GO_STOP_SIGKILL);
-        } else {
-            timed_out(s, "stop");
-            service_post(s, service_commands(s, SERVICE_EXEC_STOP_POST)->count > 0 ? SERVICE_EVENT_GO_STOP_POST
-                                                                                   : SERVICE_EVENT_GO_FINAL_SIGTERM);
-        }
-        break;
-    case SERVICE_STATE_STOP_SIGKILL:
+        fail_in_mode(s, extra->stop_failure_mode, final);
+    } else if (from == SERVICE_STATE_STOP_SIGKILL) {
         timed_out(s, "stop after SIGKILL");
         service_post(s, service_commands(s, SERVICE_EXEC_STOP_POST)->count > 0 ? SERVICE_EVENT_GO_STOP_POST
                                                                                : SERVICE_EVENT_GO_FINAL_SIGKILL);
-        break;
-    case SERVICE_STATE_STOP_POST:
-        timed_out(s, "ExecStopPost=");
-        service_set_result(s, RESULT_TIMEOUT, 1);
-        service_post(s, SERVICE_EVENT_GO_FINAL_SIGTERM);
-        break;
-    case SERVICE_STATE_FINAL_SIGTERM:
-        service_set_result(s, RESULT_TIMEOUT, 1);
-        if (send_sigkill) {
-            service_force(s, FORCED_BY_GRACE);
-            service_post(s, SERVICE_EVENT_GO_FINAL_SIGKILL);
-            break;
-        }
-        timed_out(s, "stop");
-        service_post_end(s);
-        break;
-    case SERVICE_STATE_FINAL_SIGKILL:
+    } else if (from == SERVICE_STATE_FINAL_SIGKILL) {
         timed_out(s, "stop after SIGKILL");
         service_set_result(s, RESULT_TIMEOUT, 1);
         service_post_end(s);
+    } else {
+        bool asked = from == SERVICE_STATE_STOP_SIGTERM || from == SERVICE_STATE_FINAL_SIGTERM;
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        fail_in_mode(s, asked && abort ? FAILURE_ABORT : FAILURE_KILL, final);
+    }
+}
+
+void act_timeout(struct service *s, enum service_state from)
+{
+    if (is_late(s, from)) return;
+    switch (service_state_active(from)) {
+    case ACTIVE_STATE_ACTIVATING:
+        timed_out(s, "start");
+        service_set_result(s, RESULT_TIMEOUT, 1);
+        fail_in_mode(s, s->base.unit->service_extra->start_failure_mode, false);
         break;
-    case SERVICE_STATE_DEAD:
-    case SERVICE_STATE_RUNNING:
-    case SERVICE_STATE_EXITED:
-    case SERVICE_STATE_FAILED:
-    case SERVICE_STATE_AUTO_RESTART:
-    case SERVICE_STATE_COUNT:
+    case ACTIVE_STATE_ACTIVE:
+    case ACTIVE_STATE_RELOADING:
+        timeout_when_up(s, from);
         break;
+    case ACTIVE_STATE_DEACTIVATING:
+        timeout_of_stop(s, from);
+        break;
+    case ACTIVE_STATE_INACTIVE:
+    case ACTIVE_STATE_FAILED:
+    case ACTIVE_STATE_COUNT:
+        break;
+    }
+}
+
+/* OOMPolicy=: the kernel killed a process of the unit for memory. */
+void act_oom(struct service *s, enum service_state from)
+{
+    enum oom_policy policy = s->base.unit->service_extra->oom_policy;
+    log_error("unit %s: a process was killed by the kernel, which was out of memory", service_name(s));
+    if (policy == OOM_CONTINUE) return;
+    service_set_result(s, RESULT_OOM_KILL, 1);
+    if (service_state_active(from) != ACTIVE_STATE_DEACTIVATING || from == SERVICE_STATE_STOP) {
+        bool stop =
+            service_commands(s, SERVICE_EXEC_STOP)->count > 0 && service_state_active(from) == ACTIVE_STATE_ACTIVE;
+        service_post(s, policy == OOM_KILL ? SERVICE_EVENT_GO_STOP_SIGKILL
+                        : stop             ? SERVICE_EVENT_GO_STOP
+                                           : SERVICE_EVENT_GO_STOP_SIGTERM);
+    } else if (from == SERVICE_STATE_STOP_SIGTERM || from == SERVICE_STATE_STOP_WATCHDOG) {
+        service_post(s, SERVICE_EVENT_GO_STOP_SIGKILL);
+    } else if (from != SERVICE_STATE_STOP_SIGKILL && from != SERVICE_STATE_FINAL_SIGKILL) {
+        service_post(s, SERVICE_EVENT_GO_FINAL_SIGKILL);
     }
 }
 
@@ -314,7 +402,19 @@ void act_auto_restart(struct service *s, enum service_state from)
     job_hold(&s->base);
 }
 
+void act_before_restart(struct service *s, enum service_state from)
+{
+    (void)from;
+    service_post(s, SERVICE_EVENT_GO_AUTO_RESTART);
+}
+
 void act_restart_due(struct service *s, enum service_state from)
+{
+    (void)from;
+    service_post(s, SERVICE_EVENT_GO_AUTO_RESTART_QUEUED);
+}
+
+void act_restart_queued(struct service *s, enum service_state from)
 {
     (void)from;
     if (job_release(&s->base) < 0)

@@ -132,7 +132,7 @@ static bool job_is_start(const struct job *job)
 
 static bool in_auto_restart(struct runtime *rt)
 {
-    return rt->type == &service_type && service_of(rt)->state == SERVICE_STATE_AUTO_RESTART;
+    return rt->type == &service_type && service_in_auto_restart(service_of(rt));
 }
 
 /* Start jobs that wait for what has failed fail as well; a list, since each may have such dependants of its own. */

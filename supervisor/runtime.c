@@ -71,13 +71,18 @@ static void tell_triggers(struct runtime *rt, enum active_state from)
     }
 }
 
+void runtime_tell_state(struct runtime *rt, enum active_state state, const char *from_sub, const char *to_sub)
+{
+    log_debug("unit %s: %s -> %s", runtime_name(rt), from_sub, to_sub);
+    TRACE(rt->manager->trace, "unit_state", TRACE_OK, 0, TF_STR("unit", runtime_name(rt)),
+          TF_STR("active", active_state_name(state)), TF_STR("sub", to_sub), TF_STR("from", from_sub),
+          TF_STR("result", unit_result_name(rt->result)));
+}
+
 void runtime_set_active(struct runtime *rt, enum active_state to, const char *from_sub, const char *to_sub)
 {
     enum active_state from = rt->active;
-    log_debug("unit %s: %s -> %s", runtime_name(rt), from_sub, to_sub);
-    TRACE(rt->manager->trace, "unit_state", TRACE_OK, 0, TF_STR("unit", runtime_name(rt)),
-          TF_STR("active", active_state_name(to)), TF_STR("sub", to_sub), TF_STR("from", from_sub),
-          TF_STR("result", unit_result_name(rt->result)));
+    runtime_tell_state(rt, to, from_sub, to_sub);
     rt->active = (uint8_t)to;
     if (from == to) return;
     update_busy(rt);

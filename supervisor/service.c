@@ -8,6 +8,7 @@
 #include "cgroup/leaf.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,17 @@ enum active_state service_state_active(enum service_state state)
 enum service_timeout service_state_timeout(enum service_state state)
 {
     return states[state].timeout;
+}
+
+enum service_waits service_state_waits(enum service_state state)
+{
+    if (state == SERVICE_STATE_STOP_WATCHDOG || state == SERVICE_STATE_STOP_SIGTERM ||
+        state == SERVICE_STATE_STOP_SIGKILL)
+        return SERVICE_WAITS_SIGNAL;
+    if (state == SERVICE_STATE_FINAL_WATCHDOG || state == SERVICE_STATE_FINAL_SIGTERM ||
+        state == SERVICE_STATE_FINAL_SIGKILL)
+        return SERVICE_WAITS_FINAL;
+    return SERVICE_WAITS_NOT;
 }
 
 const char *service_event_name(enum service_event event)
@@ -76,7 +88,8 @@ static void on_timeout(void *userdata)
 void service_arm_timeout(struct service *s)
 {
     const struct service_section *settings = s->base.unit->service;
-    usec_t span = USEC_INFINITY;
+    struct loop *loop = s->base.manager->loop;
+    usec_t span = USEC_INFINITY, begin = loop_now(loop);
     s->timed_out = false;
     switch (service_state_timeout(s->state)) {
     case SERVICE_TIMEOUT_NONE:
@@ -87,19 +100,53 @@ void service_arm_timeout(struct service *s)
     case SERVICE_TIMEOUT_STOP:
         span = settings->timeout_stop;
         break;
+    case SERVICE_TIMEOUT_ABORT:
+        span = s->base.unit->service_extra->timeout_abort;
+        break;
     case SERVICE_TIMEOUT_RESTART:
         span = settings->restart_usec;
         break;
+    case SERVICE_TIMEOUT_RUNTIME:
+        span = s->base.unit->service_extra->runtime_max;
+        begin = s->base.active_enter;
+        break;
     }
-    struct loop *loop = s->base.manager->loop;
-    if (loop_deadline_set(loop, &s->timeout, usec_add(loop_now(loop), span), on_timeout, s) < 0)
+    if (loop_deadline_set(loop, &s->timeout, usec_add(begin, span), on_timeout, s) < 0)
         log_error("unit %s: out of memory: %s has no time limit", service_name(s), service_state_name(s->state));
+}
+
+void service_extend_timeout(struct service *s, usec_t span)
+{
+    struct loop *loop = s->base.manager->loop;
+    usec_t at = usec_add(loop_now(loop), span);
+    if (!loop_deadline_is_set(&s->timeout) || s->timeout.at >= at) return;
+    IGNORE_RESULT(loop_deadline_set(loop, &s->timeout, at, on_timeout, s)); /* armed: moving it needs no memory */
 }
 
 static bool service_is_up(const struct service *s)
 {
     enum active_state active = service_state_active(s->state);
     return active == ACTIVE_STATE_ACTIVE || active == ACTIVE_STATE_RELOADING;
+}
+
+/* The short stay before a restart is told, and is nobody's end: who waits for the unit goes on waiting (K40). */
+static bool is_passed_through(enum service_state state)
+{
+    return state == SERVICE_STATE_DEAD_BEFORE_AUTO_RESTART || state == SERVICE_STATE_FAILED_BEFORE_AUTO_RESTART;
+}
+
+static void move(struct service *s, enum service_state from, enum service_state to)
+{
+    bool was_up = service_is_up(s);
+    s->state = to;
+    if (was_up && !service_is_up(s)) sockets_service_leaving(s);
+    s->since = loop_now(s->base.manager->loop);
+    if (is_passed_through(to))
+        runtime_tell_state(&s->base, service_state_active(to), service_state_name(from), service_state_name(to));
+    else
+        runtime_set_active(&s->base, service_state_active(to), service_state_name(from), service_state_name(to));
+    service_arm_timeout(s);
+    service_state_changed(s, from);
 }
 
 static void step(struct service *s, enum service_event event)
@@ -112,15 +159,7 @@ static void step(struct service *s, enum service_event event)
         return;
     }
     enum service_state from = s->state;
-    if (t->to != from) {
-        bool was_up = service_is_up(s);
-        s->state = t->to;
-        if (was_up && !service_is_up(s)) sockets_service_leaving(s);
-        s->since = loop_now(s->base.manager->loop);
-        service_arm_timeout(s);
-        runtime_set_active(&s->base, service_state_active(s->state), service_state_name(from),
-                           service_state_name(s->state));
-    }
+    if (t->to != from) move(s, from, t->to);
     t->action(s, from);
 }
 
@@ -145,10 +184,22 @@ void service_set_result(struct service *s, enum unit_result result, int failure_
 
 int service_reload(struct service *s)
 {
-    if (s->base.unit->service->commands[SERVICE_EXEC_RELOAD].count == 0) return -EINVAL;
+    bool by_signal = service_settings(s)->type == SERVICE_NOTIFY_RELOAD;
+    if (!by_signal && service_commands(s, SERVICE_EXEC_RELOAD)->count == 0) return -EINVAL;
     if (s->state != SERVICE_STATE_RUNNING && s->state != SERVICE_STATE_EXITED) return -EAGAIN;
     manager_post(s->base.manager, s, SERVICE_EVENT_RELOAD);
     return 0;
+}
+
+void service_told_reloading(struct service *s, usec_t monotonic)
+{
+    s->told_reloading = monotonic;
+    manager_post(s->base.manager, s, SERVICE_EVENT_NOTIFY_RELOADING);
+}
+
+bool service_waits_for_ready(const struct service *s)
+{
+    return service_type_notifies(s) || service_settings(s)->type == SERVICE_DBUS;
 }
 
 /* ---- the last process ---- */
@@ -192,6 +243,7 @@ void service_check_empty(struct service *s)
 void service_kill_again(struct service *s)
 {
     if (s->state != SERVICE_STATE_STOP_SIGKILL && s->state != SERVICE_STATE_FINAL_SIGKILL) return;
+    if (s->base.unit->kill->final_signal != SIGKILL && !s->base.manager->shutdown.bound_passed) return;
     int r = procs_kill(s->base.manager->procs, &s->procs);
     if (r < 0) log_debug("unit %s: killing again: %s", service_name(s), strerror(-r));
 }

@@ -50,6 +50,15 @@ struct service {
     struct process main, control;
     struct child_exit main_exit, control_exit;
     struct procs procs;
+    bool launched;             /* START: its own part is done, READY may be all that is missing */
+    bool ready;                /* READY was seen in this run */
+    bool name_lost;            /* nobody has the name on the bus any more */
+    bool reloading;            /* it told RELOADING=1, and READY=1 is still to come */
+    bool told_stopping;        /* STOPPING=1 came: STOP_SIGTERM has no need to signal */
+    bool reload_failed;        /* the last reload: a command failed, or it took too long */
+    bool idle;                 /* START: waits for the jobs of others (Type=idle) */
+    usec_t reload_begun;       /* when ReloadSignal= was sent; 0: it was not */
+    usec_t told_reloading;     /* MONOTONIC_USEC= that came with the last RELOADING=1; USEC_INFINITY: none came */
     bool exec_failed;          /* the last command did not get to exec, which was logged then */
     struct pid_file *pid_file; /* while PIDFile= is awaited */
     loop_io events_io;
@@ -73,6 +82,25 @@ static inline const char *service_name(const struct service *s)
     return s->base.unit->name;
 }
 
+static inline bool service_type_notifies(const struct service *s)
+{
+    enum service_type type = service_settings(s)->type;
+    return type == SERVICE_NOTIFY || type == SERVICE_NOTIFY_RELOAD;
+}
+/* The main process is not known, or has ended and does not decide (ExitType=cgroup): any process of the unit will do.
+ */
+static inline bool service_follows_any(const struct service *s)
+{
+    bool there = s->main.pid > 0 || s->main.exited;
+    if (service_settings(s)->type == SERVICE_FORKING && !s->main_known) return true;
+    return s->base.unit->service_extra->exit_type == EXIT_TYPE_CGROUP && !there;
+}
+/* A restart waits out its pause, or its job. */
+static inline bool service_in_auto_restart(const struct service *s)
+{
+    return s->state == SERVICE_STATE_AUTO_RESTART || s->state == SERVICE_STATE_AUTO_RESTART_QUEUED;
+}
+
 static inline bool process_is_there(const struct process *process)
 {
     return process->pid > 0 || process->exited;
@@ -83,8 +111,20 @@ void service_post(struct service *s, enum service_event event);
 /* Moves; see the matrix. Called by the manager's settle loop only. */
 void service_fire(struct service *s, enum service_event event);
 void service_arm_timeout(struct service *s);
-/* Queues ExecReload=; -EINVAL when it has none, -EAGAIN when it is not running. */
+/* EXTEND_TIMEOUT_USEC=: the time limit of the present state passes no earlier than `span` from now. */
+void service_extend_timeout(struct service *s, usec_t span);
+/* Queues the reload, by ExecReload= or ReloadSignal=; -EINVAL when there is no way to, -EAGAIN when it is not running.
+ */
 MUST_CHECK int service_reload(struct service *s);
+/* A message RELOADING=1 was accepted; `monotonic` is its MONOTONIC_USEC=, or USEC_INFINITY. Posts NOTIFY_RELOADING. */
+void service_told_reloading(struct service *s, usec_t monotonic);
+/* START ends with READY, and not by itself: Type=notify, notify-reload and dbus, and the extensions that tell
+ * readiness. */
+bool service_waits_for_ready(const struct service *s);
+/* ---- supervisor/service_hooks.c ---- */
+/* Told of each change of state, after it was recorded and before its action runs: tells those modules that do
+ * something as long as a state lasts. They observe and post. */
+void service_state_changed(struct service *s, enum service_state from);
 /* Looks whether the last process has gone, and posts EMPTY. */
 void service_check_empty(struct service *s);
 /* What a dying process forked meanwhile dies as well (without a leaf, which the kernel ends as a whole). */
@@ -108,7 +148,8 @@ int service_find_main(struct service *s);
 typedef void service_action(struct service *s, enum service_state from);
 service_action act_control_first, act_start_main, act_end, act_restart_due, act_control_exit, act_timeout,
     act_terminate, act_execed, act_main_exit, act_find_main, act_empty, act_running, act_exited, act_kill,
-    act_auto_restart;
+    act_auto_restart, act_before_restart, act_restart_queued, act_ready, act_name_lost, act_reload, act_reload_signal,
+    act_reload_notify, act_told_reloading, act_told_stopping, act_watchdog, act_abort, act_oom;
 /* The start or reload sequence is through, or the main process has gone: posts where that leaves the service. */
 void service_settle_up(struct service *s);
 /* A run begins: leaf, mark, invocation id, results; posts the first phase. 0 or -errno. */

@@ -19,7 +19,7 @@ struct trigger;
     X(TIMEOUT, "timeout")     X(RESOURCES, "resources")  X(PROTOCOL, "protocol")     X(WATCHDOG, "watchdog")   \
     X(START_LIMIT_HIT, "start-limit-hit")                X(EXEC_CONDITION, "exec-condition")                   \
     X(TRIGGER_LIMIT_HIT, "trigger-limit-hit")            X(SERVICE_START_LIMIT_HIT, "service-start-limit-hit") \
-    X(DEPENDENCY, "dependency")                          X(ASSERT, "assert")
+    X(DEPENDENCY, "dependency")                          X(ASSERT, "assert")  X(OOM_KILL, "oom-kill")
 /* clang-format on */
 enum unit_result {
 #define X(enumerator, text) RESULT_##enumerator,
@@ -96,3 +96,5 @@ void runtime_set_idle(struct runtime *rt, bool idle);
 /* Records the state, tells the job engine, what triggers the unit and whoever is bound to it, and writes the
  * `unit_state` record. */
 void runtime_set_active(struct runtime *rt, enum active_state to, const char *from_sub, const char *to_sub);
+/* Only the record: a state that is passed through on the way to another. */
+void runtime_tell_state(struct runtime *rt, enum active_state state, const char *from_sub, const char *to_sub);

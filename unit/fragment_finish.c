@@ -185,6 +185,8 @@ static void check_native_service(struct finish *f)
         (service->restart == RESTART_ALWAYS || service->restart == RESTART_ON_SUCCESS))
         refuse(f, (struct origin){ 0 }, "Service", "Restart", "bad-restart", NULL,
                "Restart=always and on-success are not for Type=oneshot");
+    if (service->type == SERVICE_DBUS && !f->settings->service_extra.bus_name)
+        refuse(f, (struct origin){ 0 }, "Service", "BusName", "missing-setting", NULL, "Type=dbus needs BusName=");
 }
 
 static void check_service(struct finish *f)
@@ -264,7 +266,7 @@ static void finish_type(struct finish *f)
 {
     struct service_section *service = &f->settings->service;
     if (service->type_set || f->context->native) return;
-    if (f->settings->service_extra.bus_name && f->context->describe)
+    if (f->settings->service_extra.bus_name)
         service->type = SERVICE_DBUS;
     else if (service->commands[SERVICE_EXEC_START].count == 0)
         service->type = SERVICE_ONESHOT;

@@ -202,7 +202,6 @@ struct kill_section {
 };
 
 /* ---- [Service] ---- */
-/* Only the first four are run (D17); the others occur in units that are merely described. */
 enum service_type {
     SERVICE_SIMPLE,
     SERVICE_EXEC,
@@ -265,7 +264,7 @@ struct service_section {
     struct unit_ref_list sockets;                                                                   /* Sockets= */
 };
 
-/* What nothing acts on, as struct unit_extra_section. */
+/* What most services leave at its default: shared by all that do. */
 struct service_extra_section {
     word_index exit_type, notify_access;              /* words_exit_type, words_notify_access */
     word_index oom_policy;                            /* words_oom_policy; OOM_POLICY_UNSET until complete */
@@ -280,6 +279,9 @@ struct service_extra_section {
     const char *bus_name, *usb_descriptors, *usb_strings;
     struct text_list open_files; /* OpenFile=, as written */
 };
+enum exit_type { EXIT_TYPE_MAIN, EXIT_TYPE_CGROUP };
+enum failure_mode { FAILURE_TERMINATE, FAILURE_ABORT, FAILURE_KILL };
+enum restart_mode { RESTART_MODE_NORMAL, RESTART_MODE_DIRECT, RESTART_MODE_DEBUG };
 enum oom_policy { OOM_CONTINUE, OOM_STOP, OOM_KILL, OOM_POLICY_UNSET };
 enum notify_access { NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_EXEC, NOTIFY_ALL };
 extern const char *const words_service_type[], *const words_open_file[], *const words_restart[];

@@ -22,13 +22,7 @@ int value_service_type(struct parse *p, const struct directive *directive UNUSED
     if (r <= 0) return r;
     while (words_service_type[type] && strcmp(words_service_type[type], text) != 0) type++;
     if (!words_service_type[type]) {
-        parse_bad(p, value, 0, "bad-type", "one of simple, exec, forking, oneshot");
-        return 0;
-    }
-    bool runs = type <= SERVICE_ONESHOT;
-    if (!runs && !p->context->describe) {
-        parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", "simple, exec, forking and oneshot are",
-                     "Type=%s is not built yet", text);
+        parse_bad(p, value, 0, "bad-type", "one of simple, exec, forking, oneshot, dbus, notify, notify-reload, idle");
         return 0;
     }
     *(enum service_type *)slot = (enum service_type)type;

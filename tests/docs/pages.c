@@ -88,7 +88,9 @@ static const char *const timeout_words[][2] = {
     { "NONE", "-" },
     { "START", "`TimeoutStartSec=`" },
     { "STOP", "`TimeoutStopSec=`" },
+    { "ABORT", "`TimeoutAbortSec=`" },
     { "RESTART", "`RestartSec=`" },
+    { "RUNTIME", "`RuntimeMaxSec=`" },
 };
 /* What was observed; a decision (GO_...) is named after the state that it leads to. */
 static const char *const event_texts[] = {
@@ -99,6 +101,12 @@ static const char *const event_texts[] = {
     [SERVICE_EVENT_TIMEOUT] = "the time limit of the state passed",
     [SERVICE_EVENT_PID_FILE] = "PIDFile= was written",
     [SERVICE_EVENT_RELOAD] = "a reload was asked for",
+    [SERVICE_EVENT_READY] = "readiness was told: by `READY=1`, the name on the bus, a probe or the descriptor for it",
+    [SERVICE_EVENT_NAME_LOST] = "the name on the bus has no owner any more",
+    [SERVICE_EVENT_NOTIFY_RELOADING] = "`RELOADING=1`",
+    [SERVICE_EVENT_NOTIFY_STOPPING] = "`STOPPING=1`",
+    [SERVICE_EVENT_WATCHDOG] = "`WATCHDOG=1` did not come in time",
+    [SERVICE_EVENT_OOM] = "the kernel killed a process of the unit for memory",
 };
 
 static const char *timeout_text(enum service_state state)
@@ -163,7 +171,7 @@ static int print_service_states(void)
     puts("# States of a service\n\n"
          "Printed from `supervisor/service_fsm.def` and `supervisor/service_states.h` by `scripts/gen-docs`; do not "
          "edit.\n\n"
-         "An observation does not move the service (RELOAD, a request, does): the action beside it judges what was "
+         "An observation does not move the service: the action beside it judges what was "
          "seen and\n"
          "decides what comes next. A decision is named after the state that it leads to and is carried out before the "
          "next\n"

@@ -183,7 +183,9 @@ static void test_restart_propagates(void **state)
     life_touch(s, "go");
     (void)scene_wait_nth_event(s, 2, "unit_state", "requires.service", "sub", "running", NULL);
     (void)scene_wait_nth_event(s, 2, "unit_state", "part.service", "sub", "running", NULL);
-    life_expect_path(s, "b.service", "start running stop-sigterm auto-restart start running");
+    life_expect_path(s, "b.service",
+                     "start running stop-sigterm failed-before-auto-restart auto-restart "
+                     "auto-restart-queued start running");
     life_expect_path(s, "requires.service", "start running stop-sigterm dead start running");
     life_expect_path(s, "part.service", "start running stop-sigterm dead start running");
     life_expect_path(s, "wants.service", "start running");

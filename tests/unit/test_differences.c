@@ -56,13 +56,13 @@ static void test_what_is_not_built(void **state)
         void *fresh;
         assert_int_equal(image_setup(&fresh), 0);
         struct image *image = fresh;
-        image_write(image, ETC "default.target", "[Unit]\nWants=tells.service plain.service\n");
-        image_write(image, USR "tells.service", SERVICE "Type=notify\n");
+        image_write(image, ETC "default.target", "[Unit]\nWants=hears.socket plain.service\n");
+        image_write(image, USR "hears.socket", "[Socket]\nListenDatagram=/run/a\nService=plain.service\n");
         image_write(image, USR "plain.service", SERVICE);
-        if (both) image_write(image, "native/also.service", SERVICE "Type=notify\n");
+        if (both) image_write(image, "native/also.socket", "[Socket]\nListenDatagram=/run/b\nService=plain.service\n");
         image_load_as(image, (struct unit_load_options){ .systemd = true, .directories = both ? directories : NULL });
         assert_int_equal(image->report.failed, both);
-        assert_int_equal(unit_set_absence(image->set, "tells.service"), UNIT_REFUSED);
+        assert_int_equal(unit_set_absence(image->set, "hears.socket"), UNIT_REFUSED);
         assert_int_equal(graph_start_reason(image->graph, image_unit(image, "plain.service")->id), START_AT_BOOT);
         assert_non_null(image_diag(image, "unsupported-value"));
         assert_int_equal(image_teardown(&fresh), 0);

@@ -24,10 +24,10 @@ static const struct {
     { "Type=forking", "", "" },
     { "Type=exec", "", "" },
     { "Type=bogus", "bad-type!", "bad-type" },
-    { "Type=notify", "unsupported-value!", "unsupported-value!" }, /* D17 */
-    { "Type=notify-reload", "unsupported-value!", "unsupported-value!" },
-    { "Type=dbus", "unsupported-value!", "unsupported-value!" },
-    { "Type=idle", "unsupported-value!", "unsupported-value!" },
+    { "Type=notify", "", "" },
+    { "Type=notify-reload", "", "" },
+    { "Type=dbus", "missing-setting@0 !", "missing-setting@0 !" }, /* BusName= */
+    { "Type=idle", "", "" },
     { "KillSignal=SIGRTMIN+3", "", "" },
     { "KillSignal=65", "bad-signal!", "bad-signal" },
     { "KillSignal=SIGIOT", "bad-signal!", "bad-signal" },

@@ -199,10 +199,11 @@ static int on_assignment(const char *section UNUSED, const char *key, const stru
     struct value at = { .text = "", .file = value->file, .key_line = value->key_line, .key_column = value->key_column };
     if (!p->context->native) lint_tell_deprecated(p, key, &at);
     if (!tells_support(p, directive)) return directive->parse ? apply(p, directive, value) : 0;
-    if (support == SUPPORT_ACCEPTED)
+    /* [Install] is in nearly every unit, and that nothing is enabled at run time is no news. */
+    if (support == SUPPORT_ACCEPTED && p->section != SECTION_INSTALL)
         parse_report(p, DIAG_NOTE, &at, 0, "accepted", directive_text(directive, p->section),
                      "accepted, without effect");
-    else if (support == SUPPORT_UNSUPPORTED)
+    if (support == SUPPORT_UNSUPPORTED)
         parse_report(p, DIAG_WARNING, &at, 0, "unsupported", directive_text(directive, p->section),
                      "directive not in supported subset (ignored)");
     return directive->parse ? apply(p, directive, value) : 0;

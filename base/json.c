@@ -106,6 +106,11 @@ static int append_clean(struct str *s, const char *text)
     return r;
 }
 
+struct json_value *json_share(struct json_value *value)
+{
+    return wrap(json_incref(tree(value)));
+}
+
 void json_free(struct json_value *value)
 {
     json_decref(tree(value));
@@ -182,6 +187,11 @@ const struct json_value *json_get(const struct json_value *object, const char *k
 const char *json_get_string(const struct json_value *object, const char *key)
 {
     return json_string_value(tree_const(json_get(object, key)));
+}
+
+const char *json_string_text(const struct json_value *value)
+{
+    return json_string_value(tree_const(value));
 }
 
 int json_get_u64(const struct json_value *object, const char *key, uint64_t *ret)

@@ -16,7 +16,8 @@ MUST_CHECK int json_write_i64(struct str *out, int64_t value);
 
 /* ---- trees ---- */
 struct json_value;
-void json_free(struct json_value *value); /* drops one reference */
+void json_free(struct json_value *value);                /* drops one reference */
+struct json_value *json_share(struct json_value *value); /* one reference more */
 DEFINE_AUTO(struct json_value, json_free)
 struct json_value *json_object_new(void);
 struct json_value *json_array_new(void);
@@ -32,6 +33,7 @@ MUST_CHECK int json_object_set_u64(struct json_value *object, const char *key, u
  * type, and *ret is untouched. */
 const struct json_value *json_get(const struct json_value *object, const char *key);
 const char *json_get_string(const struct json_value *object, const char *key);
+const char *json_string_text(const struct json_value *value); /* of a string; NULL when it is none */
 MUST_CHECK int json_get_u64(const struct json_value *object, const char *key, uint64_t *ret);
 MUST_CHECK int json_get_i64(const struct json_value *object, const char *key, int64_t *ret);
 MUST_CHECK int json_get_bool(const struct json_value *object, const char *key, bool *ret);

@@ -423,7 +423,8 @@ void act_restart_queued(struct service *s, enum service_state from)
 
 void act_end(struct service *s, enum service_state from)
 {
-    bool failed = s->state == SERVICE_STATE_FAILED, was_down = from == SERVICE_STATE_DEAD;
+    bool failed = s->state == SERVICE_STATE_FAILED,
+         was_down = from == SERVICE_STATE_DEAD || from == SERVICE_STATE_FAILED;
     end_run(s);
     remove_directories(s, false);
     s->n_restarts = 0;

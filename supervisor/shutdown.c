@@ -75,6 +75,13 @@ void shutdown_decide(struct manager *m, int exit_code)
     m->shutdown.exit_code = exit_code > 0 ? exit_code : 1;
 }
 
+void shutdown_decide_asked(struct manager *m, int exit_code)
+{
+    if (m->shutdown.decided || m->shutdown.begun) return;
+    m->shutdown.decided = true;
+    m->shutdown.exit_code = exit_code;
+}
+
 bool shutdown_count_forced(struct runtime *rt)
 {
     struct shutdown *s = &rt->manager->shutdown;

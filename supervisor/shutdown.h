@@ -23,6 +23,8 @@ struct shutdown {
 void shutdown_begin(struct manager *manager, const char *why);
 /* The first deciding failure wins; 0 counts as 1 (D2). */
 void shutdown_decide(struct manager *manager, int exit_code);
+/* Somebody asks for the end with this exit status, 0 included; a failure that decided before stays (systemctl exit). */
+void shutdown_decide_asked(struct manager *manager, int exit_code);
 /* A unit did not leave on its signal and is killed. Counts when the stop has begun, and returns whether it has. */
 bool shutdown_count_forced(struct runtime *rt);
 /* What was counted is dead now; `bound`: the whole stop had lasted too long, else the unit's own. */

@@ -23,8 +23,8 @@ bool command_help(const char *word, const char *option, FILE *out)
 {
     if (strcmp(option, "--help") != 0 && strcmp(option, "-h") != 0) return false;
     for (size_t i = 0; i < COUNT_OF(table); i++) {
-        bool tells_itself =
-            table[i].function == cmd_analyze || table[i].function == cmd_escape; /* in systemd's words */
+        bool tells_itself = table[i].function == cmd_analyze || table[i].function == cmd_escape ||
+                            table[i].function == cmd_systemctl; /* in systemd's words */
         if (strcmp(table[i].word, word) != 0 || tells_itself) continue;
         (void)fprintf(out, "Usage: container-init %s %s\n\n%c%s. See container-init(8), \"COMMANDS\".\n", table[i].word,
                       table[i].arguments, table[i].help[0] - 'a' + 'A', table[i].help + 1); /* the caller's choice */

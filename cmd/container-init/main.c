@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/timespan.h"
+#include "control/protocol.h"
+#include "control/server.h"
 #include "pid1/signals.h"
 #include "supervisor/manager.h"
 
@@ -65,6 +67,20 @@ static usec_t monotonic_now(void)
     return (usec_t)now.tv_sec * USEC_PER_SEC + (usec_t)now.tv_nsec / 1000;
 }
 
+/* Without the interface the container runs all the same. */
+static struct control_server *open_control(struct manager *manager, const char *path)
+{
+    struct control_server *server = NULL;
+    const char *where;
+    if (path && !*path) return NULL;
+    int r = control_server_new(manager, path, &server, &where);
+    if (r < 0)
+        log_warning("control: %s: %s; going on without", path ? path : CONTROL_PATH_DEFAULT, strerror(-r));
+    else
+        log_debug("control: %s", where);
+    return server;
+}
+
 static int run(const struct options *options, const struct validate_request *request)
 {
     pid1_signals_hold();
@@ -87,7 +103,9 @@ static int run(const struct options *options, const struct validate_request *req
         .environ = environ,
     };
     AUTO(manager_free) struct manager *manager = NULL;
+    AUTO(control_server_free) struct control_server *control = NULL;
     r = manager_new(&manager_options, units.set, units.graph, &manager);
+    if (r == 0) control = open_control(manager, options->control);
     if (r == 0) r = manager_run(manager);
     if (r >= 0) return r;
     log_error("supervisor: %s", strerror(-r));
@@ -118,8 +136,15 @@ static int load(const struct options *options)
     return options->validate ? cmd_validate(&request) : run(options, &request);
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path ? path : "";
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 0 && strcmp(base_name(argv[0]), "systemctl") == 0) return cmd_systemctl(argc, argv);
     if (argc > 1 && strcmp(argv[1], "__probe") == 0) return EXIT_SUCCESS;
     if (argc == 3 && command_help(argv[1], argv[2], stdout)) return EXIT_SUCCESS;
     command_function *command = argc > 1 ? command_find(argv[1]) : NULL;

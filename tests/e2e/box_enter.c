@@ -52,22 +52,24 @@ static int parse_unix(const char *path, bool is_abstract, union any_address *a, 
     return 0;
 }
 
-static int parse_address(const char *text, union any_address *a, socklen_t *ret_length)
+static int parse_address(const char *text, union any_address *a, socklen_t *ret_length, int *ret_type)
 {
     memset(a, 0, sizeof *a);
+    *ret_type = strncmp(text, "seqpacket:", 10) == 0 ? SOCK_SEQPACKET : SOCK_STREAM;
+    if (*ret_type == SOCK_SEQPACKET) return parse_unix(text + 10, false, a, ret_length);
     if (strncmp(text, "tcp:", 4) == 0) return parse_tcp(text + 4, a, ret_length);
     if (strncmp(text, "unix:", 5) == 0) return parse_unix(text + 5, false, a, ret_length);
     if (strncmp(text, "abstract:", 9) == 0) return parse_unix(text + 9, true, a, ret_length);
     return -EINVAL;
 }
 
-static int connect_inside(const struct box *box, const union any_address *a, socklen_t length, uid_t uid, gid_t gid,
-                          int *ret_fd)
+static int connect_inside(const struct box *box, const union any_address *a, socklen_t length, int type, uid_t uid,
+                          gid_t gid, int *ret_fd)
 {
     if (setns(box->child_pidfd, CLONE_NEWNET | CLONE_NEWNS) < 0) return -errno;
     if (uid != 0 && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
         return -errno;
-    *ret_fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *ret_fd = socket(a->any.sa_family, type | SOCK_CLOEXEC, 0);
     if (*ret_fd < 0) return -errno;
     return connect(*ret_fd, &a->any, length) < 0 ? -errno : 0;
 }
@@ -113,14 +115,14 @@ int box_connect(const struct box *box, const char *address, uid_t uid, gid_t gid
 {
     union any_address a;
     socklen_t length = 0;
-    int ends[2], r = parse_address(address, &a, &length);
+    int type, ends[2], r = parse_address(address, &a, &length, &type);
     if (r < 0) return r;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
     /* A helper goes in: setns() of a mount namespace would move the whole caller. */
     pid_t pid = fork();
     if (pid == 0) {
         int fd = -1;
-        r = connect_inside(box, &a, length, uid, gid, &fd);
+        r = connect_inside(box, &a, length, type, uid, gid, &fd);
         send_result(ends[1], r, fd);
         _exit(0);
     }

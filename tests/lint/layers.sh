@@ -28,7 +28,7 @@ tests/control: control supervisor unit trace base
 tests/frontend: frontend unit base
 tests/cmd: *
 tests/docs: cmd supervisor unit base
-tests/fuzz: supervisor unit socketact base
+tests/fuzz: control supervisor unit socketact base
 tests/e2e: base
 bench: tests/e2e supervisor base
 examples:

@@ -1,0 +1,135 @@
+#include "control/describe.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "supervisor/manager.h"
+#include "supervisor/operate.h"
+#include "supervisor/service.h"
+
+/* Of one text, and of the entries of one list: a message holds them all. */
+#define TEXT_MAX 2048
+#define LIST_MAX 64
+
+struct description {
+    struct json_value *object;
+    int error; /* of the first member that could not be added */
+};
+
+static void add(struct description *d, const char *key, struct json_value *value)
+{
+    int r = json_object_set_take(d->object, key, value);
+    if (r < 0 && d->error == 0) d->error = r;
+}
+
+static struct json_value *cut_text(const char *text)
+{
+    size_t length = strlen(text);
+    if (length <= TEXT_MAX) return json_string_new(text);
+    AUTO_STR struct str cut = STR_EMPTY;
+    int r = str_append_bytes(&cut, text, TEXT_MAX);
+    if (r == 0) r = str_append(&cut, "...");
+    return r < 0 ? NULL : json_string_new(str_text(&cut));
+}
+
+static void add_text(struct description *d, const char *key, const char *text)
+{
+    add(d, key, cut_text(text ? text : ""));
+}
+
+static void add_int(struct description *d, const char *key, int64_t value)
+{
+    add(d, key, json_int_new(value));
+}
+
+/* A point of the monotonic clock, as time of day. */
+static void add_time(struct description *d, const char *key, usec_t monotonic)
+{
+    struct timespec wall, steady;
+    int64_t value = 0;
+    (void)clock_gettime(CLOCK_REALTIME, &wall); /* cannot fail for these clocks */
+    (void)clock_gettime(CLOCK_MONOTONIC, &steady);
+    if (monotonic > 0)
+        value = (int64_t)(wall.tv_sec - steady.tv_sec) * (int64_t)USEC_PER_SEC +
+                (wall.tv_nsec - steady.tv_nsec) / 1000 + (int64_t)monotonic;
+    add_int(d, key, value);
+}
+
+static void add_units(struct description *d, const char *key, struct runtime *rt, enum graph_edge edge)
+{
+    struct id_span span = manager_edges(rt->manager, rt->unit->id, edge);
+    AUTO(json_free) struct json_value *list = json_array_new();
+    int r = list ? 0 : -ENOMEM;
+    for (uint32_t i = 0; r == 0 && i < MIN_OF(span.count, LIST_MAX); i++)
+        r = json_array_add_take(list, json_string_new(runtime_name(manager_unit(rt->manager, span.ids[i]))));
+    if (r < 0 && d->error == 0) d->error = r;
+    if (r == 0) add(d, key, TAKE(list));
+}
+
+static void add_documentation(struct description *d, const struct text_list *documentation)
+{
+    AUTO(json_free) struct json_value *list = json_array_new();
+    int r = list ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < MIN_OF(documentation->count, 8); i++)
+        r = json_array_add_take(list, cut_text(documentation->items[i]));
+    if (r < 0 && d->error == 0) d->error = r;
+    if (r == 0) add(d, "Documentation", TAKE(list));
+}
+
+static void describe_service(struct description *d, struct service *s)
+{
+    bool ended = s->main_ended;
+    add_int(d, "MainPID", s->main.pid);
+    add_int(d, "ControlPID", s->control.pid);
+    add_int(d, "ExecMainPID", ended ? s->main_exit.pid : s->main.pid);
+    add_int(d, "ExecMainCode", ended ? s->main_exit.code : 0);
+    add_int(d, "ExecMainStatus", ended ? s->main_exit.status : 0);
+    add_int(d, "NRestarts", s->n_restarts);
+    add_text(d, "InvocationID", s->invocation_id);
+}
+
+struct json_value *control_describe_unit(struct runtime *rt)
+{
+    const struct unit *unit = rt->unit;
+    AUTO(json_free) struct json_value *object = json_object_new();
+    struct description d = { .object = object };
+    if (!object) return NULL;
+    add_text(&d, "type", "unit");
+    add_text(&d, "Id", unit->name);
+    add_text(&d, "Description", unit->unit->description ? unit->unit->description : unit->name);
+    add_text(&d, "LoadState", unit_load_state_name(unit->load_state));
+    add_text(&d, "FragmentPath", unit->path);
+    add_documentation(&d, &unit->unit->documentation);
+    add_text(&d, "ActiveState", active_state_name(rt->active));
+    add_text(&d, "SubState", rt->type->sub_state(rt));
+    add_text(&d, "Result", unit_result_name(rt->result));
+    add(&d, "ConditionResult", json_bool_new(!rt->skipped));
+    add_time(&d, "InactiveExitTimestamp", rt->inactive_exit);
+    add_time(&d, "InactiveEnterTimestamp", rt->inactive_enter);
+    add_time(&d, "ActiveEnterTimestamp", rt->active_enter);
+    add_time(&d, "ActiveExitTimestamp", rt->active_exit);
+    add_int(&d, "Job", rt->job.id);
+    if (rt->job.type != JOB_NONE) add_text(&d, "JobType", job_type_name(rt->job.type));
+    add_units(&d, "Triggers", rt, GRAPH_TRIGGERS);
+    add_units(&d, "TriggeredBy", rt, GRAPH_TRIGGERED_BY);
+    AUTO_STR struct str cgroup = STR_EMPTY;
+    if (operate_control_group(rt, &cgroup) == 0) add_text(&d, "ControlGroup", str_text(&cgroup));
+    if (rt->type == &service_type) describe_service(&d, service_of(rt));
+    return d.error < 0 ? NULL : TAKE(object);
+}
+
+struct json_value *control_describe_job(const struct runtime *rt)
+{
+    AUTO(json_free) struct json_value *object = json_object_new();
+    struct description d = { .object = object };
+    if (!object) return NULL;
+    add_text(&d, "type", "job");
+    add_int(&d, "Id", rt->job.id);
+    add_text(&d, "Unit", runtime_name(rt));
+    add_text(&d, "JobType", job_type_name(rt->job.type));
+    add_text(&d, "State", rt->job.state == JOB_WAITING ? "waiting" : "running");
+    return d.error < 0 ? NULL : TAKE(object);
+}

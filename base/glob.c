@@ -36,11 +36,14 @@ static int match_component(const char *directory, const char *component, struct 
 }
 
 /* One level deeper: every path of `level` with what the component matches there. */
-static int descend(const struct strlist *level, const char *component, size_t length, struct strlist *out)
+static int descend(const struct strlist *level, const char *component, size_t length, struct strlist *out,
+                   struct strlist *directories)
 {
     AUTO_STR struct str text = STR_EMPTY;
     int r = str_append_bytes(&text, component, length);
     for (size_t i = 0; r == 0 && i < level->count; i++) {
+        if (directories) r = strlist_add(directories, level->items[i][0] ? level->items[i] : "/");
+        if (r < 0) break;
         if (has_magic(component, length)) {
             r = match_component(level->items[i], str_text(&text), out);
             continue;
@@ -54,16 +57,19 @@ static int descend(const struct strlist *level, const char *component, size_t le
 }
 
 /* One pattern without braces. */
-static int match_path(const char *pattern)
+static int match_path(const char *pattern, struct str *ret_first, struct strlist *directories)
 {
     AUTO_STRLIST struct strlist level = STRLIST_EMPTY;
     int r = strlist_add(&level, "");
     while (r == 0 && level.count > 0) {
         pattern += strspn(pattern, "/");
         size_t length = strcspn(pattern, "/");
-        if (length == 0) return 1;
+        if (length == 0) {
+            r = ret_first ? str_append(ret_first, level.items[0][0] ? level.items[0] : "/") : 0;
+            return r < 0 ? r : 1;
+        }
         struct strlist next = STRLIST_EMPTY;
-        r = descend(&level, pattern, length, &next);
+        r = descend(&level, pattern, length, &next, directories);
         strlist_done(&level);
         level = next;
         pattern += length;
@@ -130,16 +136,21 @@ static int expand_braces(const char *pattern, const char *open, const char *clos
     return r;
 }
 
-int glob_any(const char *pattern)
+int glob_look(const char *pattern, struct str *ret_first, struct strlist *directories)
 {
     AUTO_STRLIST struct strlist patterns = STRLIST_EMPTY;
     int r = strlist_add(&patterns, pattern);
     for (size_t i = 0; r == 0 && i < patterns.count; i++) {
         const char *close, *open = find_braces(patterns.items[i], &close);
         if (!open)
-            r = match_path(patterns.items[i]);
+            r = match_path(patterns.items[i], ret_first, directories);
         else if (patterns.count < GLOB_PATTERNS_MAX)
             r = expand_braces(patterns.items[i], open, close, &patterns);
     }
     return r;
+}
+
+int glob_any(const char *pattern)
+{
+    return glob_look(pattern, NULL, NULL);
 }

@@ -4,6 +4,11 @@
  * and may nest. */
 #pragma once
 #include "base/attr.h"
+struct str;
+struct strlist;
 
 /* 1: some path matches the absolute pattern; 0: none does (or a directory on the way cannot be read); -ENOMEM. */
 MUST_CHECK int glob_any(const char *pattern);
+/* The same; *ret_first gets a path that matches, and `directories` is added to by each one that the pattern is looked
+ * for in (what appears in none of them changes nothing). Both may be NULL. */
+MUST_CHECK int glob_look(const char *pattern, struct str *ret_first, struct strlist *directories);

@@ -70,18 +70,6 @@ static const struct kind {
 
 /* ---- may PID 1 look itself? ---- */
 
-/* A pattern is matched by reading directories: they are known beforehand when only its last component is a pattern. */
-static bool pattern_is_local(const char *pattern)
-{
-    size_t magic = strcspn(pattern, "*?[\\{");
-    const char *slash = strrchr(pattern, '/');
-    if (!slash || pattern + magic < slash) return false;
-    char *directory = slash == pattern ? strdup("/") : strndup(pattern, (size_t)(slash - pattern));
-    bool local = directory && local_path_is(directory);
-    free(directory);
-    return local;
-}
-
 /* A file in a directory, with the links that either may be. */
 static bool file_is_local(const char *directory, const char *name)
 {
@@ -112,7 +100,7 @@ static bool is_local(const struct condition *c, const struct condition_context *
     case TOUCHES_STAMP:
         return file_is_local(c->parameter, ".updated");
     case TOUCHES_PATTERN:
-        return pattern_is_local(c->parameter);
+        return local_path_is_pattern(c->parameter);
     case TOUCHES_USERDB:
         return !context->userdb || exec_userdb_is_local(context->userdb);
     case TOUCHES_CREDENTIAL:

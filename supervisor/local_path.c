@@ -185,7 +185,7 @@ static char *next_field(char **rest)
 }
 
 /* Fields of a line: mount point is the fifth, the type follows the "-". */
-static bool parse_line(char *line, char **ret_mount, char **ret_type)
+bool local_path_parse_mount(char *line, char **ret_mount, char **ret_type)
 {
     char *field;
     *ret_mount = *ret_type = NULL;
@@ -208,7 +208,7 @@ static bool find_mount(FILE *mountinfo, const char *path, struct str *deepest)
     size_t size = 0;
     bool local = true;
     while (local && getline(&line, &size, mountinfo) > 0) {
-        if (!parse_line(line, &mount, &type) || !covers(mount, path) || mount[1] == '\0') continue;
+        if (!local_path_parse_mount(line, &mount, &type) || !covers(mount, path) || mount[1] == '\0') continue;
         local = type_is_local(type);
         if (strlen(mount) < deepest->length) continue;
         str_clear(deepest);
@@ -236,4 +236,16 @@ bool local_path_is(const char *path)
     const char *rest = path + mount.length;
     while (*rest == '/') rest++;
     return walk_within(top.n, *rest ? rest : ".") == 0;
+}
+
+/* A pattern is matched by reading directories: they are known beforehand when only its last component is a pattern. */
+bool local_path_is_pattern(const char *pattern)
+{
+    size_t magic = strcspn(pattern, "*?[\\{");
+    const char *slash = strrchr(pattern, '/');
+    if (!slash || pattern + magic < slash) return false;
+    char *directory = slash == pattern ? strdup("/") : strndup(pattern, (size_t)(slash - pattern));
+    bool local = directory && local_path_is(directory);
+    free(directory);
+    return local;
 }

@@ -11,6 +11,8 @@
 #include "supervisor/file_helper.h"
 #include "supervisor/job.h"
 #include "supervisor/logs.h"
+#include "supervisor/mounts.h"
+#include "supervisor/path.h"
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
@@ -176,7 +178,10 @@ void manager_report_userdb(struct manager *m)
 static int make_units(struct manager *m)
 {
     static const struct unit_type *const types[UNIT_KIND_COUNT] = {
-        [UNIT_KIND_SERVICE] = &service_type, [UNIT_KIND_SOCKET] = &socket_type, [UNIT_KIND_TARGET] = &target_type
+        [UNIT_KIND_SERVICE] = &service_type,
+        [UNIT_KIND_SOCKET] = &socket_type,
+        [UNIT_KIND_TARGET] = &target_type,
+        [UNIT_KIND_PATH] = &path_type,
     };
     m->n_units = unit_set_count(m->set);
     m->units = calloc(m->n_units + 1, sizeof(struct runtime *));
@@ -348,6 +353,8 @@ void manager_free(struct manager *m)
     vec_done(&m->scratch);
     vec_done(&m->plan);
     vec_done(&m->watched);
+    paths_free(m);
+    mounts_free(m);
     procs_table_free(m->procs);
     spawner_free(m->spawner);
     userdb_free(m->userdb);

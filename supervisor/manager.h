@@ -18,6 +18,7 @@ struct cg_root;
 struct child_exit;
 struct file_helpers;
 struct logs;
+struct mounts;
 struct procs_table;
 struct reaper;
 struct runtime;
@@ -26,6 +27,7 @@ struct spawner;
 struct trace;
 struct unit_set;
 struct userdb;
+struct watches;
 
 struct manager_options {
     usec_t stop_timeout;                   /* D11 */
@@ -55,6 +57,8 @@ struct manager {
     struct spawner *spawner;
     struct file_helpers *file_helpers;
     struct procs_table *procs;
+    struct watches *watches; /* of path units; NULL while there are none */
+    struct mounts *mounts;   /* NULL: nobody has asked to be told */
 
     const struct unit_set *set; /* borrowed */
     const struct graph *graph;

@@ -19,7 +19,8 @@ struct trigger;
     X(TIMEOUT, "timeout")     X(RESOURCES, "resources")  X(PROTOCOL, "protocol")     X(WATCHDOG, "watchdog")   \
     X(START_LIMIT_HIT, "start-limit-hit")                X(EXEC_CONDITION, "exec-condition")                   \
     X(TRIGGER_LIMIT_HIT, "trigger-limit-hit")            X(SERVICE_START_LIMIT_HIT, "service-start-limit-hit") \
-    X(DEPENDENCY, "dependency")                          X(ASSERT, "assert")  X(OOM_KILL, "oom-kill")
+    X(UNIT_START_LIMIT_HIT, "unit-start-limit-hit")      X(OOM_KILL, "oom-kill")                               \
+    X(DEPENDENCY, "dependency")                          X(ASSERT, "assert")
 /* clang-format on */
 enum unit_result {
 #define X(enumerator, text) RESULT_##enumerator,
@@ -52,9 +53,10 @@ struct unit_type {
     /* A unit that this one triggers (GRAPH_TRIGGERS) has changed its ActiveState from `from`. May be called within the
      * engine: it observes, arms deadlines and posts, and starts nothing by itself. */
     void (*trigger_notify)(struct runtime *rt, struct runtime *triggered, enum active_state from);
-    bool holds_nothing; /* being up does not keep PID 1 from leaving by itself (D5) */
+    void (*mounts_changed)(struct runtime *rt); /* see supervisor/mounts.h */
+    bool holds_nothing;                         /* being up does not keep PID 1 from leaving by itself (D5) */
 };
-extern const struct unit_type service_type, socket_type, target_type;
+extern const struct unit_type service_type, socket_type, target_type, path_type;
 
 struct runtime {
     struct manager *manager;

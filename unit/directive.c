@@ -13,15 +13,16 @@
 #define X(name, parser, member, text) ROW(name, parser, member, "container-init(8)", text, NULL, EXTENSION)
 #define L(name, parser, member, why)                                                                                   \
     { name, parser, MAN, why, NULL, offsetof(struct unit_settings, member), SUPPORT_UNSUPPORTED, true },
-#define A(name, why)                            { name, NULL, MAN, why, NULL, 0, SUPPORT_ACCEPTED, false },
-#define U(name, why)                            { name, NULL, MAN, why, NULL, 0, SUPPORT_UNSUPPORTED, false },
-#define AV(name, parser, member, why)           ROW(name, parser, member, MAN, why, NULL, ACCEPTED)
-#define UV(name, parser, member, why)           ROW(name, parser, member, MAN, why, NULL, UNSUPPORTED)
-#define AP(name, parser, member, argument, why) ROW(name, parser, member, MAN, why, argument, ACCEPTED)
-#define UP(name, parser, member, argument, why) ROW(name, parser, member, MAN, why, argument, UNSUPPORTED)
-#define DW(name, words, member, text)           ROW(name, value_word, member, MAN, text, words, FULL)
-#define AW(name, words, member, why)            ROW(name, value_word, member, MAN, why, words, ACCEPTED)
-#define UW(name, words, member, why)            ROW(name, value_word, member, MAN, why, words, UNSUPPORTED)
+#define A(name, why)                             { name, NULL, MAN, why, NULL, 0, SUPPORT_ACCEPTED, false },
+#define U(name, why)                             { name, NULL, MAN, why, NULL, 0, SUPPORT_UNSUPPORTED, false },
+#define AV(name, parser, member, why)            ROW(name, parser, member, MAN, why, NULL, ACCEPTED)
+#define UV(name, parser, member, why)            ROW(name, parser, member, MAN, why, NULL, UNSUPPORTED)
+#define AP(name, parser, member, argument, why)  ROW(name, parser, member, MAN, why, argument, ACCEPTED)
+#define UP(name, parser, member, argument, why)  ROW(name, parser, member, MAN, why, argument, UNSUPPORTED)
+#define DP(name, parser, member, argument, text) ROW(name, parser, member, MAN, text, argument, FULL)
+#define DW(name, words, member, text)            ROW(name, value_word, member, MAN, text, words, FULL)
+#define AW(name, words, member, why)             ROW(name, value_word, member, MAN, why, words, ACCEPTED)
+#define UW(name, words, member, why)             ROW(name, value_word, member, MAN, why, words, UNSUPPORTED)
 
 #define MAN "systemd.unit(5)"
 static const struct directive unit_rows[] = {
@@ -114,6 +115,7 @@ static const struct directive swap_rows[] = {
 #undef UV
 #undef AP
 #undef UP
+#undef DP
 #undef DW
 #undef AW
 #undef UW

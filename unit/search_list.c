@@ -17,7 +17,7 @@ static const struct {
 } suffixes[] = {
     { ".service", SUFFIX_UNIT },       { ".socket", SUFFIX_UNIT },
     { ".target", SUFFIX_UNIT },        { ".timer", SUFFIX_UNBUILT },
-    { ".path", SUFFIX_UNBUILT },       { ".slice", SUFFIX_UNBUILT },
+    { ".path", SUFFIX_UNIT },          { ".slice", SUFFIX_UNBUILT },
     { ".mount", SUFFIX_NOTHING_HERE }, { ".automount", SUFFIX_NOTHING_HERE },
     { ".swap", SUFFIX_NOTHING_HERE },  { ".device", SUFFIX_NOTHING_HERE },
     { ".scope", SUFFIX_NOTHING_HERE },

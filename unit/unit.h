@@ -10,7 +10,7 @@
 /* clang-format off */
 #define UNIT_KINDS(X) /* enumerator (as in SECTIONS of unit/directive.h), suffix, does the supervisor run it? */ \
     X(SERVICE, ".service", true)  X(SOCKET, ".socket", true)        X(TARGET, ".target", true) \
-    X(TIMER, ".timer", false)     X(PATH, ".path", false)           X(SLICE, ".slice", false) \
+    X(TIMER, ".timer", false)     X(PATH, ".path", true)            X(SLICE, ".slice", false) \
     X(SCOPE, ".scope", false)     X(MOUNT, ".mount", false)         X(AUTOMOUNT, ".automount", false) \
     X(SWAP, ".swap", false)       X(DEVICE, ".device", false)
 /* clang-format on */

@@ -30,13 +30,13 @@ static const struct named_number syscalls[] = {
     CALL(clone3),       CALL(close_range), CALL(pidfd_open), CALL(pidfd_send_signal), CALL(openat2), CALL(statx),
     CALL(preadv2),      CALL(pwritev2),    CALL(splice),     CALL(memfd_create),      CALL(mount),   CALL(setns),
     CALL(unshare),      CALL(prctl),       CALL(kill),       CALL(execveat),          CALL(socket),  CALL(prlimit64),
-    CALL(inotify_init1),
+    CALL(inotify_init1), CALL(inotify_add_watch),
 #undef CALL
 };
 static const struct named_number errors[] = {
 #define ERROR(name) { #name, name }
     ERROR(ENOSYS), ERROR(EPERM),  ERROR(EACCES), ERROR(EINVAL), ERROR(EOPNOTSUPP),
-    ERROR(ENOMEM), ERROR(EAGAIN), ERROR(EBUSY),  ERROR(EROFS),
+    ERROR(ENOMEM), ERROR(EAGAIN), ERROR(EBUSY),  ERROR(EROFS), ERROR(ENOSPC), ERROR(EMFILE),
 #undef ERROR
 };
 /* What a container gets from Docker without --privileged or --cap-add. */

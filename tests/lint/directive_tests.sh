@@ -5,7 +5,7 @@
 
 supported()
 {
-    (cd "$1" && cat unit/directives_*.def 2>/dev/null) | sed -nE 's/^(D|DW|X)\("([A-Za-z]*)".*/\2/p' | LC_ALL=C sort -u
+    (cd "$1" && cat unit/directives_*.def 2>/dev/null) | sed -nE 's/^(D|DP|DW|X)\("([A-Za-z]*)".*/\2/p' | LC_ALL=C sort -u
 }
 
 check()

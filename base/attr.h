@@ -51,3 +51,8 @@ static inline usec_t usec_add(usec_t a, usec_t b)
     usec_t sum;
     return ckd_add(&sum, a, b) ? USEC_INFINITY : sum;
 }
+/* Not below 0; USEC_INFINITY stays what it is. */
+static inline usec_t usec_sub(usec_t a, usec_t b)
+{
+    return a == USEC_INFINITY ? a : a > b ? a - b : 0;
+}

@@ -192,6 +192,23 @@ int cg_leaf_freeze(struct cg_leaf *leaf, bool frozen)
     return leaf_write(leaf, "cgroup.freeze", frozen ? "1" : "0");
 }
 
+int cg_leaf_oom_kills(struct cg_leaf *leaf, uint64_t *ret_count)
+{
+    char text[512], path[FILE_PATH_MAX];
+    int n = file_read_small(cg_root_dirfd(leaf->root), leaf_file(leaf, "memory.events", path), text, sizeof text);
+    if (n < 0) return n;
+    char *value = strstr(text, "oom_kill ");
+    if (!value) return -EIO;
+    value += strlen("oom_kill ");
+    value[strcspn(value, "\n")] = '\0';
+    return parse_u64(value, 0, UINT64_MAX, ret_count);
+}
+
+int cg_leaf_set_oom_group(struct cg_leaf *leaf)
+{
+    return leaf_write(leaf, "memory.oom.group", "1");
+}
+
 int cg_leaf_list_pids(struct cg_leaf *leaf, cg_leaf_pid_fn *fn, void *userdata)
 {
     cg_pids pids = VEC_EMPTY;

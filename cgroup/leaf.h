@@ -58,6 +58,12 @@ MUST_CHECK int cg_leaf_kill_by_pids(struct cg_leaf *leaf);
 MUST_CHECK int cg_leaf_signal(struct cg_leaf *leaf, int signal, pid_t spare);
 MUST_CHECK int cg_leaf_freeze(struct cg_leaf *leaf, bool frozen);
 
+/* How often the kernel has killed a process of the subtree for memory (memory.events, oom_kill). -ENOENT: there is no
+ * memory controller. */
+MUST_CHECK int cg_leaf_oom_kills(struct cg_leaf *leaf, uint64_t *ret_count);
+/* memory.oom.group: the kernel then kills all of the leaf, or nobody. */
+MUST_CHECK int cg_leaf_set_oom_group(struct cg_leaf *leaf);
+
 /* Calls `fn` for each process of the subtree, nested cgroups included; a non-zero result of fn ends the walk and is
  * returned. A process outside our pid namespace is listed as 0. */
 typedef int cg_leaf_pid_fn(pid_t pid, void *userdata);

@@ -7,6 +7,7 @@
 #include "supervisor/exec_directories.h"
 #include "supervisor/handlers.h"
 #include "supervisor/manager.h"
+#include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
 #include "supervisor/restart.h"
 #include "supervisor/socket.h"
@@ -53,6 +54,7 @@ int service_begin(struct service *s)
             log_error("unit %s: failed to start: %s", service_name(s), strerror(-r));
             return r;
         }
+        oom_begin(s);
     }
     if (leaf_error < 0)
         log_warning("cgroup mkdir %s: %s (falling back to PGID kill path)", service_name(s), strerror(-leaf_error));
@@ -140,8 +142,15 @@ void act_start_main(struct service *s, enum service_state from)
         launched(s);
     else if (service_settings(s)->type == SERVICE_FORKING)
         act_control_first(s, from);
+    else if (service_settings(s)->type == SERVICE_IDLE)
+        service_idle_wait(s);
     else
         start_main_next(s);
+}
+
+void service_start_idle(struct service *s)
+{
+    start_main_next(s);
 }
 
 void act_execed(struct service *s, enum service_state from)
@@ -164,7 +173,7 @@ void act_find_main(struct service *s, enum service_state from)
     (void)from;
     const char *path = service_settings(s)->pid_file;
     char why[PATH_MAX + 128];
-    int r = service_find_main(s);
+    int r = path || s->base.unit->service_extra->guess_main_pid ? service_find_main(s) : 0;
     if (r == 1 || !path) { /* without a file, nothing or several processes: followed by whether any is left */
         pid_file_forget(s);
         launched(s);
@@ -182,7 +191,8 @@ void service_settle_up(struct service *s)
     bool following = process_is_there(&s->main);
     if (service_follows_any(s)) following = !procs_is_empty(s->base.manager->procs, &s->procs);
     if (s->name_lost && service_settings(s)->type == SERVICE_DBUS) following = false;
-    if (s->base.result != RESULT_SUCCESS) {
+    bool main_decides = s->base.unit->service_extra->exit_type == EXIT_TYPE_MAIN;
+    if (s->base.result != RESULT_SUCCESS && (main_decides || !following)) {
         service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
         return;
     }
@@ -407,7 +417,10 @@ static bool may_outlive_main(const struct service *s)
 
 static void main_ended_in_start(struct service *s)
 {
-    if (s->base.result != RESULT_SUCCESS)
+    bool goes_on = service_follows_any(s) && !procs_is_empty(s->base.manager->procs, &s->procs);
+    if (goes_on)
+        launched(s);
+    else if (s->base.result != RESULT_SUCCESS)
         service_settle_up(s);
     else if (is_oneshot(s) && s->command_next < service_commands(s, SERVICE_EXEC_START)->count)
         start_main_next(s);

@@ -7,6 +7,7 @@
 #include "supervisor/handlers.h"
 #include "supervisor/local_path.h"
 #include "supervisor/manager.h"
+#include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
 #include "supervisor/restart.h"
 #include "trace/trace.h"
@@ -300,6 +301,11 @@ static void timeout_of_stop(struct service *s, enum service_state from)
 void act_timeout(struct service *s, enum service_state from)
 {
     if (is_late(s, from)) return;
+    if (s->idle) { /* Type=idle does not wait longer */
+        service_idle_end(s);
+        service_start_idle(s);
+        return;
+    }
     switch (service_state_active(from)) {
     case ACTIVE_STATE_ACTIVATING:
         timed_out(s, "start");
@@ -376,6 +382,7 @@ static void end_run(struct service *s)
                     mode == KILL_NONE ? "none" : "process");
         return; /* the run goes on to own them; the next start finds them in the same leaf */
     }
+    oom_end(s);
     procs_end(m->procs, &s->procs);
     s->begun = false;
 }
@@ -398,7 +405,7 @@ void act_auto_restart(struct service *s, enum service_state from)
     remove_directories(s, true);
     s->n_restarts++;
     log_info("unit %s: restarting in %s (restart %u)", service_name(s),
-             timespan_format(service_settings(s)->restart_usec, 1, span), s->n_restarts);
+             timespan_format(usec_sub(s->timeout.at, s->since), 1, span), s->n_restarts);
     job_hold(&s->base);
 }
 

@@ -12,6 +12,7 @@
 #include "supervisor/job.h"
 #include "supervisor/logs.h"
 #include "supervisor/mounts.h"
+#include "supervisor/oom.h"
 #include "supervisor/path.h"
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
@@ -30,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -317,6 +319,9 @@ int manager_new(const struct manager_options *options, const struct unit_set *se
     m->signals.fd = FD_NONE;
     m->boot.spare = FD_NONE;
     m->options = *options;
+    /* Early in a virtual machine's boot there may be none: pauses are to differ, not to be secret. */
+    if (getrandom(&m->random, sizeof m->random, GRND_NONBLOCK) != (ssize_t)sizeof m->random)
+        m->random = (uint64_t)(uintptr_t)m;
     m->set = set;
     m->graph = graph;
     int r = pid1_boot_init(&m->boot);
@@ -355,6 +360,8 @@ void manager_free(struct manager *m)
     vec_done(&m->watched);
     paths_free(m);
     mounts_free(m);
+    vec_done(&m->idle);
+    if (m->loop) oom_watch_free(m);
     procs_table_free(m->procs);
     spawner_free(m->spawner);
     userdb_free(m->userdb);
@@ -427,6 +434,7 @@ static void settle(struct manager *m)
      * start on its way (K22), and the bound holds for jobs that make jobs (K41). */
     fire_events(m);
     for (size_t n = 0; n < JOBS_PER_ROUND && jobs_dispatch(m, 1) > 0; n++) fire_events(m);
+    if (m->idle.count > 0) services_let_idle_go(m);
     if (!m->boot_complete && !m->shutdown.begun && !jobs_pending(m)) boot_is_complete(m);
     shutdown_check(m);
 }

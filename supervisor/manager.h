@@ -19,6 +19,7 @@ struct child_exit;
 struct file_helpers;
 struct logs;
 struct mounts;
+struct oom_watch;
 struct procs_table;
 struct reaper;
 struct runtime;
@@ -59,6 +60,7 @@ struct manager {
     struct procs_table *procs;
     struct watches *watches; /* of path units; NULL while there are none */
     struct mounts *mounts;   /* NULL: nobody has asked to be told */
+    struct oom_watch *oom;   /* NULL until a service is to be watched */
 
     const struct unit_set *set; /* borrowed */
     const struct graph *graph;
@@ -76,6 +78,8 @@ struct manager {
     VEC(struct job_hook) job_hooks;
     uint32_t n_jobs, n_busy;       /* n_busy: units that are up or on their way and hold something (D5) */
     VEC(struct service *) watched; /* services that wait for their last process, looked at after each reap */
+    VEC(struct service *) idle;    /* services of Type=idle that wait for the jobs of others */
+    uint64_t random;               /* of random_span(), for pauses */
     bool reaped;                   /* something was collected in this round */
     bool more_children;            /* the reaper stopped at its bound */
 

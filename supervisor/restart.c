@@ -68,6 +68,55 @@ bool restart_is_wanted(const struct service_section *service, const struct resta
     return false;
 }
 
+usec_t random_span(uint64_t *state, usec_t max)
+{
+    /* splitmix64, Steele, Lea and Flood 2014; the product's upper half is even enough for pauses. */
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    z ^= z >> 31;
+    return max == UINT64_MAX ? z : (usec_t)((unsigned __int128)z * (max + 1) >> 64);
+}
+
+static double power(double base, uint32_t exponent)
+{
+    double result = 1;
+    for (; exponent > 0; exponent >>= 1, base *= base)
+        if (exponent & 1) result *= base;
+    return result;
+}
+
+/* The n-th root of x >= 1, by halving: without libm, which nothing else here needs. */
+static double root(double x, uint32_t n)
+{
+    double low = 1, high = x;
+    for (int i = 0; i < 80; i++) {
+        double middle = low + (high - low) / 2;
+        if (power(middle, n) > x)
+            high = middle;
+        else
+            low = middle;
+    }
+    return low;
+}
+
+static usec_t step_delay(const struct service_section *service, const struct service_extra_section *extra, uint32_t n)
+{
+    usec_t first = service->restart_usec, last = extra->restart_max_delay;
+    uint32_t steps = extra->restart_steps;
+    if (n <= 1 || steps == 0 || first == 0 || last == USEC_INFINITY || first >= last) return first;
+    if (n > steps) return last;
+    return (usec_t)((double)first * power(root((double)last / (double)first, steps), n - 1) + 0.5);
+}
+
+usec_t restart_delay(const struct service_section *service, const struct service_extra_section *extra, uint32_t n,
+                     uint64_t *random_state)
+{
+    usec_t delay = step_delay(service, extra, n);
+    if (extra->restart_jitter == 0) return delay;
+    return usec_add(delay, random_span(random_state, extra->restart_jitter));
+}
+
 bool start_limit_is_hit(usec_t begin, uint32_t count, usec_t now, usec_t interval, uint32_t burst)
 {
     if (interval == 0 || burst == 0 || count == 0) return false;

@@ -24,6 +24,14 @@ struct restart_facts {
 };
 bool restart_is_wanted(const struct service_section *service, const struct restart_facts *facts);
 
+/* A pseudo-random number 0..max; *state is the generator's (any value will do as its beginning), so that a test can pin
+ * what follows. Not for secrets. */
+usec_t random_span(uint64_t *state, usec_t max);
+/* The pause before restart number `n` (from 1): RestartSec=, growing by a constant factor over RestartSteps= steps to
+ * RestartMaxDelaySec=, and 0..RestartRandomizedDelaySec= more. */
+usec_t restart_delay(const struct service_section *service, const struct service_extra_section *extra, uint32_t n,
+                     uint64_t *random_state);
+
 /* Counts a start at `now`; false when `burst` starts are used up within the window that began with the first. An
  * interval or burst of 0 is no limit. */
 bool start_limit_take(usec_t *begin, uint32_t *count, usec_t now, usec_t interval, uint32_t burst);

@@ -2,7 +2,9 @@
 
 #include "base/log.h"
 #include "supervisor/manager.h"
+#include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
+#include "supervisor/restart.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "cgroup/leaf.h"
@@ -85,12 +87,20 @@ static void on_timeout(void *userdata)
     manager_post(s->base.manager, s, SERVICE_EVENT_TIMEOUT);
 }
 
+void service_arm_timeout_for(struct service *s, usec_t span)
+{
+    struct loop *loop = s->base.manager->loop;
+    s->timed_out = false;
+    if (loop_deadline_set(loop, &s->timeout, usec_add(loop_now(loop), span), on_timeout, s) < 0)
+        log_error("unit %s: out of memory: %s has no time limit", service_name(s), service_state_name(s->state));
+}
+
 void service_arm_timeout(struct service *s)
 {
+    const struct service_extra_section *extra = s->base.unit->service_extra;
     const struct service_section *settings = s->base.unit->service;
-    struct loop *loop = s->base.manager->loop;
-    usec_t span = USEC_INFINITY, begin = loop_now(loop);
-    s->timed_out = false;
+    struct manager *m = s->base.manager;
+    usec_t span = USEC_INFINITY;
     switch (service_state_timeout(s->state)) {
     case SERVICE_TIMEOUT_NONE:
         break;
@@ -101,18 +111,18 @@ void service_arm_timeout(struct service *s)
         span = settings->timeout_stop;
         break;
     case SERVICE_TIMEOUT_ABORT:
-        span = s->base.unit->service_extra->timeout_abort;
+        span = extra->timeout_abort;
         break;
     case SERVICE_TIMEOUT_RESTART:
-        span = settings->restart_usec;
+        span = restart_delay(settings, extra, s->n_restarts + 1, &m->random);
         break;
     case SERVICE_TIMEOUT_RUNTIME:
-        span = s->base.unit->service_extra->runtime_max;
-        begin = s->base.active_enter;
+        if (extra->runtime_max == USEC_INFINITY || settings->type == SERVICE_ONESHOT) break;
+        span = usec_add(extra->runtime_max, random_span(&m->random, extra->runtime_random_extra));
+        span = usec_sub(usec_add(s->base.active_enter, span), loop_now(m->loop));
         break;
     }
-    if (loop_deadline_set(loop, &s->timeout, usec_add(begin, span), on_timeout, s) < 0)
-        log_error("unit %s: out of memory: %s has no time limit", service_name(s), service_state_name(s->state));
+    service_arm_timeout_for(s, span);
 }
 
 void service_extend_timeout(struct service *s, usec_t span)
@@ -138,6 +148,7 @@ static bool is_passed_through(enum service_state state)
 static void move(struct service *s, enum service_state from, enum service_state to)
 {
     bool was_up = service_is_up(s);
+    service_idle_end(s);
     s->state = to;
     if (was_up && !service_is_up(s)) sockets_service_leaving(s);
     s->since = loop_now(s->base.manager->loop);
@@ -263,8 +274,10 @@ static void service_done(struct runtime *rt)
     process_release(s, &s->main);
     process_release(s, &s->control);
     pid_file_forget(s);
+    service_idle_end(s);
     loop_deadline_clear(rt->manager->loop, &s->timeout);
     loop_io_remove(rt->manager->loop, &s->events_io);
+    oom_end(s);
     procs_end(rt->manager->procs, &s->procs);
 }
 

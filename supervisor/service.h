@@ -62,6 +62,8 @@ struct service {
     bool exec_failed;          /* the last command did not get to exec, which was logged then */
     struct pid_file *pid_file; /* while PIDFile= is awaited */
     loop_io events_io;
+    int oom_wd;         /* watch of memory.events; 0: none */
+    uint64_t oom_kills; /* its count, as last read */
     char invocation_id[33];
 };
 
@@ -111,6 +113,8 @@ void service_post(struct service *s, enum service_event event);
 /* Moves; see the matrix. Called by the manager's settle loop only. */
 void service_fire(struct service *s, enum service_event event);
 void service_arm_timeout(struct service *s);
+/* The same with a time limit of its own. */
+void service_arm_timeout_for(struct service *s, usec_t span);
 /* EXTEND_TIMEOUT_USEC=: the time limit of the present state passes no earlier than `span` from now. */
 void service_extend_timeout(struct service *s, usec_t span);
 /* Queues the reload, by ExecReload= or ReloadSignal=; -EINVAL when there is no way to, -EAGAIN when it is not running.
@@ -118,9 +122,18 @@ void service_extend_timeout(struct service *s, usec_t span);
 MUST_CHECK int service_reload(struct service *s);
 /* A message RELOADING=1 was accepted; `monotonic` is its MONOTONIC_USEC=, or USEC_INFINITY. Posts NOTIFY_RELOADING. */
 void service_told_reloading(struct service *s, usec_t monotonic);
+/* Type=idle has waited: its program is started. */
+void service_start_idle(struct service *s);
 /* START ends with READY, and not by itself: Type=notify, notify-reload and dbus, and the extensions that tell
  * readiness. */
 bool service_waits_for_ready(const struct service *s);
+/* ---- supervisor/service_idle.c: Type=idle ---- */
+/* START begins: waits until the jobs of others are done, 5 s at most, and then posts TIMEOUT. */
+void service_idle_wait(struct service *s);
+/* The wait is over, or called off. */
+void service_idle_end(struct service *s);
+/* No other job is under way: those that waited for that go on. */
+void services_let_idle_go(struct manager *m);
 /* ---- supervisor/service_hooks.c ---- */
 /* Told of each change of state, after it was recorded and before its action runs: tells those modules that do
  * something as long as a state lasts. They observe and post. */

@@ -6,6 +6,7 @@
 #include "cgroup/leaf.h"
 #include "supervisor/logs.h"
 #include "supervisor/manager.h"
+#include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
 #include "supervisor/proc_scan.h"
 #include "supervisor/socket.h"
@@ -62,6 +63,7 @@ static void on_main_exit(const struct child_exit *exit, void *userdata)
     struct service *s = userdata;
     process_ended(s, &s->main, exit, &s->main_exit);
     s->main_ended = true;
+    if (exit->code != CLD_EXITED && exit->status == SIGKILL) oom_look(s);
     manager_post(s->base.manager, s, SERVICE_EVENT_MAIN_EXIT);
 }
 
@@ -157,6 +159,8 @@ static int add_variables(const struct service *s, enum service_command slot, str
         r = strlist_add(out, text);
     }
     if (r == 0) r = trigger_variables(&s->base, out);
+    if (r == 0 && s->n_restarts > 0 && s->base.unit->service_extra->restart_mode == RESTART_MODE_DEBUG)
+        r = strlist_add(out, "DEBUG_INVOCATION=1");
     if (slot != SERVICE_EXEC_STOP && slot != SERVICE_EXEC_STOP_POST) return r;
     (void)snprintf(text, sizeof text, "SERVICE_RESULT=%s", unit_result_name(s->base.result)); /* fits */
     if (r == 0) r = strlist_add(out, text);

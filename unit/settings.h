@@ -276,6 +276,7 @@ struct service_extra_section {
     uint32_t fd_store_max, restart_steps;
     usec_t watchdog, runtime_max, runtime_random_extra; /* default 0, infinity, 0 */
     usec_t timeout_abort, restart_max_delay;            /* timeout_stop unless timeout_abort_set, infinity */
+    usec_t restart_jitter;                              /* RestartRandomizedDelaySec=, 0 */
     const char *bus_name, *usb_descriptors, *usb_strings;
     struct text_list open_files; /* OpenFile=, as written */
 };

@@ -225,6 +225,13 @@ int cg_leaf_remove(struct cg_leaf *leaf)
     return cg_remove_tree(cg_root_dirfd(leaf->root), leaf->name);
 }
 
+int cg_leaf_remove_empty(struct cg_leaf *leaf)
+{
+    if (fd_is_open(&leaf->events)) return -EBUSY;
+    if (unlinkat(cg_root_dirfd(leaf->root), leaf->name, AT_REMOVEDIR) < 0 && errno != ENOENT) return -errno;
+    return 0;
+}
+
 /* --- signals ---------------------------------------------------------------------------------------------------------
  */
 

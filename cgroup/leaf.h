@@ -73,6 +73,10 @@ MUST_CHECK int cg_leaf_list_pids(struct cg_leaf *leaf, cg_leaf_pid_fn *fn, void 
  * left. 0 also when it is gone already. The object stays and has to be freed. */
 MUST_CHECK int cg_leaf_remove(struct cg_leaf *leaf);
 
+/* The same for a leaf whose end is awaited, in one step: -EBUSY when a process or a nested cgroup is in it, or while
+ * its events descriptor is open. */
+MUST_CHECK int cg_leaf_remove_empty(struct cg_leaf *leaf);
+
 /* Appends the directory name for a unit name: the name itself, or "_" and the name with control bytes, '/' and '\' as
  * \xHH when it begins with '_', '.' or "cgroup.", holds a control byte or '/', or is one of our own names
  * ("init.scope", "spawn-probe"). No two names meet (K97). -EINVAL: empty; -ENAMETOOLONG; -ENOMEM. */

@@ -27,6 +27,8 @@ static int parse_block(const char *block, size_t size, int64_t *value, cg_pids *
     return 0;
 }
 
+#define LINE_ROOM 64
+
 int cg_read_procs(int dirfd, const char *path, cg_pids *pids)
 {
     char file[PATH_MAX];
@@ -44,7 +46,8 @@ int cg_read_procs(int dirfd, const char *path, cg_pids *pids)
         if (got < 0) return errno == EOPNOTSUPP ? 0 : -errno;
         if (got == 0) return 0;
         r = parse_block(block, (size_t)got, &value, pids);
-        if (r < 0) return r;
+        /* The kernel fills a block with whole lines, each shorter than this: one with more room was the last. */
+        if (r < 0 || (size_t)got + LINE_ROOM < sizeof block) return r;
     }
 }
 

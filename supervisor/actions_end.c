@@ -155,6 +155,8 @@ void act_terminate(struct service *s, enum service_state from)
 {
     (void)from;
     pid_file_forget(s);
+    s->procs.ending = (s->stop_requested || s->base.manager->shutdown.begun) &&
+                      service_commands(s, SERVICE_EXEC_STOP_POST)->count == 0;
     if (!s->told_stopping) signal_unit(s, KILL_TERMINATE);
     s->told_stopping = false;
     after_signalling(s);

@@ -281,7 +281,9 @@ static void on_readable(int fd, uint32_t events, void *userdata)
         return;
     }
     size_t length;
-    if (stream_read(stream, read_size(channel->logs, stream), &length) == READ_END) stream_close(stream);
+    /* Hung up and nothing to read: the pipe is empty, and nobody will write to it. */
+    bool is_over = (events & (EPOLLIN | EPOLLHUP)) == EPOLLHUP;
+    if (is_over || stream_read(stream, read_size(channel->logs, stream), &length) == READ_END) stream_close(stream);
     if (log_output_pending(&channel->output) == 0) resume_some(channel, 2);
 }
 

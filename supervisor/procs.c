@@ -155,21 +155,41 @@ static bool groups_live(struct procs_table *table, struct procs *procs)
     return false;
 }
 
-bool procs_is_empty(struct procs_table *table, struct procs *procs)
+/* 1, 0 or -errno. The leaf of a run that ends is removed without asking first: the kernel refuses while it is in use.
+ */
+static int leaf_holds_any(struct procs *procs)
 {
-    bool look_outside = procs->outside || !procs->leaf;
-    if (procs->leaf) {
-        int r = cg_leaf_is_populated(procs->leaf);
-        if (r > 0) return false;
-        if (r < 0) look_outside = true;
+    if (procs->ending && cg_leaf_remove_empty(procs->leaf) == 0) {
+        cg_leaf_free(procs->leaf);
+        procs->leaf = NULL;
+        procs->leaf_removed = true;
+        return 0;
     }
-    /* One that enters the leaf by itself may not have got there yet. */
-    for (const struct procs_member *member = procs->members; member; member = member->next)
-        if (member->alive) return false;
-    if (!look_outside) return true;
+    return cg_leaf_is_populated(procs->leaf);
+}
+
+static bool nobody_outside(struct procs_table *table, struct procs *procs)
+{
     int r = procs_orphan_of(table, procs);
     if (r == -ENOENT) return !groups_live(table, procs);
     return r == 0; /* what cannot be found out for lack of descriptors or memory is not "nothing" */
+}
+
+bool procs_is_empty(struct procs_table *table, struct procs *procs)
+{
+    if (procs->empty) return true;
+    /* Also one that enters the leaf by itself and may not have got there yet. */
+    for (const struct procs_member *member = procs->members; member; member = member->next)
+        if (member->alive) return false;
+    bool look_outside = procs->outside || !(procs->leaf || procs->leaf_removed);
+    if (procs->leaf) {
+        int r = leaf_holds_any(procs);
+        if (r > 0) return false;
+        if (r < 0) look_outside = true;
+    }
+    bool empty = !look_outside || nobody_outside(table, procs);
+    procs->empty = empty && procs->ending;
+    return empty;
 }
 
 static int collect_pid(pid_t pid, void *userdata)

@@ -27,7 +27,9 @@ struct procs {
     struct cg_leaf *leaf; /* owned, NULL without cgroups */
     uint64_t mark;        /* RLIMIT_LOCKS value of this run's processes; 0: none could be had */
     bool outside;         /* some process of the run is not in the leaf */
+    bool ending; /* set by the owner: nothing will be started in it any more, so an empty leaf may go at once */
     /* The rest is for procs.c alone. */
+    bool leaf_removed, empty;         /* while `ending` */
     uint32_t scan_serial, scan_first; /* its processes in the table's scan of that number */
     struct procs_member *members;     /* what procs_add() told */
 };

@@ -243,7 +243,7 @@ void act_reload(struct service *s, enum service_state from)
     s->reload_begun = 0;
     if (service_commands(s, SERVICE_EXEC_RELOAD)->count > 0)
         service_post(s, SERVICE_EVENT_GO_RELOAD);
-    else if (s->main.pid > 0)
+    else if (service_settings(s)->type == SERVICE_NOTIFY_RELOAD && s->main.pid > 0)
         service_post(s, SERVICE_EVENT_GO_RELOAD_SIGNAL);
 }
 

@@ -45,25 +45,41 @@ extern char **environ;
 #define NOTE  "ExecReload=/bin/sh -c 'echo "
 #define NOTED " $MAINPID >> notes'\n"
 
+/* What the service of Type=notify-reload says when it got its signal, as sd_notify(3) would bring it here. */
+enum talk { TALK_NOT, TALK_WELL, TALK_NEVER, TALK_AT_ONCE };
+#define TRAP(signal)                                                                                                   \
+    "Type=notify-reload\nExecStart=/bin/sh -c 'trap \"echo one $$$$ >> notes\" " signal                                \
+    "; exec 3<> pipe; echo > armed; while :; do read x <&3; done'\n"
+
 /* clang-format off */
-static const struct row { const char *label, *unit, *path; int notes; int asked; bool stop_meanwhile; } rows[] = {
+static const struct row { const char *label, *unit, *path; int notes; int asked; bool stop_meanwhile; enum talk talk; } rows[] = {
     { "commands run in order and know the main process", "ExecStart=/bin/sleep 1000\n" NOTE "one" NOTED NOTE "two" NOTED,
-      "start running reload running stop-sigterm dead", 2, 0, false },
+      "start running reload running stop-sigterm dead", 2, 0, false, TALK_NOT },
     { "a failure ends the reload, not the service", "ExecStart=/bin/sleep 1000\n" NOTE "one" NOTED "ExecReload=/bin/false\n" NOTE "two" NOTED,
-      "start running reload running stop-sigterm dead", 1, 0, false },
+      "start running reload running stop-sigterm dead", 1, 0, false, TALK_NOT },
     { "a failure marked with - does not", "ExecStart=/bin/sleep 1000\nExecReload=-/bin/false\n" NOTE "one" NOTED,
-      "start running reload running stop-sigterm dead", 1, 0, false },
+      "start running reload running stop-sigterm dead", 1, 0, false, TALK_NOT },
     { "nor is a missing program the service's end", "ExecStart=/bin/sleep 1000\nExecReload=/nowhere/program\n",
-      "start running reload running stop-sigterm dead", 0, 0, false },
+      "start running reload running stop-sigterm dead", 0, 0, false, TALK_NOT },
     { "a reload that takes too long is given up", "TimeoutStartSec=60ms\nExecStart=/bin/sleep 1000\nExecReload=/bin/sleep 1000\n",
-      "start running reload running stop-sigterm dead", 0, 0, false },
+      "start running reload running stop-sigterm dead", 0, 0, false, TALK_NOT },
     { "the main process dies of it", "ExecStart=/bin/sleep 1000\n" NOTE "one" NOTED "ExecReload=/bin/sh -c 'kill -KILL $MAINPID; while kill -0 $MAINPID 2>&-; do :; done'\n",
-      "start running reload stop-sigterm failed", 1, 0, false },
+      "start running reload stop-sigterm failed", 1, 0, false, TALK_NOT },
     { "a stop does not wait for it", "ExecStart=/bin/sleep 1000\n" NOTE "one" NOTED "ExecReload=/bin/sleep 1000\n",
-      "start running reload stop-sigterm dead", 1, 0, true },
+      "start running reload stop-sigterm dead", 1, 0, true, TALK_NOT },
     { "a oneshot that remains", "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecReload=/bin/sh -c 'echo one >> notes'\n",
-      "start exited reload exited stop-sigterm dead", 1, 0, false },
-    { "no ExecReload=", "ExecStart=/bin/sleep 1000\n", "start running stop-sigterm dead", 0, -EINVAL, false },
+      "start exited reload exited stop-sigterm dead", 1, 0, false, TALK_NOT },
+    { "Type=notify-reload: signal, RELOADING=1, READY=1", TRAP("HUP"),
+      "start running reload-signal reload-notify running stop-sigterm dead", 1, 0, false, TALK_WELL },
+    { "ReloadSignal= is another", "ReloadSignal=USR2\n" TRAP("USR2"),
+      "start running reload-signal reload-notify running stop-sigterm dead", 1, 0, false, TALK_WELL },
+    { "ExecReload= comes before it", TRAP("HUP") NOTE "one" NOTED,
+      "start running reload reload-signal reload-notify running stop-sigterm dead", 2, 0, false, TALK_WELL },
+    { "no answer within the limit", "TimeoutStartSec=300ms\n" TRAP("HUP"),
+      "start running reload-signal running stop-sigterm dead", 1, 0, false, TALK_NEVER },
+    { "RELOADING=1 unasked is a reload all the same", "Type=notify\nExecStart=/bin/sh -c 'echo > armed; exec sleep 1000'\n",
+      "start running reload-notify running stop-sigterm dead", 0, -EINVAL, false, TALK_AT_ONCE },
+    { "no ExecReload=", "ExecStart=/bin/sleep 1000\n", "start running stop-sigterm dead", 0, -EINVAL, false, TALK_NOT },
 };
 /* clang-format on */
 
@@ -74,6 +90,7 @@ struct world {
     struct service *service;
     struct loop_deadline tick;
     bool asked;
+    int told;
     pid_t main_pid;
 };
 
@@ -88,6 +105,22 @@ static int count_lines(const char *name)
     return n;
 }
 
+/* Plays the messages of the service: READY=1 once it can take the signal; an old RELOADING=1 that is no answer, one
+ * that is, and READY=1. */
+static void talk(struct world *w)
+{
+    struct service *s = w->service;
+    if (w->row->talk == TALK_NOT) return;
+    if (s->state == SERVICE_STATE_START && access("armed", F_OK) == 0) {
+        manager_post(w->manager, s, SERVICE_EVENT_READY);
+    } else if (s->state == SERVICE_STATE_RELOAD_SIGNAL && count_lines("notes") == w->row->notes) {
+        if (w->row->talk != TALK_WELL) return;
+        service_told_reloading(s, w->told++ == 0 ? s->reload_begun - 1 : loop_now(w->manager->loop));
+    } else if (s->state == SERVICE_STATE_RELOAD_NOTIFY) {
+        manager_post(w->manager, s, SERVICE_EVENT_READY);
+    }
+}
+
 static bool is_up(const struct service *s)
 {
     return s->state == SERVICE_STATE_RUNNING || s->state == SERVICE_STATE_EXITED;
@@ -98,10 +131,12 @@ static void on_tick(void *userdata)
     struct world *w = userdata;
     struct service *s = w->service;
     bool through;
+    talk(w);
     if (!w->asked) {
         if (is_up(s)) {
             w->main_pid = s->main.pid;
             CHECK(service_reload(s) == w->row->asked);
+            if (w->row->talk == TALK_AT_ONCE) service_told_reloading(s, USEC_INFINITY);
             w->asked = true;
         } else {
             CHECK(service_reload(s) == (w->row->asked == 0 ? -EAGAIN : w->row->asked));
@@ -110,7 +145,7 @@ static void on_tick(void *userdata)
     } else if (w->row->stop_meanwhile) {
         through = s->state == SERVICE_STATE_RELOAD && count_lines("notes") == w->row->notes;
     } else {
-        through = s->state != SERVICE_STATE_RELOAD;
+        through = service_state_active(s->state) != ACTIVE_STATE_RELOADING;
         if (is_up(s)) CHECK(s->main.pid == w->main_pid);
     }
     if (through)
@@ -177,6 +212,7 @@ static void run_row(const struct row *row)
     (void)alarm(20);
     CHECK(mkdtemp(w.dir) && chdir(w.dir) == 0);
     write_unit(&w);
+    CHECK(mkfifo("pipe", 0600) == 0);
     struct diag_sink *diags = diag_sink_new();
     CHECK(unit_set_load(&load, diags, &report, &set) == 0 && !report.failed);
     CHECK(graph_build(set, &graph) == 0);
@@ -193,7 +229,7 @@ static void run_row(const struct row *row)
     graph_free(graph);
     unit_set_free(set);
     diag_sink_free(diags);
-    static const char *const files[] = { "units/a.service", "trace", "notes" };
+    static const char *const files[] = { "units/a.service", "trace", "notes", "armed", "pipe" };
     for (size_t i = 0; i < COUNT_OF(files); i++) (void)unlink(files[i]); /* not every row makes all of them */
     CHECK(rmdir("units") == 0 && rmdir(w.dir) == 0);
 }

@@ -64,19 +64,19 @@ static void test_exit_result(void **state)
 static void test_restart_table(void **state)
 {
     (void)state;
-    static const enum unit_result results[] = { RESULT_SUCCESS,   RESULT_EXIT_CODE, RESULT_SIGNAL,
-                                                RESULT_CORE_DUMP, RESULT_TIMEOUT,   RESULT_WATCHDOG };
+    static const enum unit_result results[] = { RESULT_SUCCESS, RESULT_EXIT_CODE, RESULT_SIGNAL,   RESULT_CORE_DUMP,
+                                                RESULT_TIMEOUT, RESULT_WATCHDOG,  RESULT_OOM_KILL, RESULT_PROTOCOL };
     static const struct {
         enum service_restart policy;
         bool want[COUNT_OF(results)];
     } rows[] = {
-        { RESTART_NO, { false, false, false, false, false, false } },
-        { RESTART_ALWAYS, { true, true, true, true, true, true } },
-        { RESTART_ON_SUCCESS, { true, false, false, false, false, false } },
-        { RESTART_ON_FAILURE, { false, true, true, true, true, true } },
-        { RESTART_ON_ABNORMAL, { false, false, true, true, true, true } },
-        { RESTART_ON_ABORT, { false, false, true, true, false, false } },
-        { RESTART_ON_WATCHDOG, { false, false, false, false, false, true } },
+        { RESTART_NO, { false, false, false, false, false, false, false, false } },
+        { RESTART_ALWAYS, { true, true, true, true, true, true, true, true } },
+        { RESTART_ON_SUCCESS, { true, false, false, false, false, false, false, false } },
+        { RESTART_ON_FAILURE, { false, true, true, true, true, true, true, true } },
+        { RESTART_ON_ABNORMAL, { false, false, true, true, true, true, true, true } },
+        { RESTART_ON_ABORT, { false, false, true, true, false, false, false, false } },
+        { RESTART_ON_WATCHDOG, { false, false, false, false, false, true, false, false } },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         for (size_t k = 0; k < COUNT_OF(results); k++) {
@@ -133,6 +133,57 @@ static void test_start_limit(void **state)
     assert_false(start_limit_take(&begin, &count, 5000 * second, USEC_INFINITY, 1));
 }
 
+#define MSEC USEC_PER_MSEC
+static const struct {
+    const char *label;
+    usec_t first, last, want[6];
+    uint32_t steps;
+} delays[] = {
+    { "no steps", 100 * MSEC, 10 * USEC_PER_SEC, { 100 * MSEC, 100 * MSEC, 100 * MSEC, 100 * MSEC }, 0 },
+    { "no bound", 100 * MSEC, USEC_INFINITY, { 100 * MSEC, 100 * MSEC, 100 * MSEC, 100 * MSEC }, 3 },
+    { "one step", 100 * MSEC, 800 * MSEC, { 100 * MSEC, 800 * MSEC, 800 * MSEC, 800 * MSEC }, 1 },
+    { "doubling", 100 * MSEC, 800 * MSEC, { 100 * MSEC, 200 * MSEC, 400 * MSEC, 800 * MSEC, 800 * MSEC }, 3 },
+    { "a factor that is not whole", USEC_PER_SEC, 2 * USEC_PER_SEC, { USEC_PER_SEC, 1414214, 2 * USEC_PER_SEC }, 2 },
+    { "a bound below the first", 800 * MSEC, 100 * MSEC, { 800 * MSEC, 800 * MSEC, 800 * MSEC }, 3 },
+    { "no pause stays none", 0, 100 * MSEC, { 0, 0, 0, 0 }, 3 },
+    { "a year in many steps", 1, 31536000 * USEC_PER_SEC, { 1, 1, 1 }, 4294967295U },
+};
+
+static void test_delays(void **state)
+{
+    uint64_t random = 7;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(delays); i++) {
+        struct service_section service = { .restart_usec = delays[i].first };
+        struct service_extra_section extra = { .restart_max_delay = delays[i].last, .restart_steps = delays[i].steps };
+        print_message("  %s\n", delays[i].label);
+        for (uint32_t n = 1; n <= COUNT_OF(delays[i].want) && (n == 1 || delays[i].want[n - 1] > 0); n++)
+            assert_int_equal(restart_delay(&service, &extra, n, &random), delays[i].want[n - 1]);
+    }
+    assert_int_equal(random, 7); /* nothing is drawn where nothing is asked for */
+}
+
+/* The same beginning, the same pauses; all of 0..max, and nothing else. */
+static void test_jitter(void **state)
+{
+    struct service_section service = { .restart_usec = 10 };
+    struct service_extra_section extra = { .restart_max_delay = USEC_INFINITY, .restart_jitter = 3 };
+    uint64_t a = 42, b = 42;
+    unsigned seen = 0;
+    (void)state;
+    for (uint32_t n = 1; n < 200; n++) {
+        usec_t delay = restart_delay(&service, &extra, n, &a);
+        assert_int_equal(delay, restart_delay(&service, &extra, n, &b));
+        assert_in_range(delay, 10, 13);
+        seen |= 1U << (delay - 10);
+    }
+    assert_int_equal(seen, 15);
+    assert_int_equal(random_span(&a, 0), 0);
+    extra.restart_jitter = USEC_INFINITY;
+    service.restart_usec = USEC_INFINITY;
+    assert_int_equal(restart_delay(&service, &extra, 1, &a), USEC_INFINITY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +191,8 @@ int main(void)
         cmocka_unit_test(test_restart_table),
         cmocka_unit_test(test_restart_exceptions),
         cmocka_unit_test(test_start_limit),
+        cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_jitter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,12 +20,11 @@ enum job_state { JOB_WAITING, JOB_CHECKING, JOB_RUNNING };
 /* Embedded in struct runtime; zeroed: no job. */
 struct job {
     uint8_t type, state;
-    bool queued;       /* in the run queue */
-    bool held;         /* a start that waits for RestartSec= */
-    bool forced;       /* the stop bound is near: order does not matter any more */
-    bool ignore_order; /* mode ignore-dependencies */
-    bool irreversible; /* mode replace-irreversibly: nothing that conflicts replaces it but cancelling and the shutdown
-                        */
+    bool queued;              /* in the run queue */
+    bool held;                /* a start that waits for RestartSec= */
+    bool ignore_order;        /* mode ignore-dependencies, or the stop bound is near (D11) */
+    bool ignore_requirements; /* of its unit; mode ignore-requirements as well */
+    bool irreversible;        /* mode replace-irreversibly: only cancelling and the shutdown take it away */
     uint32_t blockers;
     uint32_t id;             /* never 0 while there is a job */
     struct job_check *check; /* CHECKING, and the answer until it is used */
@@ -70,9 +69,9 @@ MUST_CHECK int jobs_add_hook(struct manager *manager, job_removed_fn *removed, v
 /* ---- shorthands of the supervisor itself ---- */
 /* The start of everything that is not held back, with what it requires and wants (D6, D16). 0 or -ENOMEM. */
 MUST_CHECK int jobs_start_boot(struct manager *manager);
-/* Starts or stops one unit with what that pulls in, replacing what contradicts it; a refusal is logged. 0 or -errno as
- * jobs_enqueue(). */
-MUST_CHECK int jobs_start(struct manager *manager, struct runtime *rt);
+/* jobs_enqueue() for those who have nobody to tell of a refusal: it is logged. */
+MUST_CHECK int jobs_ask(struct manager *manager, struct runtime *rt, enum job_type type, enum job_mode mode);
+MUST_CHECK int jobs_start(struct manager *manager, struct runtime *rt); /* JOB_START, JOB_MODE_REPLACE */
 MUST_CHECK int jobs_stop(struct manager *manager, struct runtime *rt);
 /* Stop jobs for all that is up; every start job is cancelled. */
 void jobs_stop_all(struct manager *manager);
@@ -80,14 +79,15 @@ void jobs_stop_all(struct manager *manager);
 /* ---- what happens to jobs ---- */
 /* A service waits out RestartSec=: it has a start job from now on, so that who waits for it goes on waiting (K40). */
 void job_hold(struct runtime *rt);
-/* The wait is over: what requires it is restarted with it, and the job may run. */
+/* The wait is over: what requires it is restarted with it, what it requires is started, and the job may run. -errno
+ * when nothing but the job itself came of it. */
 MUST_CHECK int job_release(struct runtime *rt);
 /* The answer that a CHECKING job waited for is there: it may run. */
 void job_checked(struct runtime *rt);
 /* Lets a waiting stop run, order or not (D11). */
 void job_force(struct runtime *rt);
-/* The unit's state changed (called by runtime_set_active only). */
-void job_on_state(struct runtime *rt);
+/* The unit's state changed (called by runtime_set_active only). Returns whether no job has asked for that. */
+bool job_on_state(struct runtime *rt);
 /* Runs jobs that may run, at most `max`. Returns how many; more may be left. */
 size_t jobs_dispatch(struct manager *manager, size_t max);
 bool jobs_pending(const struct manager *manager);

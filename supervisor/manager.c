@@ -9,6 +9,7 @@
 #include "supervisor/exec_identity.h"
 #include "supervisor/exec_plan.h"
 #include "supervisor/file_helper.h"
+#include "supervisor/handlers.h"
 #include "supervisor/job.h"
 #include "supervisor/logs.h"
 #include "supervisor/mounts.h"
@@ -17,6 +18,7 @@
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
+#include "supervisor/transaction.h"
 #include "supervisor/trigger.h"
 #include "supervisor/unit_type.h"
 #include "trace/memsnap.h"
@@ -187,8 +189,7 @@ static int make_units(struct manager *m)
     };
     m->n_units = unit_set_count(m->set);
     m->units = calloc(m->n_units + 1, sizeof(struct runtime *));
-    m->wanted = calloc(m->n_units + 1, 1);
-    if (!m->units || !m->wanted) return -ENOMEM;
+    if (!m->units) return -ENOMEM;
     for (uint32_t id = 0; id < m->n_units; id++) {
         const struct unit *unit = unit_set_get(m->set, id);
         const struct unit_type *type = types[unit->kind];
@@ -340,12 +341,12 @@ void manager_free(struct manager *m)
     for (uint32_t id = 0; m->units && id < m->n_units; id++) {
         struct runtime *rt = m->units[id];
         if (rt) job_done(rt);
+        if (rt) unit_handlers_done(rt);
         if (rt && rt->type->done) rt->type->done(rt);
         if (rt) trigger_clear(rt);
         free(rt);
     }
     free(m->units);
-    free(m->wanted);
     if (m->loop) {
         struct loop_deadline *const deadlines[] = { &m->steady_state, &m->shutdown.near_bound, &m->shutdown.bound,
                                                     &m->shutdown.give_up, &m->shutdown.flush };
@@ -355,8 +356,8 @@ void manager_free(struct manager *m)
     vec_done(&m->events);
     vec_done(&m->run_queue);
     vec_done(&m->job_hooks);
-    vec_done(&m->scratch);
-    vec_done(&m->plan);
+    vec_done(&m->checks);
+    transaction_free(m->transaction);
     vec_done(&m->watched);
     paths_free(m);
     mounts_free(m);
@@ -435,6 +436,7 @@ static void settle(struct manager *m)
     fire_events(m);
     for (size_t n = 0; n < JOBS_PER_ROUND && jobs_dispatch(m, 1) > 0; n++) fire_events(m);
     if (m->idle.count > 0) services_let_idle_go(m);
+    units_check(m);
     if (!m->boot_complete && !m->shutdown.begun && !jobs_pending(m)) boot_is_complete(m);
     shutdown_check(m);
 }

@@ -26,6 +26,7 @@ struct runtime;
 struct service;
 struct spawner;
 struct trace;
+struct transaction;
 struct unit_set;
 struct userdb;
 struct watches;
@@ -71,9 +72,9 @@ struct manager {
     size_t events_head;
     VEC(uint32_t) run_queue;
     size_t run_queue_head;
-    VEC(uint32_t) scratch, plan; /* of a transaction */
-    uint8_t *wanted;             /* job type per unit within a transaction */
-    uint32_t n_deciding;         /* units that kept another from starting (K31) */
+    struct transaction *transaction; /* kept between transactions */
+    VEC(uint32_t) checks;            /* units to look at when this round's jobs have run (handlers.h) */
+    uint32_t n_deciding;             /* units that kept another from starting (K31) */
     uint32_t last_job_id;
     VEC(struct job_hook) job_hooks;
     uint32_t n_jobs, n_busy;       /* n_busy: units that are up or on their way and hold something (D5) */

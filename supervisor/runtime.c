@@ -87,8 +87,8 @@ void runtime_set_active(struct runtime *rt, enum active_state to, const char *fr
     if (from == to) return;
     update_busy(rt);
     note_time(rt, from, to);
-    job_on_state(rt);
+    bool unexpected = job_on_state(rt);
     if (is_down(to)) trigger_clear(rt);
-    if (is_down(to)) unit_went_down(rt);
+    unit_state_changed(rt, from, unexpected);
     tell_triggers(rt, from);
 }

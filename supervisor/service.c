@@ -152,6 +152,7 @@ static void move(struct service *s, enum service_state from, enum service_state 
     s->state = to;
     if (was_up && !service_is_up(s)) sockets_service_leaving(s);
     s->since = loop_now(s->base.manager->loop);
+    s->base.reload_failed = s->reload_failed; /* what the end of a reload job is judged by */
     if (is_passed_through(to))
         runtime_tell_state(&s->base, service_state_active(to), service_state_name(from), service_state_name(to));
     else
@@ -298,7 +299,23 @@ static int service_begin_reload(struct runtime *rt)
 
 static bool service_can_reload(const struct runtime *rt)
 {
-    return rt->unit->service->commands[SERVICE_EXEC_RELOAD].count > 0;
+    const struct service_section *settings = rt->unit->service;
+    return settings->commands[SERVICE_EXEC_RELOAD].count > 0 || settings->type == SERVICE_NOTIFY_RELOAD;
+}
+
+static void service_failed(struct runtime *rt)
+{
+    manager_post(rt->manager, service_of(rt), SERVICE_EVENT_GO_FAILED);
+}
+
+static void service_skipped(struct runtime *rt)
+{
+    manager_post(rt->manager, service_of(rt), SERVICE_EVENT_GO_DEAD);
+}
+
+static bool service_waits_to_restart(const struct runtime *rt)
+{
+    return service_in_auto_restart((const struct service *)rt);
 }
 
 static void service_hurry(struct runtime *rt)
@@ -328,6 +345,9 @@ const struct unit_type service_type = {
     .init = service_init,
     .done = service_done,
     .start = service_start,
+    .failed = service_failed,
+    .waits_to_restart = service_waits_to_restart,
+    .skipped = service_skipped,
     .reload = service_begin_reload,
     .can_reload = service_can_reload,
     .stop = service_stop,

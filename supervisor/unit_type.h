@@ -37,8 +37,11 @@ struct unit_type {
     /* Begins to start an inactive or failed unit whose job was dispatched. 0: under way or done, states tell; -errno:
      * nothing was begun. */
     int (*start)(struct runtime *rt);
-    /* A start failed before anything was begun: the unit's own state follows (NULL: the service's machine does it). */
+    /* A start failed before anything was begun: the unit's own state follows, at once or with its next event. */
     void (*failed)(struct runtime *rt);
+    /* The unit waits out RestartSec= (NULL: such units never do); a start that a condition skips then ends that. */
+    bool (*waits_to_restart)(const struct runtime *rt);
+    void (*skipped)(struct runtime *rt);
     /* Begins to reload a unit that is active: RELOADING until it is through (NULL: it cannot). 0 or -errno.
      * `can_reload` (NULL: whenever `reload` is there) says whether this unit can. */
     int (*reload)(struct runtime *rt);
@@ -65,8 +68,10 @@ struct runtime {
     struct job job;
     uint8_t active;       /* enum active_state */
     uint8_t result;       /* enum unit_result of the last run */
-    bool refused;         /* left out of the boot transaction: it conflicts with a unit that starts */
     bool skipped;         /* its last start was skipped by a condition */
+    bool reload_failed;   /* its last reload, by the time it is active again */
+    bool in_checks;       /* in manager->checks */
+    uint32_t planned;     /* supervisor/transaction.c; 0 between transactions */
     bool idle;            /* up, but nothing will come of it (an elapsed timer): as type->holds_nothing (D5) */
     bool busy;            /* counted in manager->n_busy */
     uint32_t decides;     /* its place among those without which another unit could not start (K31); 0: none */
@@ -78,7 +83,8 @@ struct runtime {
     /* Microseconds of the loop's clock at which it last left and entered the states "inactive or failed" and "active or
      * reloading"; 0: never. org.freedesktop.systemd1(5) InactiveExitTimestampMonotonic and its like. */
     usec_t inactive_exit, inactive_enter, active_enter, active_exit;
-    struct trigger *trigger; /* supervisor/trigger.h: what started it; NULL: no timer or path */
+    struct auto_limit *auto_limit; /* supervisor/handlers.c: what was done unasked; NULL: nothing yet */
+    struct trigger *trigger;       /* supervisor/trigger.h: what started it; NULL: no timer or path */
 };
 
 static inline const char *runtime_name(const struct runtime *rt)

@@ -26,6 +26,11 @@ static const struct {
     [UNIT_REQUISITE] = { .edge = GRAPH_REQUISITE, .required = true },
     [UNIT_WANTS] = { .edge = GRAPH_WANTS },
     [UNIT_BINDS_TO] = { .edge = GRAPH_BINDS_TO, .required = true },
+    [UNIT_UPHOLDS] = { .edge = GRAPH_UPHOLDS },
+    [UNIT_PROPAGATES_RELOAD_TO] = { .edge = GRAPH_PROPAGATES_RELOAD_TO },
+    [UNIT_RELOAD_PROPAGATED_FROM] = { .edge = GRAPH_PROPAGATES_RELOAD_TO, .reversed = true },
+    [UNIT_PROPAGATES_STOP_TO] = { .edge = GRAPH_PROPAGATES_STOP_TO },
+    [UNIT_STOP_PROPAGATED_FROM] = { .edge = GRAPH_PROPAGATES_STOP_TO, .reversed = true },
     [UNIT_PART_OF] = { .edge = GRAPH_PART_OF },
     [UNIT_CONFLICTS] = { .edge = GRAPH_CONFLICTS },
     [UNIT_BEFORE] = { .edge = GRAPH_AFTER, .reversed = true },
@@ -64,6 +69,7 @@ static int graph_add_name(struct graph_names *names, uint32_t unit, const char *
 static int builder_add_relations(struct builder *b, const struct unit *unit)
 {
     for (enum unit_relation relation = 0; relation < UNIT_RELATION_COUNT; relation++) {
+        if (relation == UNIT_JOINS_NAMESPACE_OF) continue; /* nothing follows from it */
         const struct unit_ref_list *list = &unit->unit->relations[relation];
         for (uint32_t i = 0; i < list->count; i++) {
             const struct unit *other = unit_set_find(b->graph->set, list->items[i].name);

@@ -94,7 +94,7 @@ static enum start_reason final_reason(const struct graph *graph, uint32_t id)
 /* D16: what a starting unit requires or wants starts with it, whoever else names it. */
 int graph_find_reasons(struct graph *graph)
 {
-    static const enum graph_edge pulls[] = { GRAPH_REQUIRES, GRAPH_WANTS, GRAPH_BINDS_TO };
+    static const enum graph_edge pulls[] = { GRAPH_REQUIRES, GRAPH_WANTS, GRAPH_BINDS_TO, GRAPH_UPHOLDS };
     __attribute__((cleanup(queue_done))) struct queue queue;
     int r = queue_init(&queue, graph->count);
     if (r < 0) return r;

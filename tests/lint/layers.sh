@@ -23,7 +23,7 @@ tests/pid1: pid1 base
 tests/trace: trace base
 tests/userdb: userdb base
 tests/socketact: socketact unit base
-tests/supervisor: supervisor socketact unit cgroup pid1 trace userdb base
+tests/supervisor: tests/unit supervisor socketact unit cgroup pid1 trace userdb base
 tests/control: control supervisor unit trace base
 tests/frontend: frontend unit base
 tests/cmd: *

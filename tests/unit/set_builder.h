@@ -1,8 +1,9 @@
 /* tests/unit/set_builder.h - small unit sets written as text, without unit files.
  *
  * One unit per line: its name, then words of the form Directive=a,b (every relation of [Unit], Service=, Sockets=,
- * ListenStream=, ProxyTarget=, Restart=always, RestartSec=0, Limit=N) or `builtin`, `instance`, `conditional`. A name
- * with a "!" before it is masked. Origins are line numbers of the text, in the file "/units/NAME". */
+ * ListenStream=, ProxyTarget=, Restart=always, RestartSec=0, Limit=N, some of what builder_add_extra() names) or
+ * `builtin`, `instance`, `conditional`. A name with a "!" before it is masked. Origins are line numbers of the text, in
+ * the file "/units/NAME". */
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +41,33 @@ static void builder_add_listen(struct unit_set *set, struct socket_listen_list *
     }
 }
 
+/* Switches and, in seconds, times of [Unit]; OnFailureJobMode= by its number. */
+static bool builder_add_extra(struct unit_extra_section *extra, const char *word, uint32_t number)
+{
+    const struct {
+        const char *word;
+        bool *flag;
+    } flags[] = {
+        { "StopWhenUnneeded", &extra->stop_when_unneeded },
+        { "AllowIsolate", &extra->allow_isolate },
+        { "RefuseManualStart", &extra->refuse_manual_start },
+        { "RefuseManualStop", &extra->refuse_manual_stop },
+    };
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        if (strcmp(word, flags[i].word) == 0) return *flags[i].flag = true;
+    if (strcmp(word, "IgnoreOnIsolate") == 0)
+        extra->ignore_on_isolate = 1;
+    else if (strcmp(word, "JobTimeoutSec") == 0)
+        extra->job_timeout = number * USEC_PER_SEC;
+    else if (strcmp(word, "JobRunningTimeoutSec") == 0)
+        extra->job_running_timeout = number * USEC_PER_SEC;
+    else if (strcmp(word, "OnFailureJobMode") == 0)
+        extra->on_failure_job_mode = (word_index)number;
+    else
+        return false;
+    return true;
+}
+
 static void builder_add_word(struct unit_set *set, struct unit *unit, struct unit_settings *s, char *word,
                              struct origin origin)
 {
@@ -59,6 +87,8 @@ static void builder_add_word(struct unit_set *set, struct unit *unit, struct uni
     }
     if (strcmp(word, "builtin") == 0)
         unit->builtin = true;
+    else if (builder_add_extra(&s->unit_extra, word, number))
+        return;
     else if (strcmp(word, "instance") == 0)
         unit->instance = true;
     else if (strcmp(word, "conditional") == 0)

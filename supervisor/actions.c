@@ -9,6 +9,7 @@
 #include "supervisor/manager.h"
 #include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
+#include "supervisor/probe.h"
 #include "supervisor/restart.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
@@ -88,7 +89,10 @@ static void go_start_post(struct service *s)
 static void launched(struct service *s)
 {
     s->launched = true;
-    if (!service_waits_for_ready(s) || s->ready) go_start_post(s);
+    if (!service_waits_for_ready(s) || s->ready)
+        go_start_post(s);
+    else if (probe_tells_ready(s))
+        probe_launched(s);
 }
 
 void act_ready(struct service *s, enum service_state from)

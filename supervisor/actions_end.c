@@ -21,7 +21,9 @@ void service_post_end(struct service *s)
 {
     struct restart_facts facts = { .result = s->base.result,
                                    .main_exit = s->main_ended ? &s->main_exit : NULL,
-                                   .stop_requested = s->stop_requested || s->base.manager->shutdown.begun };
+                                   .stop_requested = s->stop_requested || s->base.manager->shutdown.begun,
+                                   .health_restart = s->base.result == RESULT_HEALTH &&
+                                                     s->base.unit->probe->health_action == HEALTH_RESTART };
     bool well = s->base.result == RESULT_SUCCESS || s->base.result == RESULT_EXEC_CONDITION;
     if (restart_is_wanted(service_settings(s), &facts))
         service_post(s, s->base.unit->service_extra->restart_mode == RESTART_MODE_DIRECT ? SERVICE_EVENT_GO_AUTO_RESTART

@@ -192,6 +192,7 @@ static void child_write_pid(char *slot)
 static int child_exec(const struct child_plan *p, struct child_report *report)
 {
     int result = -ENOENT;
+    if (p->program_fd > 0) (void)sys_execveat(p->program_fd, p->argv, p->envp); /* refused: by its path, then */
     for (uint32_t i = 0; p->programs[i]; i++) {
         int r = sys_execve(p->programs[i], p->argv, p->envp);
         if (r == -ENOENT && sys_faccessat(AT_FDCWD, p->programs[i], 0) == 0) {

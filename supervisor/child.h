@@ -66,6 +66,7 @@ struct child_plan { /* NOLINT(clang-analyzer-optin.performance.Padding): in the 
     unsigned uid, gid;
     const char *directory; /* NULL: none could be worked out, and it is optional */
     bool directory_optional;
+    int program_fd;              /* executed first, where it can be; above every target of fds; 0: none */
     const char *const *programs; /* tried in order; NULL-terminated */
     char *const *argv;
     char *const *envp;

@@ -45,6 +45,12 @@ static int plan_stream(struct exec_plan *plan, const struct exec_request *reques
     int log_fd = i == 1 ? request->stdout_fd : request->stderr_fd;
     *stream = (struct child_stream){ .same_as = -1, .flags = i == 0 ? O_RDONLY : O_WRONLY };
     plan->child.fds[i] = -1;
+    if (request->is_probe) {
+        int fd = i == 0 ? request->stdin_fd : log_fd;
+        stream->null = fd <= 0;
+        if (fd > 0) plan->child.fds[i] = fd;
+        return 0;
+    }
     switch (setting->kind) {
     case STD_INHERIT:
         if (i == 0)
@@ -104,6 +110,7 @@ static int plan_streams(struct exec_plan *plan, const struct exec_request *reque
         if (r < 0) return r;
     }
     for (size_t i = 0; i < request->n_listen_fds; i++) plan->child.fds[3 + i] = request->listen_fds[i];
+    plan->child.program_fd = request->program_fd;
     return 0;
 }
 

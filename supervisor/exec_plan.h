@@ -60,6 +60,9 @@ struct exec_request {
     const char *const *listen_names;
     size_t n_listen_fds;
     int stdout_fd, stderr_fd; /* borrowed write ends of the log, -1 when the unit's setting needs none */
+    bool is_probe;            /* its output goes to those two, or nowhere; its input is the next, or nothing */
+    int stdin_fd;             /* of a probe; borrowed, 0: none */
+    int program_fd;           /* borrowed, 0: none: executed, wherever its path leads to by then */
     uint64_t mark;            /* RLIMIT_LOCKS value that marks the unit's processes; 0: none */
     uint64_t inherited_nofile_soft;
     bool is_root;

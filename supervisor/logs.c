@@ -38,6 +38,7 @@ struct log_stream {
     struct partial *partial;
     int fd;
     loop_io io;
+    uint32_t number; /* streams are numbered as they are opened */
     uint16_t label_length;
     bool continued; /* a piece of the present line is out already */
     bool paused;
@@ -61,13 +62,16 @@ struct logs {
     struct log_channel channels[2];
     struct log_channel *by_which[2]; /* both the same where 1 and 2 are one file */
     size_t n_streams;
+    uint32_t n_opened;
+    struct log_tap *taps;
     usec_t round;                               /* loop_now() of the last read */
     size_t reads_in_round, reads_in_last_round; /* how many streams share a round */
     struct iovec iov[IOV_BATCH];
     int n_iov;
     char prefix[LABEL_MAX + 8], continued_prefix[LABEL_MAX + 8];
     size_t prefix_length, continued_prefix_length;
-    char buffer[READ_SIZE];
+    char buffer[READ_SIZE]; /* this and the next stay untouched until they are needed */
+    char tapped[LOG_TAP_LINE_MAX];
 };
 
 /* ---- lists ---- */
@@ -154,11 +158,28 @@ static void batch_add(struct logs *logs, const char *bytes, size_t length)
     if (length > 0) logs->iov[logs->n_iov++] = (struct iovec){ (char *)(uintptr_t)bytes, length };
 }
 
+/* The beginning of a line, for those who look at it as it passes. */
+static void tap_line(struct log_stream *stream, const struct partial *kept, const char *bytes, size_t length)
+{
+    struct logs *logs = stream->channel->logs;
+    size_t first = MIN_OF(kept ? kept->length : 0, sizeof logs->tapped);
+    size_t second = MIN_OF(length, sizeof logs->tapped - first);
+    bool copied = false;
+    for (struct log_tap *tap = logs->taps; tap; tap = tap->next) {
+        if (tap->label && (tap->label != stream->label || stream->number <= tap->after)) continue;
+        if (!copied && first > 0) memcpy(logs->tapped, kept->bytes, first);
+        if (!copied && second > 0) memcpy(logs->tapped + first, bytes, second);
+        copied = true;
+        tap->line(stream->label, stream->label_length, logs->tapped, first + second, tap->userdata);
+    }
+}
+
 /* One line, or a piece of one: the part kept from earlier reads, then this one. `has_newline`: the byte behind it. */
 static void batch_line(struct log_stream *stream, const struct partial *kept, const char *bytes, size_t length,
                        bool has_newline)
 {
     struct logs *logs = stream->channel->logs;
+    if (logs->taps && !stream->continued) tap_line(stream, kept, bytes, length);
     if (logs->n_iov + IOV_PER_LINE > IOV_BATCH) batch_end(stream->channel);
     if (stream->continued)
         batch_add(logs, logs->continued_prefix, logs->continued_prefix_length);
@@ -313,6 +334,7 @@ static int stream_new(struct log_channel *channel, const char *label, size_t lab
         .label = label,
         .label_length = (uint16_t)MIN_OF(label_length, (size_t)LABEL_MAX),
         .fd = fd,
+        .number = ++channel->logs->n_opened,
     };
     int r = loop_io_add(channel->logs->loop, fd, EPOLLIN, LOOP_NORMAL, on_readable, stream, &stream->io);
     if (r < 0) {
@@ -395,6 +417,23 @@ int logs_open_stream(struct logs *logs, const char *label, size_t label_length, 
     (void)fd_take(&reader); /* the stream's */
     *ret_write = fd_take(&writer);
     return 0;
+}
+
+void logs_tap(struct logs *logs, struct log_tap *tap, bool only_new)
+{
+    logs_untap(logs, tap);
+    tap->after = only_new ? logs->n_opened : 0;
+    tap->next = logs->taps;
+    logs->taps = tap;
+}
+
+void logs_untap(struct logs *logs, struct log_tap *tap)
+{
+    for (struct log_tap **at = &logs->taps; *at; at = &(*at)->next) {
+        if (*at != tap) continue;
+        *at = tap->next;
+        return;
+    }
 }
 
 size_t logs_stream_count(const struct logs *logs)

@@ -28,6 +28,22 @@ DEFINE_AUTO(struct logs, logs_free)
  * ends. The caller owns *ret_write, gives it to a child and closes it. -EMFILE, -ENFILE, -ENOMEM. */
 MUST_CHECK int logs_open_stream(struct logs *logs, const char *label, size_t label_length, int which,
                                 struct fd *ret_write);
+/* Somebody looks at the lines that pass under one label, which is compared by its address, or (NULL) under all of them:
+ * at each complete line, without its newline and without what is beyond LOG_TAP_LINE_MAX bytes of it. The function
+ * neither waits nor adds or takes away taps. Embedded in its owner. With `only_new`, what streams carry that are open
+ * already is passed over: it is of an earlier run. */
+#define LOG_TAP_LINE_MAX 4095
+struct log_tap {
+    struct log_tap *next;
+    const char *label;
+    void (*line)(const char *label, size_t label_length, const char *line, size_t length, void *userdata);
+    void *userdata;
+    uint32_t after; /* the number of a stream */
+};
+void logs_tap(struct logs *logs, struct log_tap *tap, bool only_new);
+/* Nothing happens when it is none. */
+void logs_untap(struct logs *logs, struct log_tap *tap);
+
 /* Streams that are open; bytes read but not yet written (beginnings of lines included; walks the streams); bytes that
  * were given up since logs_new(). */
 size_t logs_stream_count(const struct logs *logs);

@@ -15,6 +15,7 @@
 #include "supervisor/mounts.h"
 #include "supervisor/oom.h"
 #include "supervisor/path.h"
+#include "supervisor/probe.h"
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
@@ -307,6 +308,8 @@ static int open_parts(struct manager *m)
     if (r < 0) return r;
     if (!exec_userdb_is_local(m->userdb))
         log_info("userdb: a file that was named may not answer; each child reads it by itself");
+    r = probe_open_program(&m->program);
+    if (r < 0) log_warning("our own program cannot be opened: ReadyWhen= and HealthCheck= need exec:");
     r = spawner_new(m->loop, &m->spawner);
     if (r < 0) return r;
     return procs_table_new(m->cgroup, &m->procs);
@@ -317,7 +320,7 @@ int manager_new(const struct manager_options *options, const struct unit_set *se
 {
     AUTO(manager_free) struct manager *m = calloc(1, sizeof *m);
     if (!m) return -ENOMEM;
-    m->signals.fd = FD_NONE;
+    m->signals.fd = m->program = FD_NONE;
     m->boot.spare = FD_NONE;
     m->options = *options;
     /* Early in a virtual machine's boot there may be none: pauses are to differ, not to be secret. */
@@ -372,6 +375,7 @@ void manager_free(struct manager *m)
     trace_free(m->trace);
     logs_free(m->logs);
     loop_free(m->loop);
+    fd_close(&m->program);
     pid1_signals_close(&m->signals);
     pid1_boot_done(&m->boot);
     free(m);

@@ -62,6 +62,7 @@ struct manager {
     struct watches *watches; /* of path units; NULL while there are none */
     struct mounts *mounts;   /* NULL: nobody has asked to be told */
     struct oom_watch *oom;   /* NULL until a service is to be watched */
+    struct fd program;       /* our own, for __probe */
 
     const struct unit_set *set; /* borrowed */
     const struct graph *graph;

@@ -45,6 +45,7 @@ bool restart_is_wanted(const struct service_section *service, const struct resta
     const struct child_exit *exit = facts->main_exit;
     enum unit_result r = facts->result;
     if (facts->stop_requested) return false;
+    if (facts->health_restart) return true;
     if (exit && exit_is_in(exit, service->restart_prevent_exit_status)) return false;
     if (exit && exit_is_in(exit, service->restart_force_exit_status)) return true;
     if (r == RESULT_EXEC_CONDITION) return false;
@@ -61,7 +62,7 @@ bool restart_is_wanted(const struct service_section *service, const struct resta
     case RESTART_ON_ABORT:
         return r == RESULT_SIGNAL || r == RESULT_CORE_DUMP;
     case RESTART_ON_WATCHDOG:
-        return r == RESULT_WATCHDOG;
+        return r == RESULT_WATCHDOG || r == RESULT_HEALTH;
     case RESTART_ALWAYS:
         return true;
     }

@@ -1,7 +1,7 @@
 /* supervisor/restart.h - the decisions around Restart= and StartLimit*=: pure functions of values and a clock.
  *
  * Source: systemd.service(5) Restart= (its table), SuccessExitStatus=, RestartPreventExitStatus=,
- * RestartForceExitStatus=; systemd.unit(5) StartLimitIntervalSec=; SEED.md D7, S50. */
+ * RestartForceExitStatus=; container-init(8) HealthAction=; systemd.unit(5) StartLimitIntervalSec=; SEED.md D7, S50. */
 #pragma once
 #include "base/attr.h"
 #include "pid1/reaper.h"
@@ -21,6 +21,7 @@ struct restart_facts {
     enum unit_result result;
     const struct child_exit *main_exit; /* NULL: the main process has not ended, or there was none */
     bool stop_requested;                /* by a job: never restarted */
+    bool health_restart;                /* HealthAction=restart was taken: whatever Restart= says */
 };
 bool restart_is_wanted(const struct service_section *service, const struct restart_facts *facts);
 

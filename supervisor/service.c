@@ -5,6 +5,7 @@
 #include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
 #include "supervisor/restart.h"
+#include "supervisor/probe.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "cgroup/leaf.h"
@@ -211,7 +212,7 @@ void service_told_reloading(struct service *s, usec_t monotonic)
 
 bool service_waits_for_ready(const struct service *s)
 {
-    return service_type_notifies(s) || service_settings(s)->type == SERVICE_DBUS;
+    return service_type_notifies(s) || service_settings(s)->type == SERVICE_DBUS || probe_tells_ready(s);
 }
 
 /* ---- the last process ---- */
@@ -276,6 +277,7 @@ static void service_done(struct runtime *rt)
     process_release(s, &s->control);
     pid_file_forget(s);
     service_idle_end(s);
+    probe_done(s);
     loop_deadline_clear(rt->manager->loop, &s->timeout);
     loop_io_remove(rt->manager->loop, &s->events_io);
     oom_end(s);

@@ -13,6 +13,7 @@
 #include "supervisor/unit_type.h"
 
 struct pid_file;
+struct service_probe;
 struct spawn;
 
 struct process {
@@ -50,17 +51,18 @@ struct service {
     struct process main, control;
     struct child_exit main_exit, control_exit;
     struct procs procs;
-    bool launched;             /* START: its own part is done, READY may be all that is missing */
-    bool ready;                /* READY was seen in this run */
-    bool name_lost;            /* nobody has the name on the bus any more */
-    bool reloading;            /* it told RELOADING=1, and READY=1 is still to come */
-    bool told_stopping;        /* STOPPING=1 came: STOP_SIGTERM has no need to signal */
-    bool reload_failed;        /* the last reload: a command failed, or it took too long */
-    bool idle;                 /* START: waits for the jobs of others (Type=idle) */
-    usec_t reload_begun;       /* when ReloadSignal= was sent; 0: it was not */
-    usec_t told_reloading;     /* MONOTONIC_USEC= that came with the last RELOADING=1; USEC_INFINITY: none came */
-    bool exec_failed;          /* the last command did not get to exec, which was logged then */
-    struct pid_file *pid_file; /* while PIDFile= is awaited */
+    bool launched;               /* START: its own part is done, READY may be all that is missing */
+    bool ready;                  /* READY was seen in this run */
+    bool name_lost;              /* nobody has the name on the bus any more */
+    bool reloading;              /* it told RELOADING=1, and READY=1 is still to come */
+    bool told_stopping;          /* STOPPING=1 came: STOP_SIGTERM has no need to signal */
+    bool reload_failed;          /* the last reload: a command failed, or it took too long */
+    bool idle;                   /* START: waits for the jobs of others (Type=idle) */
+    usec_t reload_begun;         /* when ReloadSignal= was sent; 0: it was not */
+    usec_t told_reloading;       /* MONOTONIC_USEC= that came with the last RELOADING=1; USEC_INFINITY: none came */
+    bool exec_failed;            /* the last command did not get to exec, which was logged then */
+    struct pid_file *pid_file;   /* while PIDFile= is awaited */
+    struct service_probe *probe; /* once ReadyWhen= or HealthCheck= was asked */
     loop_io events_io;
     int oom_wd;         /* watch of memory.events; 0: none */
     uint64_t oom_kills; /* its count, as last read */
@@ -150,6 +152,13 @@ void service_set_result(struct service *s, enum unit_result result, int failure_
  * and recorded as if the process had exited with the status of the step that failed; the caller posts the exit. */
 MUST_CHECK int service_spawn(struct service *s, enum service_command slot, const struct command *command,
                              struct process *process);
+/* What every command of the unit is started with: variables ("MAINPID=12"), the request, the streams that its settings
+ * send to the log, and the name in front of its lines, which is the unit's own pointer. */
+MUST_CHECK int service_variables(const struct service *s, enum service_command slot, struct strlist *out);
+struct exec_request service_exec_request(const struct service *s, const struct command *command,
+                                         const struct strlist *variables);
+MUST_CHECK int service_open_streams(struct service *s, struct fd *ret_stdout, struct fd *ret_stderr);
+const char *service_log_label(const struct service *s, size_t *ret_length);
 /* Forgets a process: descriptor, registration, report. */
 void process_release(struct service *s, struct process *process);
 /* Signals through the pidfd. */
@@ -162,7 +171,7 @@ typedef void service_action(struct service *s, enum service_state from);
 service_action act_control_first, act_start_main, act_end, act_restart_due, act_control_exit, act_timeout,
     act_terminate, act_execed, act_main_exit, act_find_main, act_empty, act_running, act_exited, act_kill,
     act_auto_restart, act_before_restart, act_restart_queued, act_ready, act_name_lost, act_reload, act_reload_signal,
-    act_reload_notify, act_told_reloading, act_told_stopping, act_watchdog, act_abort, act_oom;
+    act_reload_notify, act_told_reloading, act_told_stopping, act_watchdog, act_abort, act_oom, act_unhealthy;
 /* The start or reload sequence is through, or the main process has gone: posts where that leaves the service. */
 void service_settle_up(struct service *s);
 /* A run begins: leaf, mark, invocation id, results; posts the first phase. 0 or -errno. */

@@ -149,7 +149,7 @@ static void on_control_spawned(const struct exec_failure *failure, void *userdat
 
 /* ---- starting ---- */
 
-static int add_variables(const struct service *s, enum service_command slot, struct strlist *out)
+int service_variables(const struct service *s, enum service_command slot, struct strlist *out)
 {
     char text[64];
     (void)snprintf(text, sizeof text, "INVOCATION_ID=%s", s->invocation_id); /* fits: 32 digits */
@@ -176,13 +176,20 @@ static int add_variables(const struct service *s, enum service_command slot, str
     return r < 0 ? r : strlist_add(out, text);
 }
 
-static int open_streams(struct service *s, struct fd *ret_stdout, struct fd *ret_stderr)
+const char *service_log_label(const struct service *s, size_t *ret_length)
+{
+    const char *label = s->base.unit->exec->syslog_identifier;
+    if (!label) return unit_name_stem(service_name(s), ret_length);
+    *ret_length = strlen(label);
+    return label;
+}
+
+int service_open_streams(struct service *s, struct fd *ret_stdout, struct fd *ret_stderr)
 {
     const struct exec_section *exec = s->base.unit->exec;
     struct logs *logs = s->base.manager->logs;
     size_t length = 0;
-    const char *label = unit_name_stem(service_name(s), &length);
-    if (exec->syslog_identifier) label = exec->syslog_identifier, length = strlen(label);
+    const char *label = service_log_label(s, &length);
     int r = 0;
     if (exec->streams[1].kind == STD_LOG) r = logs_open_stream(logs, label, length, 1, ret_stdout);
     /* Inherited from a logged standard output it is logged as well, as what it is: standard error (S15). */
@@ -199,7 +206,7 @@ static int start_process(struct service *s, enum service_command slot, struct pr
     bool is_main = process == &s->main;
     AUTO_FD struct fd out = FD_NONE, err = FD_NONE;
     AUTO(exec_plan_free) struct exec_plan *plan = NULL;
-    int r = open_streams(s, &out, &err);
+    int r = service_open_streams(s, &out, &err);
     if (r < 0) {
         *failure = (struct exec_failure){ .stage = EXEC_STAGE_FDS, .error = -r, .subject = "log pipe" };
         return r;
@@ -235,6 +242,25 @@ static int start_process(struct service *s, enum service_command slot, struct pr
     return r;
 }
 
+struct exec_request service_exec_request(const struct service *s, const struct command *command,
+                                         const struct strlist *variables)
+{
+    struct manager *m = s->base.manager;
+    return (struct exec_request){
+        .unit = s->base.unit,
+        .command = command,
+        .environ = m->options.environ,
+        .variables = variables,
+        .userdb = m->userdb,
+        .mark = s->procs.mark,
+        .slots = spawner_slots(m->spawner),
+        .inherited_nofile_soft = m->boot.nofile.rlim_cur,
+        .is_root = m->uid == 0,
+        .own_uid = m->uid,
+        .own_gid = m->gid,
+    };
+}
+
 int service_spawn(struct service *s, enum service_command slot, const struct command *command, struct process *process)
 {
     struct manager *m = s->base.manager;
@@ -248,28 +274,16 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     process->exited = false;
     process->since = loop_now(m->loop);
     s->exec_failed = false;
-    int r = add_variables(s, slot, &variables);
+    int r = service_variables(s, slot, &variables);
     if (r == 0 && is_start) r = sockets_collect(s, &passed);
     if (r < 0) {
         failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
     } else {
-        struct exec_request request = {
-            .unit = s->base.unit,
-            .command = command,
-            .environ = m->options.environ,
-            .variables = &variables,
-            .userdb = m->userdb,
-            .listen_fds = passed.fds.items,
-            .listen_names = passed.names.items,
-            .n_listen_fds = passed.fds.count,
-            .mark = s->procs.mark,
-            .slots = spawner_slots(m->spawner),
-            .inherited_nofile_soft = m->boot.nofile.rlim_cur,
-            .is_root = m->uid == 0,
-            .make_directories = slot <= SERVICE_EXEC_START,
-            .own_uid = m->uid,
-            .own_gid = m->gid,
-        };
+        struct exec_request request = service_exec_request(s, command, &variables);
+        request.listen_fds = passed.fds.items;
+        request.listen_names = passed.names.items;
+        request.n_listen_fds = passed.fds.count;
+        request.make_directories = slot <= SERVICE_EXEC_START;
         r = start_process(s, slot, process, &request, &failure);
     }
     passed_fds_done(&passed);

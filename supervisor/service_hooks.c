@@ -1,8 +1,9 @@
 /* Who is told that a service's state has changed. */
 #include "supervisor/service.h"
 
+#include "supervisor/probe.h"
+
 void service_state_changed(struct service *s, enum service_state from)
 {
-    (void)s;
-    (void)from;
+    probe_state_changed(s, from);
 }

@@ -31,10 +31,10 @@
 
 /* READY: readiness was told, by READY=1, the name on the bus, a probe or the notification descriptor. NAME_LOST: nobody
  * has the name on the bus any more. WATCHDOG: a keep-alive message did not come in time. OOM: the kernel killed one of
- * its processes for memory. */
+ * its processes for memory. UNHEALTHY: so many checks of HealthCheck= have failed. */
 #define SERVICE_EVENTS(X) \
     X(EXECED) X(MAIN_EXIT) X(CONTROL_EXIT) X(EMPTY) X(TIMEOUT) X(PID_FILE) X(RELOAD) X(READY) X(NAME_LOST)     \
-    X(NOTIFY_RELOADING) X(NOTIFY_STOPPING) X(WATCHDOG) X(OOM)                                                  \
+    X(NOTIFY_RELOADING) X(NOTIFY_STOPPING) X(WATCHDOG) X(OOM) X(UNHEALTHY)                                               \
     X(GO_CONDITION) X(GO_START_PRE) X(GO_START) X(GO_START_POST) X(GO_RUNNING) X(GO_EXITED) X(GO_RELOAD)       \
     X(GO_RELOAD_SIGNAL) X(GO_RELOAD_NOTIFY) X(GO_STOP) X(GO_STOP_WATCHDOG) X(GO_STOP_SIGTERM)                  \
     X(GO_STOP_SIGKILL) X(GO_STOP_POST) X(GO_FINAL_WATCHDOG) X(GO_FINAL_SIGTERM) X(GO_FINAL_SIGKILL) X(GO_DEAD) \

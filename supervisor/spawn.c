@@ -144,7 +144,7 @@ static int pad_acquire(struct spawner *spawner, struct exec_plan *plan)
 {
     struct spawn *spawn = &plan->spawn;
     if (spawn->status.n < PADS_PAY_ABOVE + spawner->pads.count * PAD_SLOT_COUNT || !spawn->shares_memory ||
-        plan->child.n_fds > 4)
+        plan->child.n_fds > 4 || plan->child.program_fd > 0)
         return -1;
     if (spawner->limits.no_close_range) return -1;
     int pad = pads_take(&spawner->pads);

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/attr.h"
 
+#include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/syscall.h>
 
@@ -191,6 +192,11 @@ static inline int sys_setresuid(unsigned uid)
 static inline int sys_execve(const char *path, char *const *argv, char *const *envp)
 {
     return (int)sys_call(SYS_execve, (long)path, (long)argv, (long)envp, 0, 0);
+}
+/* The program that is open as `fd`. */
+static inline int sys_execveat(int fd, char *const *argv, char *const *envp)
+{
+    return (int)sys_call(SYS_execveat, fd, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
 }
 static inline _Noreturn void sys_exit(int status)
 {

@@ -16,7 +16,7 @@ struct trigger;
 /* clang-format off */
 #define UNIT_RESULTS(X) \
     X(SUCCESS, "success")     X(EXIT_CODE, "exit-code")  X(SIGNAL, "signal")         X(CORE_DUMP, "core-dump") \
-    X(TIMEOUT, "timeout")     X(RESOURCES, "resources")  X(PROTOCOL, "protocol")     X(WATCHDOG, "watchdog")   \
+    X(TIMEOUT, "timeout")     X(RESOURCES, "resources")  X(PROTOCOL, "protocol")     X(WATCHDOG, "watchdog") X(HEALTH, "health")  \
     X(START_LIMIT_HIT, "start-limit-hit")                X(EXEC_CONDITION, "exec-condition")                   \
     X(TRIGGER_LIMIT_HIT, "trigger-limit-hit")            X(SERVICE_START_LIMIT_HIT, "service-start-limit-hit") \
     X(UNIT_START_LIMIT_HIT, "unit-start-limit-hit")      X(OOM_KILL, "oom-kill")                               \

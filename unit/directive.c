@@ -21,6 +21,7 @@
 #define UP(name, parser, member, argument, why)  ROW(name, parser, member, MAN, why, argument, UNSUPPORTED)
 #define DP(name, parser, member, argument, text) ROW(name, parser, member, MAN, text, argument, FULL)
 #define DW(name, words, member, text)            ROW(name, value_word, member, MAN, text, words, FULL)
+#define XW(name, words, member, text)            ROW(name, value_word, member, "container-init(8)", text, words, EXTENSION)
 #define AW(name, words, member, why)             ROW(name, value_word, member, MAN, why, words, ACCEPTED)
 #define UW(name, words, member, why)             ROW(name, value_word, member, MAN, why, words, UNSUPPORTED)
 

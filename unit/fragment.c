@@ -138,8 +138,9 @@ static int report_unknown(struct parse *p, const char *key, const struct value *
 }
 
 /* D3: in Exec lines variables belong to the process; Description= and Documentation= are prose. */
-static bool takes_variables(const struct directive *directive)
+static bool takes_variables(const struct directive *directive, const struct value *value)
 {
+    if (directive->parse == value_probe && str_starts_with(value->text, "exec:")) return false;
     return directive->parse != value_commands && directive->parse != value_description &&
            directive->parse != value_documentation;
 }
@@ -167,7 +168,7 @@ static int expand_variables(struct parse *p, const struct value *value, struct v
 static int apply(struct parse *p, const struct directive *directive, const struct value *value)
 {
     struct value expanded;
-    if (p->context->native && takes_variables(directive) && memchr(value->text, '$', value->length)) {
+    if (p->context->native && takes_variables(directive, value) && memchr(value->text, '$', value->length)) {
         int r = expand_variables(p, value, &expanded);
         if (r < 0) return r;
         value = &expanded;

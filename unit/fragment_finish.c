@@ -262,6 +262,28 @@ static void warn_of_service(struct finish *f)
         warn(f, "RuntimeRandomizedExtraSec", "RuntimeRandomizedExtraSec= needs RuntimeMaxSec= (ignored)");
 }
 
+/* What the program can be asked depends on what kind of service it is, and on where its output goes. */
+static void check_probes(struct finish *f)
+{
+    const struct probe_section *probe = &f->settings->probe;
+    const struct exec_stream *streams = f->settings->exec.streams;
+    bool logged = streams[1].kind == STD_LOG || streams[2].kind == STD_LOG;
+    enum service_type type = f->settings->service.type;
+    bool tells = type == SERVICE_NOTIFY || type == SERVICE_NOTIFY_RELOAD || type == SERVICE_DBUS;
+    const struct probe_check *const checks[] = { &probe->ready, &probe->health };
+    for (size_t i = 0; i < COUNT_OF(checks); i++) {
+        if (checks[i]->kind == PROBE_NONE) continue;
+        const char *key = i == 0 ? "ReadyWhen" : "HealthCheck", *what = NULL;
+        if (type == SERVICE_ONESHOT)
+            what = "a service of Type=oneshot does not go on running, so that it could be asked";
+        else if (i == 0 && tells)
+            what = "a service of this Type= says itself when it is ready";
+        else if (checks[i]->kind == PROBE_LOG && !logged)
+            what = "log: needs a StandardOutput= or StandardError= that is logged";
+        if (what) refuse(f, checks[i]->origin, "Service", key, "bad-combination", NULL, what);
+    }
+}
+
 static void finish_type(struct finish *f)
 {
     struct service_section *service = &f->settings->service;
@@ -281,6 +303,7 @@ static void finish_service(struct finish *f)
         check_native_service(f);
     else
         check_service(f);
+    check_probes(f);
     if (!f->context->native && !f->refused) warn_of_service(f);
     bool oneshot = service->type == SERVICE_ONESHOT;
     if (service->timeout_start == USEC_UNSET) service->timeout_start = oneshot ? USEC_INFINITY : TIMEOUT_DEFAULT;

@@ -105,6 +105,7 @@ static const struct {
     { value_syscall_error, CLASS_SINGLE },
     { value_rate_burst, CLASS_SINGLE },
     { value_restart_signal, CLASS_SINGLE },
+    { value_probe, CLASS_SINGLE | CLASS_LITERAL },
     { value_root_path, CLASS_SINGLE | CLASS_LITERAL },
     { value_environment_file, CLASS_LIST | CLASS_LITERAL },
     { value_environment, CLASS_LIST | CLASS_PROSE },

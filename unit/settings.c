@@ -140,6 +140,14 @@ const struct unit_settings unit_settings_default = {
         .runtime_max = USEC_INFINITY,
         .restart_max_delay = USEC_INFINITY,
     },
+    .probe = {
+        .ready_interval = 250 * USEC_PER_MSEC,
+        .ready_timeout = 5 * USEC_PER_SEC,
+        .ready_threshold = 1,
+        .health_interval = 30 * USEC_PER_SEC,
+        .health_timeout = 30 * USEC_PER_SEC,
+        .health_retries = 3,
+    },
     .socket = {
         .activation_mode = ACTIVATION_NATIVE,
         .socket_mode = 0666,

@@ -7,6 +7,7 @@
  * Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.kill(5), systemd.socket(5), SEED.md S27-S29. */
 #pragma once
 #include "base/attr.h"
+#include "unit/probe_target.h"
 #include "unit/settings_types.h"
 #include <sys/types.h>
 
@@ -283,6 +284,24 @@ struct service_extra_section {
 enum exit_type { EXIT_TYPE_MAIN, EXIT_TYPE_CGROUP };
 enum failure_mode { FAILURE_TERMINATE, FAILURE_ABORT, FAILURE_KILL };
 enum restart_mode { RESTART_MODE_NORMAL, RESTART_MODE_DIRECT, RESTART_MODE_DEBUG };
+
+/* ReadyWhen=, HealthCheck= and what belongs to them: a group of its own, which few units have. */
+struct probe_check {
+    enum probe_kind kind;         /* PROBE_NONE: not asked for */
+    const char *text, *target;    /* as written, specifiers expanded; and what is behind the first colon of it */
+    struct command_list commands; /* PROBE_EXEC: the one command */
+    struct origin origin;
+};
+enum health_action { HEALTH_RESTART, HEALTH_FAIL, HEALTH_EXIT_CONTAINER, HEALTH_NONE };
+extern const char *const words_health_action[]; /* HealthAction=: enum health_action */
+struct probe_section {
+    struct probe_check ready, health;
+    usec_t ready_interval, ready_timeout;                        /* default 250 ms, 5 s */
+    usec_t health_interval, health_timeout, health_start_period; /* default 30 s, 30 s, 0 */
+    uint32_t ready_threshold, health_retries;                    /* default 1, 3; 0 is 1 */
+    word_index health_action;                                    /* words_health_action */
+};
+
 enum oom_policy { OOM_CONTINUE, OOM_STOP, OOM_KILL, OOM_POLICY_UNSET };
 enum notify_access { NOTIFY_NONE, NOTIFY_MAIN, NOTIFY_EXEC, NOTIFY_ALL };
 extern const char *const words_service_type[], *const words_open_file[], *const words_restart[];
@@ -373,7 +392,7 @@ struct install_section {
 /* clang-format off */
 #define UNIT_GROUPS(X) /* enumerator, member of struct unit_settings and struct unit, type */ \
     X(UNIT, unit, unit_section)             X(UNIT_EXTRA, unit_extra, unit_extra_section) \
-    X(SERVICE_EXTRA, service_extra, service_extra_section)  X(SOCKET_EXTRA, socket_extra, socket_extra_section) \
+    X(SERVICE_EXTRA, service_extra, service_extra_section)  X(PROBE, probe, probe_section)  X(SOCKET_EXTRA, socket_extra, socket_extra_section) \
     X(EXEC, exec, exec_section)          X(SANDBOX, sandbox, sandbox_section) \
     X(KILL, kill, kill_section)             X(RESOURCE, resource, resource_section) \
     X(SERVICE, service, service_section)    X(SOCKET, socket, socket_section)    X(TIMER, timer, timer_section) \

@@ -156,7 +156,7 @@ bool interface_name_is_valid(const char *name);
     X(value_mount_apivfs) X(value_dynamic_user) X(value_removed) X(value_access_paths) X(value_search_path) \
     X(value_root_path) X(value_bind_paths) X(value_temporary_file_systems) X(value_image_options) \
     X(value_mount_images) X(value_extension_images) X(value_root_hash) X(value_root_hash_signature) \
-    X(value_syscall_filter) X(value_syscall_log) X(value_syscall_error) X(value_rate_burst) X(value_text_list) X(value_restart_signal)
+    X(value_syscall_filter) X(value_syscall_log) X(value_syscall_error) X(value_rate_burst) X(value_text_list) X(value_restart_signal) X(value_probe)
 /* clang-format on */
 #define X(name) value_parser name;
 VALUE_PARSERS(X)

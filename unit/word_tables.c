@@ -54,6 +54,7 @@ const char *const words_service_type[] = { "simple", "exec",          "forking",
                                            "notify", "notify-reload", "idle",    NULL };
 const char *const words_restart[] = { "no",       "on-success",  "on-failure", "on-abnormal",
                                       "on-abort", "on-watchdog", "always",     NULL };
+const char *const words_health_action[] = { "restart", "fail", "exit-container", "none", NULL };
 const char *const words_open_file[] = { "read-only", "append", "truncate", "graceful", NULL };
 
 /* ---- [Socket] ---- */

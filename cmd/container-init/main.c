@@ -2,6 +2,7 @@
 #include "cmd/container-init/commands.h"
 #include "cmd/container-init/options.h"
 #include "cmd/container-init/place.h"
+#include "cmd/container-init/probe.h"
 #include "cmd/container-init/validate.h"
 
 #include "base/log.h"
@@ -145,7 +146,7 @@ static const char *base_name(const char *path)
 int main(int argc, char **argv)
 {
     if (argc > 0 && strcmp(base_name(argv[0]), "systemctl") == 0) return cmd_systemctl(argc, argv);
-    if (argc > 1 && strcmp(argv[1], "__probe") == 0) return EXIT_SUCCESS;
+    if (argc > 1 && strcmp(argv[1], "__probe") == 0) return probe_main(argc - 1, argv + 1);
     if (argc == 3 && command_help(argv[1], argv[2], stdout)) return EXIT_SUCCESS;
     command_function *command = argc > 1 ? command_find(argv[1]) : NULL;
     if (command) return command(argc - 1, argv + 1);

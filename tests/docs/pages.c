@@ -107,6 +107,7 @@ static const char *const event_texts[] = {
     [SERVICE_EVENT_NOTIFY_STOPPING] = "`STOPPING=1`",
     [SERVICE_EVENT_WATCHDOG] = "`WATCHDOG=1` did not come in time",
     [SERVICE_EVENT_OOM] = "the kernel killed a process of the unit for memory",
+    [SERVICE_EVENT_UNHEALTHY] = "`HealthRetries=` checks of `HealthCheck=` in a row have failed",
 };
 
 static const char *timeout_text(enum service_state state)

@@ -50,6 +50,7 @@ static const struct verb verbs[] = {
     { "listen-once",  0, 1,   verb_listen_once,  "[FILE]               the same for one connection, then go on" },
     { "listen-idle",  0, 0,   verb_listen_idle,  "                     wait for a connection, never accept it; go on" },
     { "tcp-echo",     2, 2,   verb_tcp_echo,     "HOST PORT            echo server" },
+    { "unix-echo",    1, 1,   verb_unix_echo,    "PATH                 the same on a Unix socket" },
     { "tcp-half",     2, 2,   verb_tcp_half,     "HOST PORT            server that reads to the end, then answers `N bytes`" },
     { "dead-mount",   2, 2,   verb_dead_mount,   "DIRECTORY FILE       mount what takes requests, tells FILE and never answers; go on\n"
                                                  "                                    in the background, for ever" },

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define LISTEN_FIRST 3
@@ -112,6 +113,17 @@ int verb_tcp_echo(char **args, int count)
     (void)count;
     int fd = listen_tcp(args[0], args[1]);
     return fd < 0 ? actor_fail("listen") : serve(fd, 1, false, NULL, false);
+}
+
+int verb_unix_echo(char **args, int count)
+{
+    (void)count;
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", args[0]);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0)
+        return actor_fail("listen");
+    return serve(fd, 1, false, NULL, false);
 }
 
 /* Answers only after the client has finished sending: half-close must come through a proxy in both directions. */

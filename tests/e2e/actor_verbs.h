@@ -33,6 +33,7 @@ int verb_listen(char **args, int count);
 int verb_listen_once(char **args, int count);
 int verb_listen_idle(char **args, int count);
 int verb_tcp_echo(char **args, int count);
+int verb_unix_echo(char **args, int count);
 int verb_tcp_half(char **args, int count);
 int verb_hung_mount(char **args, int count);
 int verb_dead_mount(char **args, int count);

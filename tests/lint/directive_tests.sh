@@ -1,11 +1,11 @@
 #!/bin/sh
-# Every directive that the table calls supported (rows D, DW and X of unit/directives_*.def) is written as "NAME=" in an
+# Every directive that the table calls supported (rows D, DW, X and XW of unit/directives_*.def) is written as "NAME=" in an
 # end-to-end test, which runs it: a row without a test promises what nobody has seen.
 . "$(dirname "$0")/common"
 
 supported()
 {
-    (cd "$1" && cat unit/directives_*.def 2>/dev/null) | sed -nE 's/^(D|DP|DW|X)\("([A-Za-z]*)".*/\2/p' | LC_ALL=C sort -u
+    (cd "$1" && cat unit/directives_*.def 2>/dev/null) | sed -nE 's/^(D|DP|DW|X|XW)\("([A-Za-z]*)".*/\2/p' | LC_ALL=C sort -u
 }
 
 check()

@@ -111,6 +111,24 @@ static void test_restart_exceptions(void **state)
     assert_false(restart_is_wanted(&always, &condition));
 }
 
+/* K77: HealthAction=restart wins over the policy and the lists; without it a failed check is what a watchdog is. */
+static void test_health(void **state)
+{
+    (void)state;
+    struct exit_set set = three_and_usr1;
+    struct child_exit three = EXITED(3);
+    struct service_section service = { .restart = RESTART_NO, .restart_prevent_exit_status = &set };
+    struct restart_facts facts = { .result = RESULT_HEALTH, .main_exit = &three, .health_restart = true };
+    assert_true(restart_is_wanted(&service, &facts));
+    facts.stop_requested = true;
+    assert_false(restart_is_wanted(&service, &facts));
+    for (enum service_restart policy = RESTART_NO; policy < RESTART_COUNT; policy++) {
+        struct service_section plain = { .restart = policy };
+        struct restart_facts health = { .result = RESULT_HEALTH }, watchdog = { .result = RESULT_WATCHDOG };
+        assert_int_equal(restart_is_wanted(&plain, &health), restart_is_wanted(&plain, &watchdog));
+    }
+}
+
 /* K44: counts within its window, then gives up; a new window begins after the old one has passed. */
 static void test_start_limit(void **state)
 {
@@ -187,9 +205,8 @@ static void test_jitter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exit_result),
-        cmocka_unit_test(test_restart_table),
-        cmocka_unit_test(test_restart_exceptions),
+        cmocka_unit_test(test_exit_result),        cmocka_unit_test(test_restart_table),
+        cmocka_unit_test(test_restart_exceptions), cmocka_unit_test(test_health),
         cmocka_unit_test(test_start_limit),
         cmocka_unit_test(test_delays),
         cmocka_unit_test(test_jitter),

@@ -77,10 +77,27 @@ void service_after_final(struct service *s)
 
 /* ---- the way down ---- */
 
+/* Told at the stop, when the count is complete. A container with a thousand services is not kept from leaving by it. */
+#define ZOMBIE_REPORTS_MAX 64
+
+/* K81: children of the main process that have ended are its own to wait for; when it ends they are waited for here. */
+static void report_zombies(struct service *s)
+{
+    struct manager *m = s->base.manager;
+    struct zombies zombies;
+    if (s->main.pid <= 0 || (m->shutdown.begun && m->n_busy > ZOMBIE_REPORTS_MAX)) return;
+    if (procs_zombies_of(m->procs, s->main.pid, &zombies) < 0 || zombies.count == 0) return;
+    log_warning("unit %s: its main process %d has not waited for %u children that ended, the first is %d (%s)",
+                service_name(s), (int)s->main.pid, zombies.count, (int)zombies.first, zombies.comm);
+    TRACE(m->trace, "zombies", TRACE_OK, 0, TF_STR("unit", service_name(s)), TF_INT("pid", s->main.pid),
+          TF_U64("count", zombies.count), TF_INT("first", zombies.first), TF_STR("comm", zombies.comm));
+}
+
 void service_begin_stop(struct service *s)
 {
     bool has_time = !s->base.manager->shutdown.near_bound_passed;
     s->stop_requested = true;
+    if (service_state_active(s->state) == ACTIVE_STATE_ACTIVE) report_zombies(s);
     bool asks = service_commands(s, SERVICE_EXEC_STOP)->count > 0 && has_time;
     switch (service_state_active(s->state)) {
     case ACTIVE_STATE_ACTIVE:

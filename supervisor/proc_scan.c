@@ -60,10 +60,10 @@ int proc_list(int proc, struct pid_list *list)
     }
 }
 
-int proc_list_children(int proc, struct pid_list *list)
+int proc_list_children(int proc, pid_t parent, struct pid_list *list)
 {
     char path[2 * DECIMAL_MAX(pid_t) + 32], buffer[4096];
-    (void)snprintf(path, sizeof path, "%d/task/%d/children", getpid(), (pid_t)syscall(SYS_gettid)); /* fits: see size */
+    (void)snprintf(path, sizeof path, "%d/task/%d/children", parent, parent); /* fits: see size */
     AUTO_FD struct fd file = FD_NONE;
     int r = fd_openat(proc, path, O_RDONLY, 0, &file);
     if (r < 0) return r;
@@ -126,5 +126,15 @@ int proc_read_stat(int proc, pid_t pid, struct proc_stat *ret)
     ret->group = (pid_t)fields[1];
     ret->session = (pid_t)fields[2];
     ret->start = fields[18];
+    return 0;
+}
+
+int proc_read_comm(int proc, pid_t pid, char comm[static PROC_COMM_MAX])
+{
+    int r = read_file(proc, pid, "comm", comm, PROC_COMM_MAX);
+    if (r < 0) return r;
+    comm[strcspn(comm, "\n")] = '\0';
+    for (char *c = comm; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
     return 0;
 }

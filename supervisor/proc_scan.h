@@ -27,9 +27,12 @@ static inline bool proc_stat_is_alive(const struct proc_stat *stat)
 MUST_CHECK int proc_open(struct fd *ret);
 /* Appends every pid, ascending. */
 MUST_CHECK int proc_list(int proc, struct pid_list *list);
-/* Appends our own children, zombies included. As the list is that of our own, nobody else takes entries off while it
- * is read. -ENOENT: the kernel has no such file. */
-MUST_CHECK int proc_list_children(int proc, struct pid_list *list);
+/* Appends the children of a process's first thread, zombies included. When it is our own, nobody else takes entries off
+ * while the list is read; of others it is a hint. -ENOENT: the kernel has no such file, or the process is gone. */
+MUST_CHECK int proc_list_children(int proc, pid_t parent, struct pid_list *list);
 /* The hard RLIMIT_LOCKS; UINT64_MAX is "unlimited". -ESRCH: gone. */
 MUST_CHECK int proc_read_mark(int proc, pid_t pid, uint64_t *ret);
 MUST_CHECK int proc_read_stat(int proc, pid_t pid, struct proc_stat *ret);
+/* The name of a process, its control bytes as "?". The buffer holds it whole. -ESRCH: gone. */
+#define PROC_COMM_MAX 64
+MUST_CHECK int proc_read_comm(int proc, pid_t pid, char comm[static PROC_COMM_MAX]);

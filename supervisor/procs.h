@@ -57,6 +57,14 @@ int procs_kill(struct procs_table *table, struct procs *procs);
 int procs_each(struct procs_table *table, struct procs *procs, int (*fn)(pid_t pid, void *userdata), void *userdata);
 /* Is this pid one of the run's? 1, 0 or -errno. (PIDFile= contents, K78.) */
 int procs_contains(struct procs_table *table, struct procs *procs, pid_t pid);
+/* Children of a process that have ended, and that it has not waited for: nobody else can, while it lives (K81). */
+struct zombies {
+    unsigned count;
+    pid_t first;
+    char comm[64]; /* of the first; "" when it is not known */
+};
+/* 0; -ENOENT: the process is gone, or the kernel does not list children. */
+MUST_CHECK int procs_zombies_of(struct procs_table *table, pid_t parent, struct zombies *ret);
 /* The run is over: removes the leaf (with sub-cgroups the service made) and forgets the mark. */
 void procs_end(struct procs_table *table, struct procs *procs);
 /* Which run an unregistered process belonged to is not known after its end; ask every stopping unit. */

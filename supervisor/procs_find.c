@@ -191,7 +191,7 @@ static int orphans_list(struct procs_table *table, size_t *ret_dead)
     *ret_dead = 0;
     table->pids.count = 0;
     table->orphans.count = 0;
-    int r = we_adopt_orphans() ? proc_list_children(table->proc.n, &table->pids) : -ENOENT;
+    int r = we_adopt_orphans() ? proc_list_children(table->proc.n, getpid(), &table->pids) : -ENOENT;
     for (size_t i = 0; r == 0 && i < table->pids.count; i++) {
         struct found orphan = { .pid = table->pids.items[i] };
         const struct procs_member *member = procs_member_of(table, orphan.pid);
@@ -260,4 +260,20 @@ int procs_orphan_of(struct procs_table *table, const struct procs *procs)
         table->orphans_valid = false;
     }
     return orphan_by_scan(table, procs);
+}
+
+int procs_zombies_of(struct procs_table *table, pid_t parent, struct zombies *ret)
+{
+    *ret = (struct zombies){ .count = 0 };
+    table->pids.count = 0;
+    int r = fd_is_open(&table->proc) ? proc_list_children(table->proc.n, parent, &table->pids) : -ENOENT;
+    for (size_t i = 0; r == 0 && i < table->pids.count; i++) {
+        struct proc_stat stat;
+        pid_t pid = table->pids.items[i];
+        if (proc_read_stat(table->proc.n, pid, &stat) < 0 || stat.state != 'Z' || stat.parent != parent) continue;
+        if (ret->count++ > 0) continue;
+        ret->first = pid;
+        if (proc_read_comm(table->proc.n, pid, ret->comm) < 0) ret->comm[0] = '\0';
+    }
+    return r;
 }

@@ -44,6 +44,7 @@ static const struct verb verbs[] = {
                                                  "                                    written (- for none); the daemon goes on" },
     { "hold-output",  0, 0,   verb_hold_output,  "                     leave a grandchild that keeps all descriptors open; go on" },
     { "orphans",      1, 1,   verb_orphans,      "N                    N grandchildren whose parents leave at once; go on" },
+    { "zombies",      2, 2,   verb_zombies,      "FILE N               N children that end and are not waited for; mark FILE; go on" },
     { "crash",        2, 2,   verb_crash,        "FILE N               mark FILE; exit 1 unless it has N marks" },
     { "report",       1, 1,   verb_report,       "FILE                 key=value lines about this process; go on" },
     { "listen",       0, 1,   verb_listen,       "[FILE]               serve LISTEN_FDS: greet with pid and names, echo lines" },

@@ -347,6 +347,20 @@ int verb_orphans(char **args, int count)
     return 0;
 }
 
+int verb_zombies(char **args, int count)
+{
+    (void)count;
+    for (unsigned long n = strtoul(args[1], NULL, 10); n > 0; n--) {
+        siginfo_t info;
+        pid_t child = fork();
+        if (child == 0) _exit(0);
+        /* Seen to have ended, and left as it is. */
+        if (child < 0 || waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) < 0) return actor_fail("fork");
+    }
+    char *mark_args[] = { args[0], (char[]){ "zombies" }, NULL };
+    return verb_mark(mark_args, 2);
+}
+
 int verb_crash(char **args, int count)
 {
     (void)count;

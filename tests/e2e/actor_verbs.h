@@ -27,6 +27,7 @@ int verb_child(char **args, int count);
 int verb_daemon(char **args, int count);
 int verb_hold_output(char **args, int count);
 int verb_orphans(char **args, int count);
+int verb_zombies(char **args, int count);
 int verb_crash(char **args, int count);
 int verb_report(char **args, int count);
 int verb_listen(char **args, int count);

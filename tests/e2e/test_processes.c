@@ -2,6 +2,7 @@
  * that fail. */
 #include "tests/e2e/expect.h"
 #include "tests/e2e/harness_internal.h"
+#include "tests/e2e/life.h"
 #include "base/json.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -194,11 +195,29 @@ static void test_command_lines(void **state)
     scene_end(s);
 }
 
+/* K81: what the main process does not wait for is left to it while it lives, told of at the stop, and gone with it. */
+static void test_unwaited_children(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "careless.service", "[Service]\nExecStart=" ACTOR " zombies /scene/zombies 3 -- sleep\n");
+    scene_unit(s, "careful.service", "[Service]\nExecStart=" ACTOR " sleep\n");
+    life_boot(s, state);
+    scene_wait_file(s, "zombies", "zombies");
+    expect_stop(s, 0);
+    scene_wait_log(s, "has not waited for 3 children that ended, the first is ");
+    scene_wait_log(s, " (actor)\n");
+    expect_no_log(s, "unit careful.service: its main process");
+    scene_wait_event(s, "zombies", "careless.service", "comm", "actor", NULL);
+    life_expect_path(s, "careless.service", "start running stop-sigterm dead");
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean_start),    cmocka_unit_test(test_failed_starts), cmocka_unit_test(test_quick_exits),
+        cmocka_unit_test(test_clean_start),    cmocka_unit_test(test_failed_starts),
+        cmocka_unit_test(test_quick_exits),    IN_BOTH_PLACES(test_unwaited_children),
         cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_command_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

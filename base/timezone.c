@@ -280,6 +280,23 @@ int zones_local(struct zones *zones, const char *tz_variable, const struct zone 
     return 0;
 }
 
+int zones_local_from(struct zones *zones, const void *data, size_t size, const struct zone **ret)
+{
+    struct zone *zone = NULL;
+    char *copy = size > 0 && size <= FILE_MAX ? malloc(size) : NULL;
+    if (copy) memcpy(copy, data, size);
+    if (!copy || zone_make_take("", copy, size, &zone) < 0) zone = zone_new("");
+    if (!zone) return -ENOMEM;
+    if (zone->n_types == 0) {
+        zone->rule = utc.rule;
+        zone->has_rule = true;
+    }
+    zone_free(zones->local);
+    zones->local = zone;
+    *ret = zone;
+    return 0;
+}
+
 /* ---- questions ---- */
 
 const char *zone_name(const struct zone *zone)

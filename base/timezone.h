@@ -26,6 +26,9 @@ MUST_CHECK int zones_get(struct zones *zones, const char *name, const struct zon
 /* The zone of one's own clock, from the value of the TZ variable (NULL when it is not set: /etc/localtime), as
  * tzset(3) takes it: UTC where nothing better is found. Only out of memory is an error. */
 MUST_CHECK int zones_local(struct zones *zones, const char *tz_variable, const struct zone **ret);
+/* The same from the bytes of /etc/localtime, which somebody else has read (none: there is no such file): UTC where they
+ * are no zone. Each of the two frees the zone that either gave before. */
+MUST_CHECK int zones_local_from(struct zones *zones, const void *data, size_t size, const struct zone **ret);
 const struct zone *zone_utc(void);
 /* A zone from the bytes of a TZif file that is none of the machine's: it wins over an older one of its name. -EINVAL:
  * not a name; -EBADMSG, -EINVAL: not such a file; -ENOMEM. */

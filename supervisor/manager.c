@@ -19,6 +19,7 @@
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
+#include "supervisor/timer.h"
 #include "supervisor/transaction.h"
 #include "supervisor/trigger.h"
 #include "supervisor/unit_type.h"
@@ -183,10 +184,8 @@ void manager_report_userdb(struct manager *m)
 static int make_units(struct manager *m)
 {
     static const struct unit_type *const types[UNIT_KIND_COUNT] = {
-        [UNIT_KIND_SERVICE] = &service_type,
-        [UNIT_KIND_SOCKET] = &socket_type,
-        [UNIT_KIND_TARGET] = &target_type,
-        [UNIT_KIND_PATH] = &path_type,
+        [UNIT_KIND_SERVICE] = &service_type, [UNIT_KIND_SOCKET] = &socket_type, [UNIT_KIND_TARGET] = &target_type,
+        [UNIT_KIND_PATH] = &path_type,       [UNIT_KIND_TIMER] = &timer_type,
     };
     m->n_units = unit_set_count(m->set);
     m->units = calloc(m->n_units + 1, sizeof(struct runtime *));
@@ -350,6 +349,7 @@ void manager_free(struct manager *m)
         free(rt);
     }
     free(m->units);
+    timers_free(m->timers);
     if (m->loop) {
         struct loop_deadline *const deadlines[] = { &m->steady_state, &m->shutdown.near_bound, &m->shutdown.bound,
                                                     &m->shutdown.give_up, &m->shutdown.flush };

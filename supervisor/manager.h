@@ -25,6 +25,7 @@ struct reaper;
 struct runtime;
 struct service;
 struct spawner;
+struct timers;
 struct trace;
 struct transaction;
 struct unit_set;
@@ -38,6 +39,7 @@ struct manager_options {
     uint32_t load_units, load_warnings;    /* for the trace record units_loaded, with when loading began */
     usec_t load_started;
     const char *passwd_file, *group_file;
+    const char *state_dir; /* the stamps of timers are below it */
     char **environ;
 };
 
@@ -63,6 +65,7 @@ struct manager {
     struct mounts *mounts;   /* NULL: nobody has asked to be told */
     struct oom_watch *oom;   /* NULL until a service is to be watched */
     struct fd program;       /* our own, for __probe */
+    struct timers *timers;   /* NULL: there is no timer */
 
     const struct unit_set *set; /* borrowed */
     const struct graph *graph;

@@ -11,8 +11,7 @@
 #define SECTIONS(X) /* enumerator, name, why its directives do nothing here (NULL: they do) */ \
     X(UNIT, "Unit", NULL)               X(SERVICE, "Service", NULL)             X(SOCKET, "Socket", NULL) \
     X(TARGET, "Target", NULL)           X(INSTALL, "Install", NULL) \
-    X(TIMER, "Timer", "timer units are not run yet") \
-    X(PATH, "Path", NULL) \
+    X(TIMER, "Timer", NULL)             X(PATH, "Path", NULL) \
     X(SLICE, "Slice", "slice units are not read yet: every unit's cgroup lies directly below the container's") \
     X(SCOPE, "Scope", "scopes are made by systemd's bus interface, which does not exist here") \
     X(MOUNT, "Mount", "the container runtime mounts what the container needs") \

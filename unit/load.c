@@ -134,15 +134,10 @@ static int add_instance(struct loader *loader, const struct search_file *templat
     return unit_set_add_absent(loader->set, name, UNIT_REFUSED);
 }
 
-/* A unit of a kind that is not run: what requires it does not wait for it. Timers and paths are missed, the rest is the
- * business of whoever made the container. */
+/* A unit of a kind that is not run, the business of whoever made the container: what requires it does not wait for it.
+ */
 static int add_inert(struct loader *loader, const struct search_file *file, const char *name)
 {
-    enum unit_kind kind = unit_kind_of_name(name);
-    bool missed = kind == UNIT_KIND_TIMER || kind == UNIT_KIND_PATH;
-    if (missed && file && !file->masked && !loader->aside)
-        diag_report(loader->diags, DIAG_WARNING, about_file(file), "unit-kind", NULL,
-                    "%s units are not started by this version (ignored)", unit_kind_suffix(kind) + 1);
     if (loader->options->lint && file && !file->masked && !is_template(file->name)) {
         diag_sink_set_mode(loader->diags, !file->native, false);
         int r = load_check_file(loader, file, name); /* its mistakes are told all the same */

@@ -16,7 +16,7 @@ static const struct {
     enum suffix_use use;
 } suffixes[] = {
     { ".service", SUFFIX_UNIT },       { ".socket", SUFFIX_UNIT },
-    { ".target", SUFFIX_UNIT },        { ".timer", SUFFIX_UNBUILT },
+    { ".target", SUFFIX_UNIT },        { ".timer", SUFFIX_UNIT },
     { ".path", SUFFIX_UNIT },          { ".slice", SUFFIX_UNBUILT },
     { ".mount", SUFFIX_NOTHING_HERE }, { ".automount", SUFFIX_NOTHING_HERE },
     { ".swap", SUFFIX_NOTHING_HERE },  { ".device", SUFFIX_NOTHING_HERE },

@@ -5,10 +5,14 @@
 #include "base/timespan.h"
 #include "base/timezone.h"
 #include "unit/calendar.h"
+#include "unit/expand.h"
+#include "unit/machine.h"
 #include "unit/name.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define ZONE_FILES "/usr/share/zoneinfo"
 
 /* ---- [Timer] ---- */
 
@@ -24,7 +28,7 @@ static enum timer_base base_of(const struct directive *directive)
     return base;
 }
 
-/* A name of /usr/share/zoneinfo, by its form: no file is opened to read a unit. */
+/* A name of /usr/share/zoneinfo, by its form. */
 static bool is_zone_name(const char *word)
 {
     size_t capitals = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), length = strlen(word);
@@ -42,6 +46,33 @@ static int normalize_calendar(struct parse *p, const char *text, struct str *out
     return r < 0 ? r : calendar_format(calendar, zone_utc(), out);
 }
 
+/* The zone that a timer names is there for who runs it: its own file in the image, or it is one of the two names of the
+ * local zone. 1 when it is; where not, that is reported. */
+static int check_zone(struct parse *p, const struct value *value, const char *name)
+{
+    const struct fragment_context *context = p->context;
+    AUTO(zones_free) struct zones *zones = zones_new(context->machine ? context->machine->root : NULL);
+    const struct zone *zone;
+    if (context->describe) return 1;
+    int r = zones ? zones_get(zones, name, &zone) : -ENOMEM;
+    if (r == 0 || r == -ENOMEM) return r == 0 ? 1 : r;
+    int error = r;
+    r = zones_local(zones, expand_lookup_environ("TZ", 2, (void *)context->environment), &zone);
+    if (r < 0) return r;
+    for (int dst = 0; dst < 2; dst++)
+        if (strcasecmp(zone_abbreviation(zone, dst), name) == 0) return 1;
+    enum severity severity = context->native && !p->lenient ? DIAG_ERROR : DIAG_WARNING;
+    parse_report(p, severity, value, 0, "bad-calendar", NULL, "time zone " ZONE_FILES "/%s: %s", name,
+                 strerror(-error));
+    return 0;
+}
+
+static int keep_calendar(struct parse *p, const char **ret)
+{
+    int r = parse_keep(p, str_text(&p->word), ret);
+    return r < 0 ? r : 1;
+}
+
 /* 1 when the expression was kept in its normal form. */
 static int read_calendar(struct parse *p, const struct value *value, const char *text, const char **ret)
 {
@@ -53,10 +84,11 @@ static int read_calendar(struct parse *p, const struct value *value, const char 
         r = str_append_bytes(&p->scratch, text, (size_t)(zone - text));
         if (r == 0) r = normalize_calendar(p, str_text(&p->scratch), &p->word);
         if (r == 0) r = str_append(&p->word, zone);
+        if (r == 0) r = check_zone(p, value, zone + 1);
+        if (r >= 0) return r > 0 ? keep_calendar(p, ret) : 0;
     }
     if (r == -ENOMEM) return r;
-    if (r == 0) r = parse_keep(p, str_text(&p->word), ret);
-    if (r == 0) return 1;
+    if (r == 0) return keep_calendar(p, ret);
     if (r != -ENOMEM) parse_bad(p, value, 0, "bad-calendar", "a calendar expression");
     return r == -ENOMEM ? r : 0;
 }

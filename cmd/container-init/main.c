@@ -11,6 +11,7 @@
 #include "control/server.h"
 #include "pid1/signals.h"
 #include "supervisor/manager.h"
+#include "supervisor/timer_stamp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,6 +31,12 @@ static usec_t stop_timeout(const struct options *options)
     if (r == 0 && span > 0) return span;
     if (r == -EINVAL) log_warning("warning: stop timeout: '%s' is not a time span; using 8s", text);
     return STOP_TIMEOUT_DEFAULT; /* zero or less restores the default (S02) */
+}
+
+static const char *state_dir(const struct options *options)
+{
+    const char *path = options->state_dir ? options->state_dir : getenv("CONTAINER_INIT_STATE_DIR");
+    return path && *path ? path : TIMER_STATE_DIRECTORY;
 }
 
 static int set_log_level(const char *word)
@@ -101,6 +108,7 @@ static int run(const struct options *options, const struct validate_request *req
         .load_started = load_started,
         .passwd_file = getenv("CONTAINER_INIT_PASSWD_FILE"),
         .group_file = getenv("CONTAINER_INIT_GROUP_FILE"),
+        .state_dir = state_dir(options),
         .environ = environ,
     };
     AUTO(manager_free) struct manager *manager = NULL;

@@ -309,13 +309,13 @@ static void test_special_targets(void **state)
 static void test_unbuilt_kinds(void **state)
 {
     struct fixture *f = *state;
-    scratch_write(&f->dir, "base/a.timer", "[Timer]\nOnBootSec=1\n");
-    scratch_write(&f->dir, "derived/a.timer", "[Timer]\nOnBootSec=1\n");
+    scratch_write(&f->dir, "base/a.slice", "[Slice]\nCPUWeight=10\n");
+    scratch_write(&f->dir, "derived/a.slice", "[Slice]\nCPUWeight=10\n");
     load(f);
     assert_false(f->report.failed);
     assert_int_equal(f->report.warnings, 1);
-    assert_string_equal(find_diag(f, "unit-kind")->message, "timer units are not started by this version (ignored)");
-    assert_int_equal(unit_set_absence(f->set, "a.timer"), UNIT_KIND_UNBUILT);
+    assert_string_equal(find_diag(f, "unit-kind")->message, "slice units are not started by this version (ignored)");
+    assert_int_equal(unit_set_absence(f->set, "a.slice"), UNIT_KIND_UNBUILT);
 }
 
 /* K94: the rest goes on. */

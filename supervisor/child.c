@@ -136,16 +136,16 @@ static int child_set_limits(const struct child_plan *p, uint32_t *ret_which)
 }
 
 /* The memory is this process's own (the plan forbids sharing it), so its dumpable flag may be set: without it the file
- * belongs to root. */
+ * belongs to root. Who may not lower the score in a container does without, as under systemd: dbus.service asks for it
+ * everywhere. */
 static int child_adjust_oom(const struct child_plan *p)
 {
     if (!p->oom_score_adjust) return 0;
     (void)sys_prctl(PR_SET_DUMPABLE, 1); /* cannot fail for 1 */
     int fd = sys_openat(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
-    if (fd < 0) return fd;
-    long r = sys_write(fd, p->oom_score_adjust, p->oom_score_adjust_length);
-    (void)sys_close(fd); /* the write told all there is to know */
-    return r < 0 ? (int)r : 0;
+    long r = fd < 0 ? fd : sys_write(fd, p->oom_score_adjust, p->oom_score_adjust_length);
+    if (fd >= 0) (void)sys_close(fd); /* the write told all there is to know */
+    return r < 0 && r != -EPERM && r != -EACCES ? (int)r : 0;
 }
 
 /* user_namespaces(7): in a namespace whose setgroups file says "deny" no process can change its groups, and dropping

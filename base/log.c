@@ -48,6 +48,15 @@ void log_set_threshold(enum log_level level)
     state.threshold = level;
 }
 
+const char *log_level_name(enum log_level level)
+{
+    static const char *const names[] = { [LOG_LEVEL_ERROR] = "error",
+                                         [LOG_LEVEL_WARNING] = "warning",
+                                         [LOG_LEVEL_INFO] = "info",
+                                         [LOG_LEVEL_DEBUG] = "debug" };
+    return names[level];
+}
+
 bool log_enabled(enum log_level level)
 {
     return level <= state.threshold;

@@ -13,6 +13,7 @@ typedef void log_writer(const char *line, size_t length, void *userdata);
 void log_set_writer(log_writer *writer, void *userdata); /* NULL restores the default */
 void log_set_threshold(enum log_level level);
 bool log_enabled(enum log_level level);
+const char *log_level_name(enum log_level level); /* "warning" */
 
 /* Adds the prefix and the newline; control bytes other than newline and tab become '?'. errno is kept. */
 PRINTF(2, 3) void log_at(enum log_level level, const char *fmt, ...);

@@ -33,12 +33,38 @@ const char *pid1_signal_word(int signal)
     return words[signal];
 }
 
-enum pid1_intent pid1_signal_intent(int signal)
+#define RT 128 /* SIGRTMIN is known at run time only */
+static const struct {
+    uint8_t signal, intent, goal;
+    bool flag;
+    const char *unit;
+} meanings[] = {
+#define X(number, intent, goal, flag, unit) { (number), PID1_##intent, PID1_##goal, (flag), (unit) },
+    PID1_SIGNALS(X)
+#undef X
+};
+
+struct pid1_signal pid1_signal_meaning(int signal)
 {
-    if (signal <= 0) return PID1_NONE;
-    if (signal == SIGCHLD) return PID1_CHILDREN;
-    if (signal == SIGTERM || signal == SIGINT || signal == SIGRTMIN + 3) return PID1_SHUTDOWN;
-    return signal == SIGHUP ? PID1_RELOAD : PID1_OTHER;
+    int number = signal >= SIGRTMIN ? signal - SIGRTMIN + RT : signal;
+    for (size_t i = 0; i < COUNT_OF(meanings); i++) {
+        if (meanings[i].signal != number) continue;
+        return (struct pid1_signal){ .signal = signal,
+                                     .intent = meanings[i].intent,
+                                     .goal = meanings[i].goal,
+                                     .flag = meanings[i].flag,
+                                     .unit = meanings[i].unit };
+    }
+    return (struct pid1_signal){ .signal = signal, .intent = signal > 0 ? PID1_OTHER : PID1_NONE };
+}
+
+const char *pid1_goal_word(enum pid1_goal goal)
+{
+    static const char *const goals[PID1_GOAL_COUNT] = {
+        [PID1_EXIT] = "exit",     [PID1_HALT] = "halt",   [PID1_POWEROFF] = "poweroff",
+        [PID1_REBOOT] = "reboot", [PID1_KEXEC] = "kexec",
+    };
+    return goals[goal];
 }
 
 /* Only "ignored" survives an exec; an ignored SIGCHLD would make the kernel throw exit statuses away (waitid(2)). */
@@ -100,11 +126,8 @@ int pid1_signals_read(struct pid1_signals *signals, struct pid1_signal *ret_sign
     while (n < 0 && errno == EINTR);
     if (n < 0) return errno == EAGAIN ? 0 : -errno;
     if ((size_t)n != sizeof info) return -EIO;
-    *ret_signal = (struct pid1_signal){
-        .intent = pid1_signal_intent((int)info.ssi_signo),
-        .signal = (int)info.ssi_signo,
-        .sender_pid = (pid_t)info.ssi_pid,
-        .sender_uid = (uid_t)info.ssi_uid,
-    };
+    *ret_signal = pid1_signal_meaning((int)info.ssi_signo);
+    ret_signal->sender_pid = (pid_t)info.ssi_pid;
+    ret_signal->sender_uid = (uid_t)info.ssi_uid;
     return 1;
 }

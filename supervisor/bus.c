@@ -140,7 +140,8 @@ static void try_after(struct bus *bus, usec_t pause)
 /* It is gone, refuses us or does not speak D-Bus; tried again later. */
 static void fail(struct bus *bus, const char *why)
 {
-    bool is_worth_telling = bus->state == BUS_UP || bus->pause >= TELL_FROM;
+    bool is_expected = bus->options.may_connect && !bus->options.may_connect(bus->options.userdata);
+    bool is_worth_telling = !is_expected && (bus->state == BUS_UP || bus->pause >= TELL_FROM);
     if (is_worth_telling && !bus->told)
         log_warning("bus: %s: %s; trying again", bus->options.address, why);
     else

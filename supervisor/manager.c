@@ -6,6 +6,7 @@
 #include "cgroup/root.h"
 #include "pid1/place.h"
 #include "pid1/reaper.h"
+#include "supervisor/bus.h"
 #include "supervisor/exec_identity.h"
 #include "supervisor/exec_plan.h"
 #include "supervisor/file_helper.h"
@@ -67,30 +68,13 @@ static void on_signals(int fd, uint32_t events, void *userdata)
 {
     struct manager *m = userdata;
     struct pid1_signal signal;
-    char why[96];
     (void)fd;
     (void)events;
     while (pid1_signals_read(&m->signals, &signal) == 1) {
-        switch (signal.intent) {
-        case PID1_CHILDREN:
+        if (signal.intent == PID1_CHILDREN)
             manager_collect_children(m);
-            break;
-        case PID1_SHUTDOWN:
-            TRACE(m->trace, "signal_received", TRACE_OK, 0, TF_STR("sig", pid1_signal_word(signal.signal)));
-            (void)snprintf(why, sizeof why, "received %s, beginning reverse shutdown",
-                           pid1_signal_word(signal.signal)); /* fits */
-            if (m->shutdown.begun) log_info("received %s, already stopping", pid1_signal_word(signal.signal));
-            shutdown_begin(m, why);
-            break;
-        case PID1_RELOAD:
-            log_info("received %s: there is nothing to reload", pid1_signal_word(signal.signal));
-            break;
-        case PID1_OTHER:
-        case PID1_NONE:
-        case PID1_INTENT_COUNT:
-            log_debug("received %s: without effect", pid1_signal_word(signal.signal));
-            break;
-        }
+        else
+            payload_signal(m, &signal);
     }
 }
 
@@ -321,6 +305,7 @@ int manager_new(const struct manager_options *options, const struct unit_set *se
     if (!m) return -ENOMEM;
     m->signals.fd = m->program = FD_NONE;
     m->boot.spare = FD_NONE;
+    m->payload.socket = FD_NONE;
     m->options = *options;
     /* Early in a virtual machine's boot there may be none: pauses are to differ, not to be secret. */
     if (getrandom(&m->random, sizeof m->random, GRND_NONBLOCK) != (ssize_t)sizeof m->random)
@@ -333,6 +318,7 @@ int manager_new(const struct manager_options *options, const struct unit_set *se
     if (r < 0) return r;
     r = make_units(m);
     if (r < 0) return r;
+    payload_open(m);
     *ret_manager = TAKE(m);
     return 0;
 }
@@ -369,6 +355,8 @@ void manager_free(struct manager *m)
     procs_table_free(m->procs);
     spawner_free(m->spawner);
     userdb_free(m->userdb);
+    payload_close(m);
+    bus_free(m->bus);
     file_helpers_free(m->file_helpers);
     reaper_free(m->reaper);
     (void)cg_root_close_all(m->cgroup); /* best effort; what stays is empty */
@@ -382,6 +370,14 @@ void manager_free(struct manager *m)
 }
 
 /* ---- running ---- */
+
+const char *manager_environment(const struct manager *m, const char *name)
+{
+    size_t length = strlen(name);
+    for (char *const *at = m->options.environ; at && *at; at++)
+        if (strncmp(*at, name, length) == 0 && (*at)[length] == '=') return *at + length + 1;
+    return NULL;
+}
 
 void manager_post(struct manager *m, struct service *service, enum service_event event)
 {
@@ -408,7 +404,11 @@ static void boot_is_complete(struct manager *m)
 {
     char span[TIMESPAN_TEXT_MAX];
     m->boot_complete = true;
-    log_info("startup finished in %s", timespan_format(loop_now(m->loop) - m->started, 1000, span));
+    char text[TIMESPAN_TEXT_MAX + 32];
+    (void)snprintf(text, sizeof text, "startup finished in %s",
+                   timespan_format(loop_now(m->loop) - m->started, 1000, span)); /* fits */
+    log_info("%s", text);
+    payload_ready(m, text);
     TRACE(m->trace, "startup_finished", TRACE_OK, m->started, TF_U64("units", m->n_units));
     snapshot(m, "post_services");
     if (m->trace && loop_deadline_set(m->loop, &m->steady_state, usec_add(loop_now(m->loop), STEADY_STATE_AFTER),
@@ -464,6 +464,7 @@ int manager_run(struct manager *m)
         check_watched(m);
     }
     int exit_code = shutdown_exit_code(m);
+    payload_exiting(m, exit_code);
     uint64_t lost = logs_lost_bytes(m->logs) + logs_output_pending(m->logs);
     if (lost > 0) log_error("shutdown: %" PRIu64 " bytes of output could not be written", lost);
     TRACE(m->trace, "reverse_shutdown_done", TRACE_OK, m->shutdown.since, TF_INT("exit", exit_code),

@@ -10,13 +10,16 @@
 #include "pid1/boot.h"
 #include "pid1/signals.h"
 #include "supervisor/job.h"
+#include "supervisor/payload.h"
 #include "supervisor/service_states.h"
 #include "supervisor/shutdown.h"
 #include "unit/graph.h"
 
+struct bus;
 struct cg_root;
 struct child_exit;
 struct file_helpers;
+struct file_request;
 struct logs;
 struct mounts;
 struct oom_watch;
@@ -91,6 +94,9 @@ struct manager {
     loop_io signals_io;
     struct loop_deadline steady_state;
     struct shutdown shutdown;
+    struct payload payload;
+    struct bus *bus;                  /* NULL: no unit was about a name on it yet */
+    struct file_request *bus_request; /* its path may not answer */
     bool boot_complete;
     bool spawner_reported;
     uid_t uid;
@@ -120,6 +126,8 @@ void manager_trace_spawn(struct manager *manager, const char *unit, const struct
 void manager_report_spawner(struct manager *manager);
 /* Says which user database is in use when that has changed (S17, S21). */
 void manager_report_userdb(struct manager *manager);
+/* A variable that PID 1 was started with; NULL: it was not. */
+const char *manager_environment(const struct manager *manager, const char *name);
 static inline struct runtime *manager_unit(const struct manager *manager, uint32_t id)
 {
     return manager->units[id];

@@ -6,6 +6,7 @@
 #include "supervisor/pid_file.h"
 #include "supervisor/restart.h"
 #include "supervisor/probe.h"
+#include "supervisor/service_bus.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "cgroup/leaf.h"
@@ -278,6 +279,7 @@ static void service_done(struct runtime *rt)
     pid_file_forget(s);
     service_idle_end(s);
     probe_done(s);
+    service_bus_done(s);
     loop_deadline_clear(rt->manager->loop, &s->timeout);
     loop_io_remove(rt->manager->loop, &s->events_io);
     oom_end(s);

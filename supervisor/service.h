@@ -12,6 +12,7 @@
 #include "supervisor/service_states.h"
 #include "supervisor/unit_type.h"
 
+struct bus_watch;
 struct pid_file;
 struct service_probe;
 struct spawn;
@@ -63,6 +64,7 @@ struct service {
     bool exec_failed;            /* the last command did not get to exec, which was logged then */
     struct pid_file *pid_file;   /* while PIDFile= is awaited */
     struct service_probe *probe; /* once ReadyWhen= or HealthCheck= was asked */
+    struct bus_watch *bus;       /* while BusName= is watched */
     loop_io events_io;
     int oom_wd;         /* watch of memory.events; 0: none */
     uint64_t oom_kills; /* its count, as last read */
@@ -161,6 +163,8 @@ MUST_CHECK int service_open_streams(struct service *s, struct fd *ret_stdout, st
 const char *service_log_label(const struct service *s, size_t *ret_length);
 /* Forgets a process: descriptor, registration, report. */
 void process_release(struct service *s, struct process *process);
+/* A process that is not our child, or was not known as the main one, becomes it. 1; 0: it has ended; -errno. */
+MUST_CHECK int service_adopt_main(struct service *s, pid_t pid);
 /* Signals through the pidfd. */
 int process_signal(const struct process *process, int signal);
 /* PIDFile= or what is left in the unit (Type=forking). 1: found, 0: not yet, -errno: it cannot be used. */

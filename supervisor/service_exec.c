@@ -327,7 +327,7 @@ static void on_adopted_gone(int fd, uint32_t events, void *userdata)
     on_main_exit(&exit, s);
 }
 
-static int adopt_main(struct service *s, pid_t pid)
+int service_adopt_main(struct service *s, pid_t pid)
 {
     struct manager *m = s->base.manager;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -354,12 +354,12 @@ int service_find_main(struct service *s)
         struct only_process only = { .proc = proc_open(&proc) < 0 ? -1 : proc.n };
         int r = procs_each(m->procs, &s->procs, count_process, &only);
         if (r < 0 || only.count != 1) return 0;
-        return adopt_main(s, only.pid);
+        return service_adopt_main(s, only.pid);
     }
     pid_t pid;
     int r = pid_file_find(s, &pid);
     if (r != 1) return r;
-    r = adopt_main(s, pid);
+    r = service_adopt_main(s, pid);
     if (r == 0) service_post(s, SERVICE_EVENT_PID_FILE); /* it has just ended: perhaps another takes its place */
     return r;
 }

@@ -2,8 +2,10 @@
 #include "supervisor/service.h"
 
 #include "supervisor/probe.h"
+#include "supervisor/service_bus.h"
 
 void service_state_changed(struct service *s, enum service_state from)
 {
     probe_state_changed(s, from);
+    service_bus_state_changed(s);
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "supervisor/logs.h"
 #include "supervisor/manager.h"
+#include "supervisor/payload.h"
 #include "supervisor/unit_type.h"
 #include "trace/trace.h"
 
@@ -60,12 +61,25 @@ void shutdown_begin(struct manager *m, const char *why)
     if (s->begun) return;
     if (why) log_info("%s", why);
     s->begun = true;
+    payload_stopping(m, why ? why : "stopping");
     s->since = loop_now(m->loop);
     usec_t bound = m->options.stop_timeout;
     arm(m, &s->near_bound, usec_add(s->since, bound / 4 * 3), on_near_bound);
     arm(m, &s->bound, usec_add(s->since, bound), on_bound);
     arm(m, &s->give_up, usec_add(usec_add(s->since, bound), GIVE_UP_AFTER), on_give_up);
     jobs_stop_all(m);
+}
+
+void shutdown_at_once(struct manager *m, const char *why)
+{
+    struct shutdown *s = &m->shutdown;
+    if (s->at_once) return;
+    s->at_once = true;
+    if (s->begun) log_info("%s", why);
+    shutdown_begin(m, why);
+    usec_t now = loop_now(m->loop);
+    arm(m, &s->bound, now, on_bound);
+    arm(m, &s->give_up, usec_add(now, GIVE_UP_AFTER), on_give_up);
 }
 
 void shutdown_decide(struct manager *m, int exit_code)
@@ -95,6 +109,7 @@ bool shutdown_count_forced(struct runtime *rt)
 void shutdown_report_forced(struct runtime *rt, bool bound)
 {
     struct shutdown *s = &rt->manager->shutdown;
+    if (s->at_once) return; /* as asked for */
     log_warning("shutdown: %s force-killed (%s)", runtime_name(rt), bound ? "stop timeout expired" : "grace expired");
     TRACE(rt->manager->trace, "force_killed", TRACE_TIMEOUT, s->since, TF_STR("unit", runtime_name(rt)),
           TF_STR("reason", bound ? "stop timeout expired" : "grace expired"));
@@ -144,5 +159,5 @@ void shutdown_check(struct manager *m)
 int shutdown_exit_code(const struct manager *m)
 {
     if (m->shutdown.decided) return m->shutdown.exit_code;
-    return m->shutdown.force_killed > 0 ? 1 : 0;
+    return m->shutdown.force_killed > 0 && !m->shutdown.at_once ? 1 : 0;
 }

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/attr.h"
 #include "base/loop.h"
+#include "pid1/signals.h"
 struct manager;
 struct runtime;
 
@@ -13,6 +14,8 @@ struct shutdown {
     bool begun, near_bound_passed, bound_passed, finished;
     bool decided; /* exit_code holds a deciding failure's */
     int exit_code;
+    enum pid1_goal goal;   /* what was asked for */
+    bool at_once;          /* nothing is stopped in order, and having to kill is no failure */
     unsigned force_killed; /* units that had to be killed */
     bool swept;            /* units are down, the rest was killed */
     usec_t since, down_at;
@@ -21,6 +24,8 @@ struct shutdown {
 
 /* Begins the stop; `why` goes to the log when not NULL. A second call does nothing (K21). */
 void shutdown_begin(struct manager *manager, const char *why);
+/* Without an order and without a wait: what is there is killed. */
+void shutdown_at_once(struct manager *manager, const char *why);
 /* The first deciding failure wins; 0 counts as 1 (D2). */
 void shutdown_decide(struct manager *manager, int exit_code);
 /* Somebody asks for the end with this exit status, 0 included; a failure that decided before stays (systemctl exit). */

@@ -287,10 +287,10 @@ static void check_probes(struct finish *f)
 static void finish_type(struct finish *f)
 {
     struct service_section *service = &f->settings->service;
-    if (service->type_set || f->context->native) return;
+    if (service->type_set) return;
     if (f->settings->service_extra.bus_name)
         service->type = SERVICE_DBUS;
-    else if (service->commands[SERVICE_EXEC_START].count == 0)
+    else if (!f->context->native && service->commands[SERVICE_EXEC_START].count == 0)
         service->type = SERVICE_ONESHOT;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit/special.h"
 #include "unit/unit.h"
 
 /* A queue of units, each of which enters it once. */
@@ -67,7 +68,7 @@ static enum start_reason trigger_reason(const struct graph *graph, uint32_t unit
 static enum start_reason own_reason(const struct graph *graph, const struct unit *unit)
 {
     if (unit->goal) return START_AT_BOOT;
-    if (unit->builtin) return HELD_BUILTIN;
+    if (unit->builtin || special_is_for_signal(unit->name)) return HELD_BUILTIN;
     if (graph_edges(graph, unit->id, GRAPH_TRIGGERED_BY).count > 0) return trigger_reason(graph, unit->id);
     if (graph_edges(graph, unit->id, GRAPH_ON_FAILURE_OF).count > 0) return HELD_FOR_HANDLER;
     if (graph_edges(graph, unit->id, GRAPH_ON_SUCCESS_OF).count > 0) return HELD_FOR_HANDLER;

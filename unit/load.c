@@ -280,6 +280,8 @@ static int add_default_target(struct loader *loader)
 {
     const char *goal = loader->no_default ? DEFAULT_TARGET_FALLBACK : DEFAULT_TARGET;
     int r = reference(loader, goal);
+    for (size_t i = 0; r == 0 && special_signal_target(i) && !loader->options->describe; i++)
+        if (search_find(loader->search, special_signal_target(i))) r = reference(loader, special_signal_target(i));
     return r < 0 ? r : vec_push(&loader->goals, goal);
 }
 

@@ -99,6 +99,19 @@ const char *special_target(const char *name)
     return found ? *found : NULL;
 }
 
+const char *special_signal_target(size_t index)
+{
+    static const char *const names[] = { "kbrequest.target", "sigpwr.target", "rescue.target", "emergency.target" };
+    return index < COUNT_OF(names) ? names[index] : NULL;
+}
+
+bool special_is_for_signal(const char *name)
+{
+    for (size_t i = 0; special_signal_target(i); i++)
+        if (strcmp(special_signal_target(i), name) == 0) return true;
+    return false;
+}
+
 static const struct {
     const char *target;
     enum unit_relation relation;

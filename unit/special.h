@@ -6,6 +6,11 @@
 /* The static name of the built-in target, NULL when `name` is none. */
 const char *special_target(const char *name);
 
+/* Started by a signal to PID 1 (pid1/signals.h): loaded where a file defines it, and held until then. NULL behind the
+ * last. */
+const char *special_signal_target(size_t index);
+bool special_is_for_signal(const char *name);
+
 /* What the targets of systemd's own package say, where no file does: the ones on the way from default.target to what a
  * unit's [Install] names. For systemd's rules; natively they are empty. 0 or -ENOMEM. */
 struct arena;

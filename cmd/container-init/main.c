@@ -9,6 +9,7 @@
 #include "base/timespan.h"
 #include "control/protocol.h"
 #include "control/server.h"
+#include "pid1/leave.h"
 #include "pid1/signals.h"
 #include "supervisor/manager.h"
 #include "supervisor/timer_stamp.h"
@@ -41,13 +42,9 @@ static const char *state_dir(const struct options *options)
 
 static int set_log_level(const char *word)
 {
-    static const char *const words[] = { [LOG_LEVEL_ERROR] = "error",
-                                         [LOG_LEVEL_WARNING] = "warning",
-                                         [LOG_LEVEL_INFO] = "info",
-                                         [LOG_LEVEL_DEBUG] = "debug" };
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (strcmp(word, words[i]) == 0) {
-            log_set_threshold((enum log_level)i);
+    for (enum log_level level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
+        if (strcmp(word, log_level_name(level)) == 0) {
+            log_set_threshold(level);
             return 0;
         }
     log_error("--log-level: '%s' is none of error, warning, info, debug", word);
@@ -116,7 +113,7 @@ static int run(const struct options *options, const struct validate_request *req
     r = manager_new(&manager_options, units.set, units.graph, &manager);
     if (r == 0) control = open_control(manager, options->control);
     if (r == 0) r = manager_run(manager);
-    if (r >= 0) return r;
+    if (r >= 0) return pid1_leave(manager->shutdown.goal, r);
     log_error("supervisor: %s", strerror(-r));
     return EXIT_FAILURE;
 }

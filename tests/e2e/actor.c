@@ -56,6 +56,8 @@ static const struct verb verbs[] = {
     { "dead-mount",   2, 2,   verb_dead_mount,   "DIRECTORY FILE       mount what takes requests, tells FILE and never answers; go on\n"
                                                  "                                    in the background, for ever" },
     { "hung-mount",   1, ANY, verb_hung_mount,   "DIRECTORY...         mount what never answers; go on in the background, for ever" },
+    { "await",        1, 1,   verb_await,        "FIFO                 wait until something is written to it; go on" },
+    { "bus-own",      1, 1,   verb_bus_own,      "NAME                 take a name on the system bus, with descriptor 10; go on" },
     { "exec",         1, ANY, verb_exec,         "PROGRAM [ARGUMENT].. become another program (takes the rest of the line)" },
 };
 /* clang-format on */

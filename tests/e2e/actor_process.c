@@ -112,6 +112,16 @@ int verb_ignore(char **args, int count)
     return 0;
 }
 
+int verb_await(char **args, int count)
+{
+    char byte;
+    (void)count;
+    int fd = open(args[0], O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, &byte, 1) < 0) return actor_fail(args[0]);
+    close(fd);
+    return 0;
+}
+
 int verb_signals(char **args, int count)
 {
     int last = count > 1 ? signal_number(args[1]) : -1;

@@ -39,6 +39,8 @@ int verb_tcp_half(char **args, int count);
 int verb_hung_mount(char **args, int count);
 int verb_dead_mount(char **args, int count);
 int verb_exec(char **args, int count);
+int verb_await(char **args, int count);
+int verb_bus_own(char **args, int count);
 
 /* Shared by the files of the actor. */
 int signal_number(const char *name);                    /* "TERM", "SIGTERM", "RTMIN+3" or a number; -1 */

@@ -209,8 +209,8 @@ static void test_stop_at_once(void **state)
 /* S60: other signals end nothing and stop nothing. */
 static void test_other_signals(void **state)
 {
-    const int others[] = { SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE,  SIGWINCH,
-                           SIGQUIT, SIGCONT, SIGTSTP, SIGPWR,  SIGRTMIN, SIGRTMIN + 15 };
+    const int others[] = { SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM,  SIGPIPE,      SIGWINCH,     SIGQUIT,
+                           SIGCONT, SIGTSTP, SIGPWR,  SIGRTMIN, SIGRTMIN + 1, SIGRTMIN + 2, SIGRTMIN + 18 };
     struct scene *s = scene_new();
     scene_unit(s, "a.service", SLEEPER);
     scene_unit(s, "b.socket", "[Socket]\nListenStream=/run/b\n");

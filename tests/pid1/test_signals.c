@@ -33,16 +33,70 @@ static const struct { const char *label; int signal; enum pid1_intent want; } in
     { "HUP asks for a reload",  SIGHUP,    PID1_RELOAD },
     { "CHLD",                   SIGCHLD,   PID1_CHILDREN },
     { "QUIT",                   SIGQUIT,   PID1_OTHER },
-    { "USR1",                   SIGUSR1,   PID1_OTHER },
-    { "USR2",                   SIGUSR2,   PID1_OTHER },
-    { "PWR",                    SIGPWR,    PID1_OTHER },
-    { "WINCH",                  SIGWINCH,  PID1_OTHER },
+    { "USR1 looks for the bus", SIGUSR1,   PID1_BUS },
+    { "USR2 dumps",             SIGUSR2,   PID1_DUMP },
+    { "PWR starts a target",    SIGPWR,    PID1_START },
+    { "WINCH does",             SIGWINCH,  PID1_START },
     { "TTOU",                   SIGTTOU,   PID1_OTHER },
     { "TSTP",                   SIGTSTP,   PID1_OTHER },
     { "ALRM",                   SIGALRM,   PID1_OTHER },
     { "nothing",                0,         PID1_NONE },
 };
 /* clang-format on */
+
+/* By their distance from SIGRTMIN: systemd(1) "SIGNALS". */
+/* clang-format off */
+static const struct { enum pid1_intent intent; enum pid1_goal goal; bool flag; const char *unit; } real_time[25] = {
+    { PID1_ISOLATE,  PID1_EXIT,     false, "default.target" },    /* 0 */
+    { PID1_ISOLATE,  PID1_EXIT,     false, "rescue.target" },
+    { PID1_ISOLATE,  PID1_EXIT,     false, "emergency.target" },
+    { PID1_SHUTDOWN, PID1_HALT,     false, NULL },
+    { PID1_SHUTDOWN, PID1_POWEROFF, false, NULL },
+    { PID1_SHUTDOWN, PID1_REBOOT,   false, NULL },                /* 5 */
+    { PID1_SHUTDOWN, PID1_KEXEC,    false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },                /* 10 */
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_LEAVE,    PID1_HALT,     false, NULL },
+    { PID1_LEAVE,    PID1_POWEROFF, false, NULL },
+    { PID1_LEAVE,    PID1_REBOOT,   false, NULL },                /* 15 */
+    { PID1_LEAVE,    PID1_KEXEC,    false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_STATUS,   PID1_EXIT,     true,  NULL },                /* 20 */
+    { PID1_STATUS,   PID1_EXIT,     false, NULL },
+    { PID1_DEBUG,    PID1_EXIT,     true,  NULL },
+    { PID1_DEBUG,    PID1_EXIT,     false, NULL },
+    { PID1_LEAVE,    PID1_EXIT,     false, NULL },
+};
+/* clang-format on */
+
+static void test_real_time(void **state)
+{
+    (void)state;
+    for (int n = 0; n < (int)COUNT_OF(real_time); n++) {
+        struct pid1_signal got = pid1_signal_meaning(SIGRTMIN + n);
+        print_message("  RTMIN+%d\n", n);
+        assert_int_equal(got.signal, SIGRTMIN + n);
+        assert_int_equal(got.intent, real_time[n].intent);
+        assert_int_equal(got.goal, real_time[n].goal);
+        assert_int_equal(got.flag, real_time[n].flag);
+        if (real_time[n].unit)
+            assert_string_equal(got.unit, real_time[n].unit);
+        else
+            assert_null(got.unit);
+    }
+    assert_string_equal(pid1_signal_meaning(SIGPWR).unit, "sigpwr.target");
+    assert_string_equal(pid1_signal_meaning(SIGWINCH).unit, "kbrequest.target");
+    assert_int_equal(pid1_signal_meaning(SIGTERM).goal, PID1_EXIT);
+    static const char *const goals[] = { "exit", "halt", "poweroff", "reboot", "kexec" };
+    for (enum pid1_goal goal = 0; goal < PID1_GOAL_COUNT; goal++)
+        assert_string_equal(pid1_goal_word(goal), goals[goal]);
+}
 
 static void expect(struct pid1_signals *signals, int signal, enum pid1_intent intent)
 {
@@ -62,7 +116,7 @@ static void read_each(void)
     CHECK(fcntl(signals.fd.n, F_GETFD) == FD_CLOEXEC);
     CHECK(pid1_signals_read(&signals, &got) == 0);
     for (size_t i = 0; i < COUNT_OF(intents); i++) {
-        CHECK(pid1_signal_intent(intents[i].signal) == intents[i].want);
+        CHECK(pid1_signal_meaning(intents[i].signal).intent == intents[i].want);
         if (intents[i].signal == 0) continue;
         CHECK(kill(getpid(), intents[i].signal) == 0);
         expect(&signals, intents[i].signal, intents[i].want);
@@ -72,7 +126,7 @@ static void read_each(void)
     expect(&signals, SIGRTMIN + 3, PID1_SHUTDOWN);
     for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++) {
         CHECK(kill(getpid(), signal) == 0);
-        expect(&signals, signal, signal == SIGRTMIN + 3 ? PID1_SHUTDOWN : PID1_OTHER);
+        expect(&signals, signal, signal - SIGRTMIN < 25 ? real_time[signal - SIGRTMIN].intent : PID1_OTHER);
     }
     CHECK(pid1_signals_read(&signals, &got) == 0);
 
@@ -184,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_real_time),
         cmocka_unit_test(test_read_K25),
         cmocka_unit_test(test_inherited_ignore_is_reset),
         cmocka_unit_test(test_masks),

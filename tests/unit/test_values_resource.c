@@ -180,9 +180,9 @@ static void test_slices(void **state)
 static void test_native(void **state)
 {
     (void)state;
-    struct parsed u = parse_service("MemoryMax=lots\nDelegate=\"\nIPAddressDeny=x\nWatchdogSec=1x\nBusName=?", true);
+    struct parsed u = parse_service("MemoryMax=lots\nDelegate=\"\nIPAddressDeny=x\nWatchdogSec=1x", true);
     assert_int_equal(u.result, 0);
-    for (unsigned line = 3; line <= 7; line++) {
+    for (unsigned line = 3; line <= 6; line++) {
         AUTO_STR struct str bad = STR_EMPTY;
         assert_int_equal(str_appendf(&bad, "bad-"), 0);
         assert_non_null(strstr(u.codes, str_text(&bad)));
@@ -190,15 +190,20 @@ static void test_native(void **state)
     parsed_done(&u);
 }
 
-/* Waiting for a name of the bus is not built: a unit that is run stays what it is without BusName=. */
+/* systemd.service(5) Type=: dbus is the default with BusName=, in native units as well. */
 static void test_bus_name_alone(void **state)
 {
     (void)state;
-    struct parsed u = parse_service("BusName=org.example.App", false);
-    assert_int_equal(u.result, 0);
-    assert_int_equal(u.settings.service.type, SERVICE_SIMPLE);
-    assert_non_null(strstr(u.codes, "unsupported@3"));
-    parsed_done(&u);
+    for (int native = 0; native < 2; native++) {
+        struct parsed u = parse_service("BusName=org.example.App", native);
+        assert_int_equal(u.result, 0);
+        assert_int_equal(u.settings.service.type, SERVICE_DBUS);
+        assert_string_equal(u.codes, "");
+        parsed_done(&u);
+        u = parse_service("BusName=org.example.App\nType=simple", native);
+        assert_int_equal(u.settings.service.type, SERVICE_SIMPLE);
+        parsed_done(&u);
+    }
 }
 
 /* A share of the kernel's bounds, whatever they are here. */

@@ -1,0 +1,228 @@
+/* tests/e2e/test_payload.c - being the payload of a container manager: its signals, its notification socket, its
+ * variables. Source: systemd(1) "SIGNALS", sd_notify(3), https://systemd.io/CONTAINER_INTERFACE. */
+#include "tests/e2e/life.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define SLEEPER "[Service]\nExecStart=" ACTOR " sleep\n"
+/* What an ordered stop waits for. */
+#define SLOW "[Service]\nExecStart=" ACTOR " on-term /scene/stopped done 100\n"
+
+/* ---- signals ---- */
+
+/* Each way to the end: in order or at once, and the exit status. A restart is reboot(2), and the kernel ends PID 1 of a
+ * container by SIGHUP for it; without CAP_SYS_BOOT it is the status 133. */
+static void test_ends(void **state)
+{
+    static const struct {
+        int signal; /* from RTMIN on */
+        bool in_order, restart;
+    } rows[] = {
+        { 3, true, false },   { 4, true, false },  { 5, true, true },   { 6, true, true },    { 13, false, false },
+        { 14, false, false }, { 15, false, true }, { 16, false, true }, { 24, false, false },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct scene *s = scene_new();
+        struct scene_spec spec = life_spec(state);
+        spec.args[0] = "--stop-timeout=60s";
+        scene_unit(s, "a.service", SLOW);
+        scene_boot(s, &spec);
+        scene_wait_log(s, "done ready");
+        print_message("  RTMIN+%d\n", rows[i].signal);
+        scene_stop(s, SIGRTMIN + rows[i].signal);
+        int status = scene_exit_code(s);
+        assert_int_equal(status, !rows[i].restart ? 0 : spec.box.docker_caps ? 133 : 128 + SIGHUP);
+        char *stopped = scene_read(s, "stopped");
+        assert_int_equal(stopped != NULL, rows[i].in_order);
+        free(stopped);
+        life_expect_log(s, rows[i].in_order ? "beginning reverse shutdown" : "leaving at once", true);
+        life_expect_log(s, "force-killed", false);
+        scene_end(s);
+    }
+}
+
+/* At once also ends an ordered stop that is under way, and a failure that decided keeps its status. */
+static void test_at_once_while_stopping(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    spec.args[0] = "--stop-timeout=60s";
+    scene_unit(s, "a.service",
+               "[Service]\nTimeoutStopSec=50s\nExecStart=" ACTOR " ignore TERM -- write 1 deaf -- sleep\n");
+    scene_unit(s, "b.service",
+               "[Unit]\nAfter=a.service\n[Service]\nExitContainerOnFailure=yes\nExecStart=/bin/sh -c 'read x < "
+               "/scene/go; exit 7'\n");
+    spec.box.setup = "mkfifo /scene/go";
+    scene_boot(s, &spec);
+    scene_wait_log(s, "deaf");
+    static const char *const go[] = { "/bin/sh", "-c", "echo > /scene/go", NULL };
+    assert_int_equal(scene_exec(s, go, NULL), 0);
+    life_wait_state(s, "a.service", "stop-sigterm");
+    scene_stop(s, SIGRTMIN + 14);
+    assert_int_equal(scene_exit_code(s), 7);
+    scene_end(s);
+}
+
+static void test_targets(void **state)
+{
+    static const struct {
+        int signal;
+        const char *target;
+        bool isolates;
+    } rows[] = { { SIGPWR, "sigpwr.target", false }, { SIGWINCH, "kbrequest.target", false } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int signal = rows[i].signal > 0 ? rows[i].signal : SIGRTMIN - rows[i].signal;
+        struct scene *s = scene_new();
+        struct scene_spec spec = life_spec(state);
+        char text[256];
+        (void)snprintf(text, sizeof text, "[Unit]\nAllowIsolate=yes\nWants=%s.service\nAfter=%s.service\n",
+                       rows[i].target, rows[i].target);
+        scene_file(s, "/etc/systemd/system/default.target", 0644, "[Unit]\nAllowIsolate=yes\nWants=a.service\n");
+        scene_file(s, "/etc/systemd/system/a.service", 0644, "[Unit]\nDefaultDependencies=no\n" SLEEPER);
+        (void)snprintf(text + 200, 50, "/etc/systemd/system/%s", rows[i].target);
+        scene_file(s, text + 200, 0644, text);
+        (void)snprintf(text, sizeof text, "/etc/systemd/system/%s.service", rows[i].target);
+        scene_file(s, text, 0644, "[Unit]\nDefaultDependencies=no\n" SLEEPER);
+        spec.args[0] = "--systemd";
+        scene_boot(s, &spec);
+        life_wait_state(s, "a.service", "running");
+        scene_wait_event(s, "startup_finished", NULL, NULL);
+        (void)snprintf(text, sizeof text, "%s.service", rows[i].target);
+        print_message("  %s\n", rows[i].target);
+        life_expect_count(s, 0, "spawn", text); /* nothing but the signal starts it */
+        scene_stop(s, signal);
+        life_wait_state(s, text, "running");
+        scene_wait_event(s, "unit_state", rows[i].target, "sub", "active", NULL);
+        if (rows[i].isolates) {
+            life_wait_state(s, "a.service", "dead");
+            scene_stop(s, SIGRTMIN); /* and back */
+            scene_wait_nth_event(s, 2, "unit_state", "a.service", "sub", "running", NULL);
+        }
+        assert_int_equal(scene_count_events(s, "unit_state", "a.service", "sub", "dead", NULL), rows[i].isolates);
+        scene_stop(s, SIGTERM);
+        assert_int_equal(scene_exit_code(s), 0);
+        scene_end(s);
+    }
+}
+
+/* The state in the log, and how much of what happens goes there. */
+static void test_log(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "a.service", SLEEPER);
+    scene_unit(s, "b.socket", "[Socket]\nListenStream=/run/b\n");
+    scene_unit(s, "b.service", "[Service]\nExecStart=" ACTOR " listen-once\nRestart=no\n");
+    scene_unit(s, "c.service", "[Service]\nExecStart=/bin/false\n");
+    life_boot(s, state);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    life_wait_state(s, "c.service", "failed");
+    print_message("  USR2\n");
+    scene_stop(s, SIGUSR2);
+    scene_wait_log(s, "container-init: state: 4 units, 0 jobs");
+    scene_wait_log(s, "container-init: state: a.service: active (running), result success, pid ");
+    scene_wait_log(s, "container-init: state: b.socket: active (listening), result success\n");
+    scene_wait_log(s, "container-init: state: c.service: failed (failed), result exit-code\n");
+    print_message("  RTMIN+22, +23\n");
+    scene_stop(s, SIGRTMIN + 22);
+    scene_wait_log(s, "log level debug");
+    close(scene_connect(s, "unix:/run/b"));
+    scene_wait_log(s, "unit b.service: dead -> start");
+    life_wait_state(s, "b.service", "dead");
+    scene_stop(s, SIGRTMIN + 23);
+    scene_wait_log(s, "received signal 57: log level info");
+    print_message("  RTMIN+21, +20\n");
+    scene_stop(s, SIGRTMIN + 21);
+    scene_wait_log(s, "log level warning");
+    close(scene_connect(s, "unix:/run/b"));
+    scene_wait_nth_event(s, 2, "unit_state", "b.service", "sub", "dead", NULL);
+    scene_stop(s, SIGRTMIN + 20);
+    scene_wait_log(s, "received signal 54: log level info");
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    const char *log = scene_log(s), *first = strstr(log, "unit b.service: ended");
+    assert_non_null(first); /* of the first run; the second one was not told */
+    assert_null(strstr(first + 1, "unit b.service: ended"));
+    scene_end(s);
+}
+
+/* ---- NOTIFY_SOCKET= ---- */
+
+static int listen_at(struct scene *s, const char *name, int type)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char path[PATH_MAX];
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", scene_path(s, name, path));
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0) scene_fail(s, "no socket at %s", path);
+    return fd;
+}
+
+struct heard {
+    int fd;
+    const char *want;
+    struct str all; /* messages, each ended by "--\n" */
+};
+
+static bool has_heard(struct scene *s, void *userdata)
+{
+    struct heard *h = userdata;
+    char buffer[4096];
+    (void)s;
+    for (ssize_t n; (n = recv(h->fd, buffer, sizeof buffer - 1, 0)) > 0;) {
+        buffer[n] = '\0';
+        assert_int_equal(str_appendf(&h->all, "%s--\n", buffer), 0);
+    }
+    return strstr(str_text(&h->all), h->want) != NULL;
+}
+
+static void hear(struct scene *s, struct heard *h, const char *want)
+{
+    h->want = want;
+    scene_wait(s, has_heard, h, want);
+}
+
+static void test_notify(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    struct heard h = { .want = "READY=1", .all = STR_EMPTY };
+    assert_int_equal(box_spec_env(&spec.box, "NOTIFY_SOCKET=/scene/notify"), 0);
+    scene_unit(s, "a.service",
+               "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'read x < /scene/go'\n");
+    scene_unit(
+        s, "b.service",
+        "[Unit]\nAfter=a.service\n[Service]\nExitContainerOnFailure=yes\nExecStart=/bin/sh -c 'env > /scene/env; "
+        "read x < /scene/go; exit 9'\n");
+    spec.box.setup = "mkfifo /scene/go";
+    static const char *const go[] = { "/bin/sh", "-c", "echo > /scene/go", NULL };
+    scene_boot(s, &spec);
+    h.fd = listen_at(s, "notify", SOCK_DGRAM);
+    life_wait_state(s, "a.service", "start");
+    assert_false(has_heard(s, &h)); /* not before the boot is complete */
+    assert_int_equal(scene_exec(s, go, NULL), 0);
+    hear(s, &h, "READY=1\nSTATUS=startup finished in ");
+    scene_wait_file(s, "env", "PATH=");
+    char *env = scene_read(s, "env");
+    assert_null(strstr(env, "NOTIFY_SOCKET"));
+    free(env);
+    assert_int_equal(scene_exec(s, go, NULL), 0);
+    assert_int_equal(scene_exit_code(s), 9);
+    hear(s, &h, "STOPPING=1\nSTATUS=");
+    hear(s, &h, "X_SYSTEMD_SHUTDOWN=exit\nEXIT_STATUS=9\n");
+    close(h.fd);
+    str_done(&h.all);
+    scene_end(s);
+}
+
+int main(void)
+{
+    scene_skip_unless_possible();
+    const struct CMUnitTest tests[] = {
+        IN_BOTH_PLACES(test_ends),      cmocka_unit_test(test_at_once_while_stopping),
+        cmocka_unit_test(test_targets), IN_BOTH_PLACES(test_log),
+        cmocka_unit_test(test_notify),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

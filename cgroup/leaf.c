@@ -153,6 +153,13 @@ int cg_leaf_events_fd(struct cg_leaf *leaf)
     return leaf->events.n;
 }
 
+int cg_leaf_has_children(struct cg_leaf *leaf)
+{
+    struct stat st;
+    if (fstatat(cg_root_dirfd(leaf->root), leaf->name, &st, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    return st.st_nlink > 2; /* kernfs counts directories, as most file systems do */
+}
+
 int cg_leaf_is_populated(struct cg_leaf *leaf)
 {
     char text[256], path[FILE_PATH_MAX];

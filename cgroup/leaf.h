@@ -37,6 +37,8 @@ MUST_CHECK int cg_leaf_events_fd(struct cg_leaf *leaf);
 /* Closes the descriptors of a leaf nobody waits for. */
 void cg_leaf_rest(struct cg_leaf *leaf);
 
+/* 1: cgroups were made in it; 0: none; -errno. */
+MUST_CHECK int cg_leaf_has_children(struct cg_leaf *leaf);
 /* 1 with a live process anywhere in the subtree (zombies do not count), 0 without or when the directory is gone,
  * -errno. */
 MUST_CHECK int cg_leaf_is_populated(struct cg_leaf *leaf);

@@ -149,6 +149,7 @@ static void signal_unit(struct service *s, enum kill_operation operation)
     int signal = kill_signal(s, operation);
     bool also_sighup = kill->send_sighup && operation == KILL_TERMINATE && signal != SIGHUP;
     struct procs_table *table = s->base.manager->procs;
+    if (!process_is_there(&s->main) && !process_is_there(&s->control) && procs_is_empty(table, &s->procs)) return;
     bool all = kill->mode == KILL_CONTROL_GROUP || (kill->mode == KILL_MIXED && operation == KILL_FINALLY);
     if (kill->mode == KILL_NONE) return;
     if (!all) {
@@ -386,10 +387,14 @@ static void report_forced(struct service *s, bool is_gone)
     if (is_gone && (by_bound || s->forced == FORCED_BY_GRACE)) shutdown_report_forced(&s->base, by_bound);
 }
 
-static void end_run(struct service *s)
+/* A leaf that is used again soon stays. */
+#define LEAF_KEPT_AT_MOST USEC_PER_SEC
+
+/* `next`: in how long another run follows. True when something of the run is left, or may be. */
+static bool end_run(struct service *s, usec_t next)
 {
     struct manager *m = s->base.manager;
-    if (!s->begun) return;
+    if (!s->begun) return false;
     enum kill_mode mode = s->base.unit->kill->mode;
     bool leaves_rest = mode == KILL_PROCESS || mode == KILL_NONE, is_empty = procs_is_empty(m->procs, &s->procs);
     report_forced(s, is_empty || (leaves_rest && !process_is_there(&s->main)));
@@ -401,17 +406,19 @@ static void end_run(struct service *s)
     if (leaves_rest && !is_empty) {
         log_warning("unit %s: KillMode=%s leaves processes behind", service_name(s),
                     mode == KILL_NONE ? "none" : "process");
-        return; /* the run goes on to own them; the next start finds them in the same leaf */
+        return true; /* the run goes on to own them; the next start finds them in the same leaf */
     }
+    s->forced = FORCED_NOT; /* it was told */
+    if (next <= LEAF_KEPT_AT_MOST && procs_begin_again(m->procs, &s->procs)) return false;
     oom_end(s);
     procs_end(m->procs, &s->procs);
     s->begun = false;
+    return false;
 }
 
 static void remove_directories(struct service *s, bool restarting)
 {
     const char *path = NULL;
-    if (s->begun) return; /* somebody was left behind, and may need them */
     int r = exec_directories_remove(s->base.unit, restarting, &path);
     if (r < 0)
         log_warning("unit %s: RuntimeDirectory=: /run/%s not removed: %s", service_name(s), path ? path : "",
@@ -422,11 +429,10 @@ void act_auto_restart(struct service *s, enum service_state from)
 {
     (void)from;
     char span[TIMESPAN_TEXT_MAX];
-    end_run(s);
-    remove_directories(s, true);
+    usec_t pause = usec_sub(s->timeout.at, s->since);
+    if (!end_run(s, pause)) remove_directories(s, true); /* else somebody was left behind, and may need them */
     s->n_restarts++;
-    log_info("unit %s: restarting in %s (restart %u)", service_name(s),
-             timespan_format(usec_sub(s->timeout.at, s->since), 1, span), s->n_restarts);
+    log_info("unit %s: restarting in %s (restart %u)", service_name(s), timespan_format(pause, 1, span), s->n_restarts);
     job_hold(&s->base);
 }
 
@@ -453,8 +459,7 @@ void act_end(struct service *s, enum service_state from)
 {
     bool failed = s->state == SERVICE_STATE_FAILED,
          was_down = from == SERVICE_STATE_DEAD || from == SERVICE_STATE_FAILED;
-    end_run(s);
-    remove_directories(s, false);
+    if (!end_run(s, USEC_INFINITY)) remove_directories(s, false);
     s->n_restarts = 0;
     if (!was_down && !failed && s->base.result != RESULT_EXEC_CONDITION)
         log_info("unit %s: %s", service_name(s), s->stop_requested ? "stopped" : "ended");

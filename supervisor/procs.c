@@ -93,6 +93,7 @@ static void member_forget(struct procs_table *table, struct procs_member *member
 
 void procs_add(struct procs_table *table, struct procs *procs, pid_t pid, bool in_leaf)
 {
+    procs->empty = false;
     if (!in_leaf) procs->outside = true;
     struct procs_member *member = procs_member_of(table, pid);
     if (member && (member->run != procs || !member->alive)) { /* its number is in use again: no group bears it */
@@ -129,6 +130,14 @@ void procs_reaped(struct procs_table *table, pid_t pid)
 {
     const struct procs_member *member = procs_member_of(table, pid);
     if (member && member->alive) procs_remove(table, member->run, pid);
+}
+
+bool procs_begin_again(struct procs_table *table, struct procs *procs)
+{
+    if (!procs->leaf || procs->outside || procs->ending || !cg_leaf_takes_clones(procs->leaf)) return false;
+    if (!procs_is_empty(table, procs) || cg_leaf_has_children(procs->leaf) != 0) return false;
+    while (procs->members) member_forget(table, procs->members);
+    return true;
 }
 
 void procs_end(struct procs_table *table, struct procs *procs)
@@ -188,7 +197,8 @@ bool procs_is_empty(struct procs_table *table, struct procs *procs)
         if (r < 0) look_outside = true;
     }
     bool empty = !look_outside || nobody_outside(table, procs);
-    procs->empty = empty && procs->ending;
+    /* Into an empty leaf nobody comes but by procs_add(). */
+    procs->empty = empty && (procs->ending || !look_outside);
     return empty;
 }
 

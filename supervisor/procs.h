@@ -29,7 +29,8 @@ struct procs {
     bool outside;         /* some process of the run is not in the leaf */
     bool ending; /* set by the owner: nothing will be started in it any more, so an empty leaf may go at once */
     /* The rest is for procs.c alone. */
-    bool leaf_removed, empty;         /* while `ending` */
+    bool leaf_removed;                /* while `ending` */
+    bool empty;                       /* and nobody was added since */
     uint32_t scan_serial, scan_first; /* its processes in the table's scan of that number */
     struct procs_member *members;     /* what procs_add() told */
 };
@@ -65,6 +66,9 @@ struct zombies {
 };
 /* 0; -ENOENT: the process is gone, or the kernel does not list children. */
 MUST_CHECK int procs_zombies_of(struct procs_table *table, pid_t parent, struct zombies *ret);
+/* The run is over and another follows at once: true when that may have the same leaf and mark, which is cheaper than a
+ * new leaf. False where something may be left of this run, or where the kernel lets nobody be cloned into the leaf. */
+bool procs_begin_again(struct procs_table *table, struct procs *procs);
 /* The run is over: removes the leaf (with sub-cgroups the service made) and forgets the mark. */
 void procs_end(struct procs_table *table, struct procs *procs);
 /* Which run an unregistered process belonged to is not known after its end; ask every stopping unit. */

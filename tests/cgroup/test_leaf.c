@@ -160,10 +160,12 @@ static void test_nested(void **state)
 {
     (void)state;
     struct cg_leaf *leaf = leaf_with("nested.service");
+    assert_int_equal(cg_leaf_has_children(leaf), 0);
     make_nested("nested.service", "a");
     make_nested("nested.service", "a/b");
     make_nested("nested.service", "a/b/c");
     make_nested("nested.service", "d");
+    assert_int_equal(cg_leaf_has_children(leaf), 1);
     pid_t deep = fixture_sleeper(0), top = fixture_sleeper(0), seen[4] = { 0 };
     enter_nested("nested.service", "a/b/c", deep);
     assert_int_equal(cg_leaf_add_process(leaf, top), 0);

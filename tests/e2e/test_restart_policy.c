@@ -253,6 +253,48 @@ static void test_dependant_fails_at_the_limit(void **state)
     scene_end(s);
 }
 
+/* A leaf that a run left empty is the next one's; not one that was killed as a whole, which takes no clones any more,
+ * nor one in which the service made others. */
+static void test_leaf_of_a_restart(void **state)
+{
+    static const struct {
+        const char *name, *settings, *program;
+        bool same;
+    } rows[] = {
+        { "empty", "RestartSec=0\n", "exit 1", true },
+        { "paused", "RestartSec=2s\n", "exit 1", false },
+        { "nested", "RestartSec=0\n", "mkdir /sys/fs/cgroup$leaf/sub; exit 1", false },
+        { "killed", "RestartSec=0\nKillMode=mixed\n", ACTOR " ignore TERM -- sleep & exit 1", false },
+    };
+    struct scene *s = scene_new();
+    char name[64], text[512];
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        (void)snprintf(name, sizeof name, "/usr/local/bin/%s", rows[i].name);
+        (void)snprintf(text, sizeof text,
+                       "#!/bin/sh\nleaf=$(sed -n s/^0:://p /proc/self/cgroup)\nstat -c %%i /sys/fs/cgroup$leaf >> "
+                       "/scene/%s\n%s\n",
+                       rows[i].name, rows[i].program);
+        scene_file(s, name, 0755, text);
+        (void)snprintf(name, sizeof name, "%s.service", rows[i].name);
+        (void)snprintf(text, sizeof text,
+                       "[Unit]\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n[Service]\nType=oneshot\nRestart="
+                       "on-failure\n%sExecStart=/usr/local/bin/%s\n",
+                       rows[i].settings, rows[i].name);
+        scene_unit(s, name, text);
+    }
+    (void)life_run(s, state);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *inodes = scene_read(s, rows[i].name), *second = inodes ? strchr(inodes, '\n') : NULL;
+        print_message("  %s: %s", rows[i].name, inodes ? inodes : "nothing\n");
+        assert_non_null(second);
+        *second++ = '\0';
+        second[strcspn(second, "\n")] = '\0';
+        assert_int_equal(strcmp(inodes, second) == 0, rows[i].same);
+        free(inodes);
+    }
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -263,6 +305,7 @@ int main(void)
         IN_BOTH_PLACES(test_stopped_is_not_restarted),
         IN_BOTH_PLACES(test_crash_loop_starves_nobody),
         cmocka_unit_test(test_default_pause),
+        cmocka_unit_test(test_leaf_of_a_restart),
         cmocka_unit_test(test_start_limit),
         IN_BOTH_PLACES(test_dependant_survives_restarts),
         cmocka_unit_test(test_dependant_fails_at_the_limit),

@@ -205,8 +205,10 @@ static void test_jitter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exit_result),        cmocka_unit_test(test_restart_table),
-        cmocka_unit_test(test_restart_exceptions), cmocka_unit_test(test_health),
+        cmocka_unit_test(test_exit_result),
+        cmocka_unit_test(test_restart_table),
+        cmocka_unit_test(test_restart_exceptions),
+        cmocka_unit_test(test_health),
         cmocka_unit_test(test_start_limit),
         cmocka_unit_test(test_delays),
         cmocka_unit_test(test_jitter),

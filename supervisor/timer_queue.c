@@ -101,7 +101,8 @@ struct timer_slot *timer_queue_take_due(struct timer_queue *queue, usec_t now)
 usec_t timer_wake_between(usec_t earliest, usec_t latest, usec_t phase)
 {
     static const usec_t steps[] = { MINUTE, 10 * USEC_PER_SEC, USEC_PER_SEC, 250 * USEC_PER_MSEC };
-    if (latest <= earliest || latest == USEC_INFINITY) return latest <= earliest ? earliest : latest;
+    if (latest <= usec_add(earliest, 1)) return earliest; /* AccuracySec=1us is as exact as it gets */
+    if (latest == USEC_INFINITY) return latest;
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         usec_t step = steps[i], at = usec_add(latest / step * step, phase % step);
         if (at >= latest) at = at >= step ? at - step : 0;

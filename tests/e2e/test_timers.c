@@ -382,6 +382,9 @@ static void test_troubles(void **state)
     scene_unit(s, "mask.service", "");
     scene_unit(s, "skip.timer", "[Timer]\nOnActiveSec=0\nOnUnitInactiveSec=0\nOnUnitActiveSec=0\n" EXACT);
     scene_unit(s, "skip.service", "[Unit]\nConditionPathExists=/nowhere\n" JOB);
+    scene_unit(s, "need.timer", "[Timer]\nOnActiveSec=0\nOnUnitInactiveSec=0\n" EXACT);
+    scene_unit(s, "need.service", "[Unit]\nRequires=broken.service\nAfter=broken.service\n" JOB);
+    scene_unit(s, "broken.service", "[Service]\nType=oneshot\nExecStart=" ACTOR " exit 1\n");
     scene_unit(s, "fails.timer", "[Timer]\nOnActiveSec=0\nOnUnitInactiveSec=20ms\n" EXACT);
     scene_unit(s, "fails.service", "[Service]\nType=oneshot\nExecStart=" ACTOR " exit 3\n");
     life_boot(s, state);
@@ -389,6 +392,7 @@ static void test_troubles(void **state)
     life_wait_state(s, "mask.timer", "failed");
     (void)wait_trigger(s, 3, "fails.timer");
     (void)wait_trigger(s, 2, "skip.timer");
+    (void)wait_trigger(s, 2, "need.timer");
     life_expect_count(s, 2, "triggered", "skip.timer");
     life_expect_log(s, "timer lost.timer: unknown unit lost.service", true);
     life_expect_log(s, "timer mask.timer: masked unit mask.service", true);

@@ -17,6 +17,7 @@ static const struct {
     usec_t earliest, latest, phase, want;
 } wakes[] = {
     { "no window", 1000 * S, 1000 * S, 7 * S, 1000 * S },
+    { "the smallest there is", 1000 * S, 1000 * S + 1, 7 * S, 1000 * S },
     { "the place in the minute", 1000 * S, 1060 * S, 7 * S, 1027 * S },
     { "another phase", 1000 * S, 1060 * S, 42 * S, 1002 * S },
     { "the last of several minutes", 1000 * S, 1200 * S, 7 * S, 1147 * S },

@@ -11,6 +11,7 @@
 #include "supervisor/pid_file.h"
 #include "supervisor/probe.h"
 #include "supervisor/restart.h"
+#include "supervisor/service_notify.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "trace/trace.h"
@@ -67,6 +68,7 @@ int service_begin(struct service *s)
     s->exec_failed = false;
     memset(&s->main_exit, 0, sizeof s->main_exit);
     fill_invocation_id(s);
+    service_notify_begin(s);
     sockets_service_starting(s);
     if (service_commands(s, SERVICE_EXEC_CONDITION)->count > 0)
         service_post(s, SERVICE_EVENT_GO_CONDITION);

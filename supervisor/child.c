@@ -110,7 +110,7 @@ static int child_place_fds(struct child_plan *p)
         p->status_fd = moved;
     }
     for (int i = 0; i < n; i++) {
-        if (p->fds[i] >= n || p->fds[i] == i) continue;
+        if (p->fds[i] < 0 || p->fds[i] >= n || p->fds[i] == i) continue;
         int moved = sys_fcntl(p->fds[i], F_DUPFD_CLOEXEC, n);
         if (moved < 0) return moved;
         p->fds[i] = moved;
@@ -118,6 +118,7 @@ static int child_place_fds(struct child_plan *p)
     int r = child_close_on_exec(p, 3);
     if (r < 0) return r;
     for (int i = 0; i < n; i++) {
+        if (p->fds[i] < 0) continue; /* whatever has that number is close-on-exec by now */
         r = p->fds[i] == i ? sys_fcntl(i, F_SETFD, 0) : sys_dup3(p->fds[i], i, 0);
         if (r < 0) return r;
     }
@@ -247,6 +248,7 @@ static int child_set_up(struct child_plan *p, struct child_report *report)
     report->stage = EXEC_STAGE_CHDIR;
     if ((r = child_change_directory(p)) < 0) return r;
     child_write_pid(p->listen_pid);
+    child_write_pid(p->watchdog_pid);
     report->stage = EXEC_STAGE_EXEC;
     return child_exec(p, report);
 }

@@ -46,7 +46,7 @@ struct child_plan { /* NOLINT(clang-analyzer-optin.performance.Padding): in the 
     uint32_t has_own_table;       /* written, and read by the parent: the pad may be given to others */
     int status_fd;                /* written: the child moves it out of the way */
     int leaf_procs_fd;            /* written: -1, or the cgroup.procs to enter */
-    int *fds;                     /* written: sources of 0, 1, 2, 3...; -1 where a stream has a path */
+    int *fds; /* written: sources of 0, 1, 2, 3...; -1 where a stream has a path, or none is there */
     uint32_t n_fds;
     struct child_stream streams[3];
     bool close_range_missing, keeps_ignored_sigpipe;
@@ -70,7 +70,8 @@ struct child_plan { /* NOLINT(clang-analyzer-optin.performance.Padding): in the 
     const char *const *programs; /* tried in order; NULL-terminated */
     char *const *argv;
     char *const *envp;
-    char *listen_pid; /* written: the blank after "LISTEN_PID=", DECIMAL_MAX(int) bytes; NULL without sockets */
+    /* Written: the blanks after "LISTEN_PID=" and "WATCHDOG_PID=", DECIMAL_MAX(int) bytes; NULL without. */
+    char *listen_pid, *watchdog_pid;
     const uint8_t *exit_codes; /* by stage */
 };
 /* The two ends of child_run(), for a child that must do something in between. Leaves PID 1's descriptors alone from

@@ -199,19 +199,30 @@ static int put_listen_names(struct exec_env *env, const struct exec_request *req
     return r < 0 ? r : exec_env_set(env, "LISTEN_FDNAMES", str_text(&joined));
 }
 
-static int put_listen(struct exec_env *env, const struct exec_request *request, char **ret_listen_pid)
+/* A process number, and a number for that process. */
+static int put_for_pid(struct exec_env *env, const char *pid_name, const char *name, uint64_t value, char **ret_blank)
 {
-    *ret_listen_pid = NULL;
-    if (request->n_listen_fds == 0) return 0;
-    char number[DECIMAL_MAX(size_t)];
-    (void)snprintf(number, sizeof number, "%zu", request->n_listen_fds); /* the bound is in the type */
-    char *pid = env_alloc(env, "LISTEN_PID", DECIMAL_MAX(int));
+    char number[DECIMAL_MAX(uint64_t)];
+    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)value); /* the bound is in the type */
+    char *pid = env_alloc(env, pid_name, DECIMAL_MAX(int));
     if (!pid) return -ENOMEM;
+    *ret_blank = strchr(pid, '=') + 1;
     int r = exec_env_put(env, pid);
-    if (r == 0) r = exec_env_set(env, "LISTEN_FDS", number);
-    if (r == 0 && request->listen_names) r = put_listen_names(env, request);
-    *ret_listen_pid = pid + strlen("LISTEN_PID=");
-    return r;
+    return r < 0 ? r : exec_env_set(env, name, number);
+}
+
+static int put_listen(struct exec_env *env, const struct exec_request *request, char **ret_blank)
+{
+    if (request->n_listen_fds == 0) return 0;
+    int r = put_for_pid(env, "LISTEN_PID", "LISTEN_FDS", request->n_listen_fds, ret_blank);
+    return r == 0 && request->listen_names ? put_listen_names(env, request) : r;
+}
+
+/* sd_watchdog_enabled(3): only the process of that number is meant. */
+static int put_watchdog(struct exec_env *env, const struct exec_request *request, char **ret_blank)
+{
+    if (request->watchdog_usec == 0 || request->watchdog_usec == USEC_INFINITY) return 0;
+    return put_for_pid(env, "WATCHDOG_PID", "WATCHDOG_USEC", request->watchdog_usec, ret_blank);
 }
 
 static int put_directories(struct exec_env *env, const struct exec_section *exec)
@@ -236,9 +247,10 @@ static int put_directories(struct exec_env *env, const struct exec_section *exec
 }
 
 int exec_env_build(struct exec_env *env, const struct exec_request *request, const struct exec_env_user *user,
-                   char **ret_listen_pid, uint32_t *ret_index, uint32_t *ret_line)
+                   struct exec_env_blanks *ret_blanks, uint32_t *ret_index, uint32_t *ret_line)
 {
     const struct exec_section *exec = request->unit->exec;
+    *ret_blanks = (struct exec_env_blanks){ NULL, NULL };
     *ret_index = UINT32_MAX; /* not a matter of a file */
     *ret_line = 0;
     int r = put_inherited(env, request->environ);
@@ -249,7 +261,8 @@ int exec_env_build(struct exec_env *env, const struct exec_request *request, con
     for (size_t i = 0; r == 0 && request->variables && i < request->variables->count; i++)
         r = env_copy(env, request->variables->items[i]);
     if (r == 0 && !exec_env_lookup("PATH", 4, env)) r = exec_env_set(env, "PATH", EXEC_DEFAULT_PATH);
-    if (r == 0) r = put_listen(env, request, ret_listen_pid);
+    if (r == 0) r = put_listen(env, request, &ret_blanks->listen_pid);
+    if (r == 0) r = put_watchdog(env, request, &ret_blanks->watchdog_pid);
     if (r == 0) r = put_directories(env, exec);
     for (uint32_t i = 0; r == 0 && i < exec->unset_environment.count; i++)
         exec_env_unset(env, exec->unset_environment.items[i]);

@@ -34,9 +34,13 @@ char **exec_env_finish(struct exec_env *env);
 struct exec_env_user {
     const char *name, *home, *shell; /* NULL: not known */
 };
+/* The blanks behind "LISTEN_PID=" and "WATCHDOG_PID=", for DECIMAL_MAX(int) bytes; NULL where there is no such
+ * variable. */
+struct exec_env_blanks {
+    char *listen_pid, *watchdog_pid;
+};
 /* All of it, UnsetEnvironment= included. Where an environment file cannot be used:
- * -errno, *ret_index is which one and *ret_line where in it (0: not a matter of a line). *ret_listen_pid is the blank
- * after "LISTEN_PID=", NULL without sockets. */
+ * -errno, *ret_index is which one and *ret_line where in it (0: not a matter of a line). */
 MUST_CHECK int exec_env_build(struct exec_env *env, const struct exec_request *request,
-                              const struct exec_env_user *user, char **ret_listen_pid, uint32_t *ret_index,
+                              const struct exec_env_user *user, struct exec_env_blanks *ret_blanks, uint32_t *ret_index,
                               uint32_t *ret_line);

@@ -100,7 +100,9 @@ static int plan_stream(struct exec_plan *plan, const struct exec_request *reques
 static int plan_streams(struct exec_plan *plan, const struct exec_request *request, struct exec_failure *failure)
 {
     static const enum exec_stage stages[] = { EXEC_STAGE_STDIN, EXEC_STAGE_STDOUT, EXEC_STAGE_STDERR };
-    size_t n = 3 + request->n_listen_fds;
+    size_t passed = 3 + request->n_listen_fds, n = MAX_OF(passed, (size_t)request->notify_target + 1);
+    failure->stage = EXEC_STAGE_FDS;
+    if (request->notify_target > 0 && request->notify_target < passed) return -EBUSY; /* NotifyFD= of a passed one */
     plan->child.fds = plan_alloc(&plan->memory, n * sizeof *plan->child.fds);
     if (!plan->child.fds) return -ENOMEM;
     plan->child.n_fds = (uint32_t)n;
@@ -111,6 +113,7 @@ static int plan_streams(struct exec_plan *plan, const struct exec_request *reque
     }
     for (size_t i = 0; i < request->n_listen_fds; i++) plan->child.fds[3 + i] = request->listen_fds[i];
     plan->child.program_fd = request->program_fd;
+    for (size_t i = passed; i < n; i++) plan->child.fds[i] = i == request->notify_target ? request->notify_fd : -1;
     return 0;
 }
 
@@ -283,8 +286,11 @@ static int plan_finish(struct exec_plan *plan, const struct exec_request *reques
                        struct child_report *report)
 {
     struct exec_env env = { .memory = &plan->memory };
+    struct exec_env_blanks blanks;
     report->stage = EXEC_STAGE_ENVIRONMENT;
-    int r = exec_env_build(&env, request, user, &plan->child.listen_pid, &report->index, &report->detail);
+    int r = exec_env_build(&env, request, user, &blanks, &report->index, &report->detail);
+    plan->child.listen_pid = blanks.listen_pid;
+    plan->child.watchdog_pid = blanks.watchdog_pid;
     if (r < 0 && report->index != UINT32_MAX) return r;
     report->stage = EXEC_STAGE_MEMORY;
     if (r == 0) r = plan_words(plan, request->command, &env);

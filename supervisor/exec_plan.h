@@ -59,6 +59,9 @@ struct exec_request {
     const int *listen_fds; /* borrowed; become 3, 4, ... */
     const char *const *listen_names;
     size_t n_listen_fds;
+    usec_t watchdog_usec;     /* $WATCHDOG_USEC, with $WATCHDOG_PID; 0: none */
+    int notify_fd;            /* borrowed; becomes notify_target, which lies behind the listen_fds */
+    uint32_t notify_target;   /* 0: there is none */
     int stdout_fd, stderr_fd; /* borrowed write ends of the log, -1 when the unit's setting needs none */
     bool is_probe;            /* its output goes to those two, or nowhere; its input is the next, or nothing */
     int stdin_fd;             /* of a probe; borrowed, 0: none */

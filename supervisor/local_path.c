@@ -249,3 +249,27 @@ bool local_path_is_pattern(const char *pattern)
     free(directory);
     return local;
 }
+
+bool local_path_has(int fd)
+{
+    uint32_t id = 0, root_id = 0, line_id;
+    AUTO_FD struct fd root = FD_NONE;
+    if (local_path_mount_id(fd, &id) < 0) return false;
+    if (fd_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, &root) == 0 && local_path_mount_id(root.n, &root_id) == 0 &&
+        root_id == id)
+        return true;
+    FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+    if (!mountinfo) return false;
+    char *line = NULL, *mount, *type;
+    size_t size = 0;
+    bool local = false;
+    while (getline(&line, &size, mountinfo) > 0) {
+        if (!local_path_parse_mount(line, &mount, &type)) continue;
+        if (parse_u32(line, 0, UINT32_MAX, &line_id) < 0 || line_id != id) continue; /* its first field was cut off */
+        local = type_is_local(type);
+        break;
+    }
+    free(line);
+    (void)fclose(mountinfo); /* was only read */
+    return local;
+}

@@ -13,6 +13,8 @@
 bool local_path_is(const char *path);
 /* The same for a pattern of glob(7). */
 bool local_path_is_pattern(const char *pattern);
+/* The same of an open descriptor, by the mount it lies in. */
+bool local_path_has(int fd);
 /* Opens a directory that is an entry of `dirfd` and lies in the same mount. -EXDEV: it lies in another one, which was
  * not touched; -ENOTDIR, also for a link; -ENOENT... */
 MUST_CHECK int local_path_open_directory(int dirfd, const char *name, struct fd *ret);

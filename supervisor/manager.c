@@ -17,6 +17,7 @@
 #include "supervisor/oom.h"
 #include "supervisor/path.h"
 #include "supervisor/probe.h"
+#include "supervisor/notify.h"
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
@@ -352,6 +353,7 @@ void manager_free(struct manager *m)
     mounts_free(m);
     vec_done(&m->idle);
     if (m->loop) oom_watch_free(m);
+    notify_free(m->notify);
     procs_table_free(m->procs);
     spawner_free(m->spawner);
     userdb_free(m->userdb);

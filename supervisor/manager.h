@@ -23,6 +23,7 @@ struct file_request;
 struct logs;
 struct mounts;
 struct oom_watch;
+struct notify;
 struct procs_table;
 struct reaper;
 struct runtime;
@@ -69,6 +70,7 @@ struct manager {
     struct oom_watch *oom;   /* NULL until a service is to be watched */
     struct fd program;       /* our own, for __probe */
     struct timers *timers;   /* NULL: there is no timer */
+    struct notify *notify;   /* supervisor/notify.h; NULL: no process was told of it yet */
 
     const struct unit_set *set; /* borrowed */
     const struct graph *graph;

@@ -69,6 +69,9 @@ MUST_CHECK int procs_zombies_of(struct procs_table *table, pid_t parent, struct 
 /* The run is over and another follows at once: true when that may have the same leaf and mark, which is cheaper than a
  * new leaf. False where something may be left of this run, or where the kernel lets nobody be cloned into the leaf. */
 bool procs_begin_again(struct procs_table *table, struct procs *procs);
+/* Which run this process, alive or to be reaped, is of, by what procs_add() told or by its mark: *ret, NULL for none.
+ * -ESRCH: there is no such process. -ENOENT: there is no /proc, and nobody told of it. */
+MUST_CHECK int procs_run_of(struct procs_table *table, pid_t pid, struct procs **ret);
 /* The run is over: removes the leaf (with sub-cgroups the service made) and forgets the mark. */
 void procs_end(struct procs_table *table, struct procs *procs);
 /* Which run an unregistered process belonged to is not known after its end; ask every stopping unit. */

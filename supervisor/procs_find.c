@@ -35,6 +35,17 @@ static int find_by_mark(struct procs_table *table, struct found *found)
     return 0;
 }
 
+int procs_run_of(struct procs_table *table, pid_t pid, struct procs **ret)
+{
+    struct found found = { .pid = pid };
+    *ret = NULL;
+    const struct procs_member *member = procs_member_of(table, pid);
+    if (!(member && member->alive) && !fd_is_open(&table->proc)) return -ENOENT;
+    int r = find_by_mark(table, &found);
+    if (r == 0) *ret = found.run;
+    return r;
+}
+
 static struct found *scan_find(struct procs_table *table, pid_t pid)
 {
     size_t low = 0, high = table->scan.count;

@@ -7,6 +7,7 @@
 #include "supervisor/restart.h"
 #include "supervisor/probe.h"
 #include "supervisor/service_bus.h"
+#include "supervisor/service_notify.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "cgroup/leaf.h"
@@ -280,6 +281,7 @@ static void service_done(struct runtime *rt)
     service_idle_end(s);
     probe_done(s);
     service_bus_done(s);
+    service_notify_done(s);
     loop_deadline_clear(rt->manager->loop, &s->timeout);
     loop_io_remove(rt->manager->loop, &s->events_io);
     oom_end(s);

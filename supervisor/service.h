@@ -15,6 +15,7 @@
 struct bus_watch;
 struct pid_file;
 struct service_probe;
+struct service_notify;
 struct spawn;
 
 struct process {
@@ -52,19 +53,20 @@ struct service {
     struct process main, control;
     struct child_exit main_exit, control_exit;
     struct procs procs;
-    bool launched;               /* START: its own part is done, READY may be all that is missing */
-    bool ready;                  /* READY was seen in this run */
-    bool name_lost;              /* nobody has the name on the bus any more */
-    bool reloading;              /* it told RELOADING=1, and READY=1 is still to come */
-    bool told_stopping;          /* STOPPING=1 came: STOP_SIGTERM has no need to signal */
-    bool reload_failed;          /* the last reload: a command failed, or it took too long */
-    bool idle;                   /* START: waits for the jobs of others (Type=idle) */
-    usec_t reload_begun;         /* when ReloadSignal= was sent; 0: it was not */
-    usec_t told_reloading;       /* MONOTONIC_USEC= that came with the last RELOADING=1; USEC_INFINITY: none came */
-    bool exec_failed;            /* the last command did not get to exec, which was logged then */
-    struct pid_file *pid_file;   /* while PIDFile= is awaited */
-    struct service_probe *probe; /* once ReadyWhen= or HealthCheck= was asked */
-    struct bus_watch *bus;       /* while BusName= is watched */
+    bool launched;                 /* START: its own part is done, READY may be all that is missing */
+    bool ready;                    /* READY was seen in this run */
+    bool name_lost;                /* nobody has the name on the bus any more */
+    bool reloading;                /* it told RELOADING=1, and READY=1 is still to come */
+    bool told_stopping;            /* STOPPING=1 came: STOP_SIGTERM has no need to signal */
+    bool reload_failed;            /* the last reload: a command failed, or it took too long */
+    bool idle;                     /* START: waits for the jobs of others (Type=idle) */
+    usec_t reload_begun;           /* when ReloadSignal= was sent; 0: it was not */
+    usec_t told_reloading;         /* MONOTONIC_USEC= that came with the last RELOADING=1; USEC_INFINITY: none came */
+    bool exec_failed;              /* the last command did not get to exec, which was logged then */
+    struct pid_file *pid_file;     /* while PIDFile= is awaited */
+    struct service_probe *probe;   /* once ReadyWhen= or HealthCheck= was asked */
+    struct bus_watch *bus;         /* while BusName= is watched */
+    struct service_notify *notify; /* supervisor/service_notify.h; NULL: it told nothing yet */
     loop_io events_io;
     int oom_wd;         /* watch of memory.events; 0: none */
     uint64_t oom_kills; /* its count, as last read */
@@ -167,6 +169,8 @@ void process_release(struct service *s, struct process *process);
 MUST_CHECK int service_adopt_main(struct service *s, pid_t pid);
 /* Signals through the pidfd. */
 int process_signal(const struct process *process, int signal);
+/* Follows another process of the unit as its main one. 1: done; 0: it has ended; -errno. */
+MUST_CHECK int service_set_main(struct service *s, pid_t pid);
 /* PIDFile= or what is left in the unit (Type=forking). 1: found, 0: not yet, -errno: it cannot be used. */
 int service_find_main(struct service *s);
 

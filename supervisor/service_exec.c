@@ -9,6 +9,7 @@
 #include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
 #include "supervisor/proc_scan.h"
+#include "supervisor/service_notify.h"
 #include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "supervisor/trigger.h"
@@ -267,6 +268,7 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     bool is_start = slot == SERVICE_EXEC_START, is_main = process == &s->main;
     AUTO_STRLIST struct strlist variables = STRLIST_EMPTY;
     struct passed_fds passed = { 0 };
+    AUTO_FD struct fd ready = FD_NONE;
     struct exec_failure failure = { .stage = EXEC_STAGE_NONE };
     struct child_exit *exit = is_main ? &s->main_exit : &s->control_exit;
 
@@ -276,10 +278,11 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     s->exec_failed = false;
     int r = service_variables(s, slot, &variables);
     if (r == 0 && is_start) r = sockets_collect(s, &passed);
+    struct exec_request request = service_exec_request(s, command, &variables);
+    if (r == 0) r = service_notify_prepare(s, slot, is_main, &variables, &passed, &request, &ready);
     if (r < 0) {
         failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
     } else {
-        struct exec_request request = service_exec_request(s, command, &variables);
         request.listen_fds = passed.fds.items;
         request.listen_names = passed.names.items;
         request.n_listen_fds = passed.fds.count;
@@ -344,6 +347,15 @@ int service_adopt_main(struct service *s, pid_t pid)
     process_release(s, &s->main);
     s->main_known = false;
     return r;
+}
+
+int service_set_main(struct service *s, pid_t pid)
+{
+    if (s->main.spawn) spawn_drain(s->main.spawn); /* it runs, and what that means is still to be told */
+    s->main.spawn = NULL;
+    process_release(s, &s->main);
+    pid_file_forget(s);
+    return service_adopt_main(s, pid);
 }
 
 int service_find_main(struct service *s)

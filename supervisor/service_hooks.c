@@ -3,9 +3,11 @@
 
 #include "supervisor/probe.h"
 #include "supervisor/service_bus.h"
+#include "supervisor/service_notify.h"
 
 void service_state_changed(struct service *s, enum service_state from)
 {
     probe_state_changed(s, from);
     service_bus_state_changed(s);
+    service_notify_state_changed(s, from);
 }

@@ -288,7 +288,9 @@ static void finish_type(struct finish *f)
 {
     struct service_section *service = &f->settings->service;
     if (service->type_set) return;
-    if (f->settings->service_extra.bus_name)
+    if (f->settings->service_extra.notify_fd > 0)
+        service->type = SERVICE_NOTIFY;
+    else if (f->settings->service_extra.bus_name)
         service->type = SERVICE_DBUS;
     else if (!f->context->native && service->commands[SERVICE_EXEC_START].count == 0)
         service->type = SERVICE_ONESHOT;

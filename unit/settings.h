@@ -275,6 +275,7 @@ struct service_extra_section {
     bool debug_invocation, timeout_abort_set;
     int reload_signal; /* SIGHUP */
     uint32_t fd_store_max, restart_steps;
+    uint32_t notify_fd;                                 /* NotifyFD=; 0: none */
     usec_t watchdog, runtime_max, runtime_random_extra; /* default 0, infinity, 0 */
     usec_t timeout_abort, restart_max_delay;            /* timeout_stop unless timeout_abort_set, infinity */
     usec_t restart_jitter;                              /* RestartRandomizedDelaySec=, 0 */

@@ -130,7 +130,7 @@ bool interface_name_is_valid(const char *name);
     X(value_boolean) X(value_word) X(value_timespan) X(value_timeout) X(value_timeout_both) X(value_u32) X(value_mode) X(value_text) \
     X(value_socket_mode) X(value_signal) X(value_kill_mode) \
     X(value_description) X(value_documentation) X(value_units) X(value_condition) X(value_names) X(value_also) X(value_alias) X(value_default_instance) \
-    X(value_commands) X(value_service_type) X(value_restart) X(value_exit_set) X(value_pid_file) \
+    X(value_commands) X(value_service_type) X(value_restart) X(value_exit_set) X(value_pid_file) X(value_notify_fd) \
     X(value_user) X(value_groups) X(value_working_directory) X(value_environment) X(value_environment_file) \
     X(value_variable_names) X(value_unset_environment) X(value_standard_input) X(value_standard_output) \
     X(value_syslog_identifier) X(value_limit) X(value_nice) X(value_oom_score_adjust) X(value_directories) \

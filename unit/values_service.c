@@ -91,6 +91,18 @@ int value_pid_file(struct parse *p, const struct directive *directive UNUSED, co
     return 0;
 }
 
+/* A descriptor behind the standard streams. The bound keeps it below the usual soft limit. */
+int value_notify_fd(struct parse *p, const struct directive *directive UNUSED, const struct value *value, void *slot)
+{
+    const char *text;
+    int r = parse_text(p, value, &text);
+    if (r <= 0) return r;
+    *(uint32_t *)slot = 0;
+    if (*text && parse_u32(text, 3, 1023, slot) < 0)
+        parse_bad(p, value, 0, "bad-integer", "the number of a descriptor, from 3 to 1023");
+    return 0;
+}
+
 /* Sockets=: what is no socket is left out. */
 int value_sockets(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {

@@ -55,9 +55,22 @@ static const struct verb verbs[] = {
     { "tcp-half",     2, 2,   verb_tcp_half,     "HOST PORT            server that reads to the end, then answers `N bytes`" },
     { "dead-mount",   2, 2,   verb_dead_mount,   "DIRECTORY FILE       mount what takes requests, tells FILE and never answers; go on\n"
                                                  "                                    in the background, for ever" },
+    { "stuck-mount",  2, 2,   verb_stuck_mount,  "DIRECTORY PIDFILE    mount whose files open, but never close; as `daemon`" },
     { "hung-mount",   1, ANY, verb_hung_mount,   "DIRECTORY...         mount what never answers; go on in the background, for ever" },
     { "await",        1, 1,   verb_await,        "FIFO                 wait until something is written to it; go on" },
     { "bus-own",      1, 1,   verb_bus_own,      "NAME                 take a name on the system bus, with descriptor 10; go on" },
+    { "notify",       1, 1,   verb_notify,       "TEXT                 send to $NOTIFY_SOCKET; C escapes as in write-raw" },
+    { "notify-barrier", 0, 0, verb_notify_barrier, "                   wait until what was sent has been read" },
+    { "notify-child", 1, 1,   verb_notify_child, "TEXT                 send it from a child that waits until it was read" },
+    { "notify-gone",  1, 1,   verb_notify_gone,  "TEXT                 send it from a child that is reaped at once" },
+    { "notify-flood", 2, 2,   verb_notify_flood, "N TEXT               send it N times; 0: without end" },
+    { "notify-store", 2, 3,   verb_notify_store, "NAME N [LINE]        FDSTORE=1 with N memfds of that name" },
+    { "notify-store-pipe", 1, 1, verb_notify_store_pipe, "NAME            FDSTORE=1 with a pipe, whose other end is then closed" },
+    { "notify-store-file", 2, 2, verb_notify_store_file, "NAME FILE       FDSTORE=1 with an open file" },
+    { "notify-main-child", 1, 1, verb_notify_main_child, "FILE            MAINPID= and READY=1 for a child; its pid goes to FILE; go on" },
+    { "hup-block",    0, 0,   verb_hup_block,    "                     block HUP from here on" },
+    { "notify-reload", 1, 1,  verb_notify_reload, "FILE                after hup-block: mark FILE and answer each HUP, for ever" },
+    { "passed",       1, 1,   verb_passed,       "FILE                 append a line with names and contents of LISTEN_FDS" },
     { "exec",         1, ANY, verb_exec,         "PROGRAM [ARGUMENT].. become another program (takes the rest of the line)" },
 };
 /* clang-format on */

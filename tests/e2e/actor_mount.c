@@ -76,3 +76,62 @@ int verb_dead_mount(char **args, int count)
         if (append_line(args[1], line) < 0) return actor_fail(args[1]);
     }
 }
+
+/* ---- one that answers everything but FUSE_FLUSH: its files open, and close(2) does not return ---- */
+
+static void fill_attr(struct fuse_attr *attr, uint64_t node)
+{
+    *attr = (struct fuse_attr){ .ino = node, .mode = node == 1 ? S_IFDIR | 0755 : S_IFREG | 0644, .nlink = 1 };
+}
+
+static int answer_request(int fd, const struct fuse_in_header *header)
+{
+    struct {
+        struct fuse_out_header header;
+        union {
+            struct fuse_entry_out entry;
+            struct fuse_attr_out attr;
+            struct fuse_open_out open;
+        } body;
+    } answer = { .header = { .unique = header->unique } };
+    size_t body = 0;
+    switch (header->opcode) {
+    case FUSE_FLUSH:
+        return 0;
+    case FUSE_LOOKUP:
+        body = sizeof answer.body.entry;
+        answer.body.entry.nodeid = 2;
+        fill_attr(&answer.body.entry.attr, 2);
+        break;
+    case FUSE_GETATTR:
+        body = sizeof answer.body.attr;
+        fill_attr(&answer.body.attr.attr, header->nodeid);
+        break;
+    case FUSE_OPEN:
+        body = sizeof answer.body.open;
+        answer.body.open = (struct fuse_open_out){ .fh = 1 };
+        break;
+    default:
+        answer.header.error = -ENOSYS;
+        break;
+    }
+    answer.header.len = (uint32_t)(sizeof answer.header + body);
+    return write(fd, &answer, answer.header.len) == (ssize_t)answer.header.len ? 0 : -1;
+}
+
+int verb_stuck_mount(char **args, int count)
+{
+    static char request[1 << 16];
+    (void)count;
+    int fd = make_device() < 0 ? -1 : mount_hung(args[0]);
+    if (fd < 0 || answer_init(fd) < 0) return actor_fail(args[0]);
+    int r = verb_daemon(args + 1, 1); /* its parent leaves with 0 */
+    while (r == 0) {
+        struct fuse_in_header header;
+        ssize_t n = read(fd, request, sizeof request);
+        if (n < (ssize_t)sizeof header) return actor_fail("/dev/fuse");
+        memcpy(&header, request, sizeof header);
+        if (answer_request(fd, &header) < 0 && errno != ENOENT) return actor_fail("answer");
+    }
+    return r;
+}

@@ -186,7 +186,7 @@ int verb_write(char **args, int count)
     return write_all(number(args[0]), line, (size_t)n) < 0 ? actor_fail("write") : 0;
 }
 
-static size_t unescape(char *text)
+size_t actor_unescape(char *text)
 {
     char *to = text;
     for (const char *from = text; *from;) {
@@ -220,7 +220,7 @@ static size_t unescape(char *text)
 int verb_write_raw(char **args, int count)
 {
     (void)count;
-    size_t length = unescape(args[1]);
+    size_t length = actor_unescape(args[1]);
     return write_all(number(args[0]), args[1], length) < 0 ? actor_fail("write") : 0;
 }
 

@@ -38,12 +38,26 @@ int verb_unix_echo(char **args, int count);
 int verb_tcp_half(char **args, int count);
 int verb_hung_mount(char **args, int count);
 int verb_dead_mount(char **args, int count);
+int verb_stuck_mount(char **args, int count);
 int verb_exec(char **args, int count);
 int verb_await(char **args, int count);
 int verb_bus_own(char **args, int count);
+int verb_notify(char **args, int count);
+int verb_notify_barrier(char **args, int count);
+int verb_notify_child(char **args, int count);
+int verb_notify_gone(char **args, int count);
+int verb_notify_flood(char **args, int count);
+int verb_notify_store(char **args, int count);
+int verb_notify_store_pipe(char **args, int count);
+int verb_notify_store_file(char **args, int count);
+int verb_notify_main_child(char **args, int count);
+int verb_notify_reload(char **args, int count);
+int verb_hup_block(char **args, int count);
+int verb_passed(char **args, int count);
 
 /* Shared by the files of the actor. */
 int signal_number(const char *name);                    /* "TERM", "SIGTERM", "RTMIN+3" or a number; -1 */
+size_t actor_unescape(char *text);                      /* \n \t \xHH and the like, in place; the length */
 int number(const char *text);                           /* 0 when it is none */
 int append_line(const char *file, const char *line);    /* one write(2) of line and newline; 0 or -1 with errno */
 int write_all(int fd, const void *data, size_t length); /* 0 or -1 with errno */

@@ -57,11 +57,11 @@ static void build(struct fixture *f, const struct exec_env_user *user, char *out
     char first[2048];
     struct plan_memory memory = { .at = first, .end = first + sizeof first };
     struct exec_env env = { .memory = &memory };
-    char *listen_pid = NULL;
+    struct exec_env_blanks blanks;
     uint32_t index, line;
     f->request.environ = inherited;
-    assert_int_equal(exec_env_build(&env, &f->request, user, &listen_pid, &index, &line), 0);
-    assert_true(!!listen_pid == (f->request.n_listen_fds > 0));
+    assert_int_equal(exec_env_build(&env, &f->request, user, &blanks, &index, &line), 0);
+    assert_true(!!blanks.listen_pid == (f->request.n_listen_fds > 0));
     *out = '\0';
     for (char **item = exec_env_finish(&env); *item; item++) {
         size_t length = strlen(out);

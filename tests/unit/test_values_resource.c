@@ -180,7 +180,7 @@ static void test_slices(void **state)
 static void test_native(void **state)
 {
     (void)state;
-    struct parsed u = parse_service("MemoryMax=lots\nDelegate=\"\nIPAddressDeny=x\nWatchdogSec=1x", true);
+    struct parsed u = parse_service("MemoryMax=lots\nDelegate=\"\nIPAddressDeny=x\nCPUQuotaPeriodSec=1x", true);
     assert_int_equal(u.result, 0);
     for (unsigned line = 3; line <= 6; line++) {
         AUTO_STR struct str bad = STR_EMPTY;

@@ -292,7 +292,7 @@ static bool is_unneeded(const struct runtime *rt)
 static void on_retry(void *userdata)
 {
     struct runtime *rt = userdata;
-    rt->manager->n_busy--;
+    rt->manager->n_waits--;
     submit(rt); /* what counts is how it is then */
 }
 
@@ -317,7 +317,7 @@ static bool take_auto(struct runtime *rt, bool start)
     if (loop_deadline_set(m->loop, &limit->retry, at, on_retry, rt) < 0)
         log_error("unit %s: out of memory: it is not looked at again", runtime_name(rt));
     else
-        m->n_busy++; /* something is waited for (D5) */
+        m->n_waits++;
     return false;
 }
 

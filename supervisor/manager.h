@@ -86,6 +86,7 @@ struct manager {
     uint32_t n_deciding;             /* units that kept another from starting (K31) */
     uint32_t last_job_id;
     VEC(struct job_hook) job_hooks;
+    uint32_t n_waits; /* units that are to be started or stopped later, by themselves: PID 1 does not leave (D5) */
     uint32_t n_jobs, n_busy;       /* n_busy: units that are up or on their way and hold something (D5) */
     VEC(struct service *) watched; /* services that wait for their last process, looked at after each reap */
     VEC(struct service *) idle;    /* services of Type=idle that wait for the jobs of others */

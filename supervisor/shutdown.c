@@ -151,7 +151,7 @@ void shutdown_check(struct manager *m)
 {
     struct shutdown *s = &m->shutdown;
     if (m->n_busy > 0 || jobs_pending(m) || s->finished) return;
-    if (!s->begun && m->boot_complete && !m->options.stay) leave(m);
+    if (!s->begun && m->boot_complete && m->n_waits == 0 && !m->options.stay) leave(m);
     /* The same round: nothing will happen any more that could wake us for another one (K16). */
     if (s->begun && !jobs_pending(m)) finish(m);
 }

@@ -172,7 +172,7 @@ static void trigger(struct socket *s)
     log_debug("socket %s: a connection starts %s", socket_name(s), service_name(s->service));
     if (is_native(s)) stop_waiting(s);
     set_state(s, SOCKET_RUNNING);
-    if (jobs_start(m, &s->service->base) < 0) socket_fail(s, RESULT_RESOURCES, "out of memory");
+    if (jobs_start(m, &s->service->base) < 0) socket_fail(s, RESULT_RESOURCES, "its service is refused to start");
 }
 
 static void wait_for_connection(struct socket *s);

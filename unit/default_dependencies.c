@@ -233,9 +233,10 @@ static const struct unit *find_mount(const struct unit_set *set, const char *pat
     return unit && unit->load_state == UNIT_STATE_LOADED ? unit : NULL;
 }
 
-/* systemd.unit(5), RequiresMountsFor=: after each mount on the way to the path, and requiring those that have a file.
- */
-static int connect_mounts(struct unit_set *set, struct unit *unit, const char *path, struct unit_section **own)
+/* systemd.unit(5), RequiresMountsFor=, WantsMountsFor=: after each mount on the way to the path, and requiring or
+ * wanting those that have a file. */
+static int connect_path(struct unit_set *set, struct unit *unit, const char *path, enum unit_relation relation,
+                        struct unit_section **own)
 {
     for (size_t end = 1;; end++) {
         if (end > 1 && path[end] != '/' && path[end] != '\0') continue;
@@ -246,24 +247,38 @@ static int connect_mounts(struct unit_set *set, struct unit *unit, const char *p
             struct unit_section *section = own_section(set, unit, own);
             if (!section) return -ENOMEM;
             r = unit_relation_add(unit_set_arena(set), section, UNIT_AFTER, mount->name);
-            if (r == 0 && mount->path) r = unit_relation_add(unit_set_arena(set), section, UNIT_REQUIRES, mount->name);
+            if (r == 0 && mount->path) r = unit_relation_add(unit_set_arena(set), section, relation, mount->name);
             if (r < 0) return r;
         }
         if (path[1] == '\0' || path[end] == '\0') return 0;
     }
 }
 
-int default_dependencies_connect(struct unit_set *set, bool describe)
+static int connect_mounts(struct unit_set *set, struct unit *unit)
+{
+    const struct unit_extra_section *extra = unit->unit_extra;
+    const struct {
+        const struct text_list *paths;
+        enum unit_relation relation;
+    } lists[] = { { &extra->requires_mounts_for, UNIT_REQUIRES }, { &extra->wants_mounts_for, UNIT_WANTS } };
+    struct unit_section *own = NULL;
+    int r = 0;
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (uint32_t k = 0; r == 0 && k < lists[i].paths->count; k++)
+            if (lists[i].paths->items[k][0] == '/')
+                r = connect_path(set, unit, lists[i].paths->items[k], lists[i].relation, &own);
+    return r;
+}
+
+int default_dependencies_connect(struct unit_set *set)
 {
     struct unit *unit;
     for (uint32_t i = 0; (unit = unit_set_added(set, i)); i++) {
         int r = 0;
-        if (unit->load_state != UNIT_STATE_LOADED || !unit->systemd) continue;
-        if (unit->kind == UNIT_KIND_TARGET && unit->unit->default_dependencies) r = connect_target(set, unit);
-        struct unit_section *own = NULL;
-        const struct text_list *paths = &unit->unit_extra->requires_mounts_for;
-        for (uint32_t k = 0; r == 0 && describe && k < paths->count; k++)
-            if (paths->items[k][0] == '/') r = connect_mounts(set, unit, paths->items[k], &own);
+        if (unit->load_state != UNIT_STATE_LOADED) continue;
+        if (unit->systemd && unit->kind == UNIT_KIND_TARGET && unit->unit->default_dependencies)
+            r = connect_target(set, unit);
+        if (r == 0) r = connect_mounts(set, unit);
         if (r < 0) return r;
     }
     return 0;

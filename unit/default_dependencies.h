@@ -3,11 +3,11 @@
  * The default ones, which DefaultDependencies=no turns off: after sysinit.target and basic.target, before and in
  * conflict with shutdown.target, sockets before sockets.target, targets after what they pull in. The implicit ones,
  * which follow from other settings: the slice, the journal's socket where output goes there, dbus.socket for BusName=,
- * tmp.mount for PrivateTmp=, mount units of the paths in RequiresMountsFor=. What is triggered, and Sockets=, are edges
- * of the graph (unit/graph.h) and not here. Native units have none of this (SEED.md D18).
- * Source: "Implicit Dependencies" and "Default Dependencies" of systemd.service(5), .socket(5), .target(5), .timer(5),
- * .path(5), .slice(5), .mount(5), .automount(5), .swap(5), systemd.exec(5), systemd.resource-control(5), as systemd 252
- * applies them. */
+ * tmp.mount for PrivateTmp=, mount units of the paths in RequiresMountsFor= and WantsMountsFor=. What is triggered, and
+ * Sockets=, are edges of the graph (unit/graph.h) and not here. Native units have none of this but mounts (SEED.md
+ * D18). Source: "Implicit Dependencies" and "Default Dependencies" of systemd.service(5), .socket(5), .target(5),
+ * .timer(5), .path(5), .slice(5), .mount(5), .automount(5), .swap(5), systemd.exec(5), systemd.resource-control(5), as
+ * systemd 252 applies them. */
 #pragma once
 #include "base/attr.h"
 #include "unit/set.h"
@@ -16,6 +16,6 @@
  * makes no sense as a whole does not get, and which is nothing to a run. 0 or -ENOMEM. */
 MUST_CHECK int default_dependencies_add(struct arena *arena, const char *name, struct unit_settings *settings,
                                         bool slice);
-/* Adds what depends on other units to those of systemd's search path, once all are there and before the set is sealed;
- * where `describe`, that of mounts as well. 0 or -ENOMEM. */
-MUST_CHECK int default_dependencies_connect(struct unit_set *set, bool describe);
+/* Adds what depends on other units, once all are there and before the set is sealed: what targets of systemd's search
+ * path come after, and the mounts that any unit names. 0 or -ENOMEM. */
+MUST_CHECK int default_dependencies_connect(struct unit_set *set);

@@ -210,11 +210,11 @@ static int follow_trigger(struct loader *loader, const struct unit *unit)
     return r < 0 || !name ? r : reference(loader, name);
 }
 
-/* A mount unit for a path that is needed, or for one above it, is ordered before who needs it. */
-static int follow_mounts(struct loader *loader, const struct unit *unit)
+/* A mount unit for a path that is needed, or for one above it, is ordered before who needs it. A run has only those
+ * that somebody wrote a file for. */
+static int follow_mounts(struct loader *loader, const struct text_list *paths)
 {
-    const struct text_list *paths = &unit->unit_extra->requires_mounts_for;
-    if (!loader->options->describe) return 0;
+    bool describe = loader->options->describe;
     for (uint32_t i = 0; i < paths->count; i++) {
         const char *path = paths->items[i];
         for (size_t end = 1;; end++) {
@@ -223,7 +223,7 @@ static int follow_mounts(struct loader *loader, const struct unit *unit)
             int r = str_append_bytes(&prefix, path, end);
             if (r == 0) r = unit_name_from_path(str_text(&prefix), ".mount", &name);
             if (r == -ENOMEM) return r;
-            if (r == 0 && (end == 1 || search_find(loader->search, str_text(&name)))) {
+            if (r == 0 && ((describe && end == 1) || search_find(loader->search, str_text(&name)))) {
                 const char *kept = arena_strdup(unit_set_arena(loader->set), str_text(&name));
                 r = kept ? reference(loader, kept) : -ENOMEM;
                 if (r < 0) return r;
@@ -264,7 +264,8 @@ static int follow_all(struct loader *loader)
         if (r == 0) r = follow(loader, &unit->service->sockets);
         if (r == 0) r = follow_trigger(loader, unit);
         if (r == 0 && describe && unit->resource->slice) r = reference(loader, unit->resource->slice);
-        if (r == 0) r = follow_mounts(loader, unit);
+        if (r == 0) r = follow_mounts(loader, &unit->unit_extra->requires_mounts_for);
+        if (r == 0) r = follow_mounts(loader, &unit->unit_extra->wants_mounts_for);
     }
     loader->aside = true;
     for (uint32_t k = 0; r == 0 && k < i && !at_once; k++)
@@ -375,7 +376,7 @@ static int load_everything(struct loader *loader)
     if (r == 0) r = tell_lint(loader);
     if (r < 0) return r;
     if (!options->names) search_report_unused(loader->search, loader->diags);
-    if (options->systemd) r = default_dependencies_connect(loader->set, options->describe);
+    r = default_dependencies_connect(loader->set);
     if (r == 0) r = unit_set_seal(loader->set);
     return r == 0 && options->describe ? load_describe(loader) : r;
 }

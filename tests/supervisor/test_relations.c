@@ -217,6 +217,21 @@ static void test_spread(void **state)
     }
 }
 
+/* D1: a requirement is no order; what is under way goes on. */
+static void test_start_under_way(void **state)
+{
+    (void)state;
+    struct fake *f = fake_new("a.service\nb.service Requires=a.service\n");
+    ask(f, "b", JOB_START);
+    (void)jobs_dispatch(&f->m, 10);
+    set_state(f, "b", ACTIVE_STATE_ACTIVATING);
+    set_state(f, "a", ACTIVE_STATE_ACTIVATING);
+    set_state(f, "a", ACTIVE_STATE_FAILED);
+    expect_jobs(f, "b goes on", "b/start*");
+    assert_string_equal(str_text(&f->removed), "a/start failed");
+    fake_free(f);
+}
+
 static void test_cancel(void **state)
 {
     (void)state;
@@ -396,7 +411,7 @@ static void test_upholds_is_bounded(void **state)
         set_state(f, "b", ACTIVE_STATE_FAILED);
     }
     assert_int_equal(starts, 16);
-    assert_int_equal(f->m.n_busy, 1); /* something is waited for: PID 1 does not leave (D5) */
+    assert_int_equal(f->m.n_waits, 1); /* PID 1 does not leave meanwhile (D5) */
     fake_free(f);
     /* With a start limit of its own, that counts. */
     f = fake_new("a.service Upholds=b.service\nb.service Limit=3\n");
@@ -474,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_failed_reload),
         cmocka_unit_test(test_spread),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_start_under_way),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_ignore_order),
         cmocka_unit_test(test_restart_in_order),

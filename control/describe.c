@@ -9,6 +9,7 @@
 #include "supervisor/manager.h"
 #include "supervisor/operate.h"
 #include "supervisor/service.h"
+#include "supervisor/timer.h"
 
 /* Of one text, and of the entries of one list: a message holds them all. */
 #define TEXT_MAX 2048
@@ -45,17 +46,20 @@ static void add_int(struct description *d, const char *key, int64_t value)
     add(d, key, json_int_new(value));
 }
 
-/* A point of the monotonic clock, as time of day. */
-static void add_time(struct description *d, const char *key, usec_t monotonic)
+/* A point of the monotonic clock as time of day; 0 for 0 and USEC_INFINITY, which are none. */
+static int64_t time_of_day(usec_t monotonic)
 {
     struct timespec wall, steady;
-    int64_t value = 0;
     (void)clock_gettime(CLOCK_REALTIME, &wall); /* cannot fail for these clocks */
     (void)clock_gettime(CLOCK_MONOTONIC, &steady);
-    if (monotonic > 0)
-        value = (int64_t)(wall.tv_sec - steady.tv_sec) * (int64_t)USEC_PER_SEC +
-                (wall.tv_nsec - steady.tv_nsec) / 1000 + (int64_t)monotonic;
-    add_int(d, key, value);
+    if (monotonic == 0 || monotonic == USEC_INFINITY) return 0;
+    return (int64_t)(wall.tv_sec - steady.tv_sec) * (int64_t)USEC_PER_SEC + (wall.tv_nsec - steady.tv_nsec) / 1000 +
+           (int64_t)monotonic;
+}
+
+static void add_time(struct description *d, const char *key, usec_t monotonic)
+{
+    add_int(d, key, time_of_day(monotonic));
 }
 
 static void add_units(struct description *d, const char *key, struct runtime *rt, enum graph_edge edge)
@@ -91,6 +95,16 @@ static void describe_service(struct description *d, struct service *s)
     add_text(d, "InvocationID", s->invocation_id);
 }
 
+static void describe_timer(struct description *d, const struct runtime *rt)
+{
+    usec_t realtime, monotonic;
+    timer_next_elapse(rt, &realtime, &monotonic);
+    int64_t by_clock = realtime == USEC_INFINITY ? 0 : (int64_t)realtime, by_span = time_of_day(monotonic);
+    struct timer_moment last = timer_last_trigger(rt);
+    add_int(d, "NextElapseUSecRealtime", by_span > 0 && (by_clock == 0 || by_span < by_clock) ? by_span : by_clock);
+    add_int(d, "LastTriggerUSec", last.realtime > 0 ? (int64_t)last.realtime : time_of_day(last.monotonic));
+}
+
 struct json_value *control_describe_unit(struct runtime *rt)
 {
     const struct unit *unit = rt->unit;
@@ -118,6 +132,7 @@ struct json_value *control_describe_unit(struct runtime *rt)
     AUTO_STR struct str cgroup = STR_EMPTY;
     if (operate_control_group(rt, &cgroup) == 0) add_text(&d, "ControlGroup", str_text(&cgroup));
     if (rt->type == &service_type) describe_service(&d, service_of(rt));
+    if (rt->type == &timer_type) describe_timer(&d, rt);
     return d.error < 0 ? NULL : TAKE(object);
 }
 

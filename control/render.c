@@ -50,7 +50,7 @@ static char *value_text(const struct json_value *unit, const char *key)
         char *plain = json_print(value, 0), buffer[TIMESTAMP_TEXT_MAX];
         const char *shown = plain;
         if (!plain) return NULL;
-        if (str_suffix(key, "Timestamp"))
+        if (str_suffix(key, "Timestamp") || str_suffix(key, "USecRealtime") || str_suffix(key, "TriggerUSec"))
             shown = timestamp_format((usec_t)number_of(unit, key), zone_utc(), buffer);
         else if (strcmp(plain, "true") == 0 || strcmp(plain, "false") == 0)
             shown = *plain == 't' ? "yes" : "no";

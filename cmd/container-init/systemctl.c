@@ -30,6 +30,7 @@ static const struct verb {
     { "isolate", systemctl_isolate, 1, false },
     { "kill", systemctl_kill, 1, false },
     { "list-jobs", systemctl_list_jobs, 0, false },
+    { "list-timers", systemctl_list_timers, 0, false },
     { "list-units", systemctl_list_units, 0, false },
     { "poweroff", systemctl_exit, 0, false },
     { "reboot", systemctl_exit, 0, false },

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/parse.h"
+#include "base/timestamp.h"
 #include "base/vec.h"
 #include "control/render.h"
 
@@ -294,13 +295,18 @@ static int print_json(struct systemctl *ctl, const struct units *units)
     return 0;
 }
 
+static usec_t time_of_day(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+    return (usec_t)now.tv_sec * USEC_PER_SEC + (usec_t)now.tv_nsec / 1000;
+}
+
 int systemctl_status(struct systemctl *ctl, const char *verb, size_t n, char **operands)
 {
     AUTO_UNITS struct units units = { VEC_EMPTY };
     if (n == 0) return systemctl_list_units(ctl, verb, n, operands);
     int r = query(ctl, CONTROL_UNITS, n, operands, &units), status = SYSTEMCTL_OK;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
     if (r == 0 && ctl->json) r = print_json(ctl, &units);
     for (size_t i = 0; r == 0 && i < units.items.count; i++) {
         const struct json_value *unit = units.items.items[i];
@@ -313,7 +319,7 @@ int systemctl_status(struct systemctl *ctl, const char *verb, size_t n, char **o
             status = SYSTEMCTL_NOT_ACTIVE;
         if (ctl->quiet || ctl->json) continue;
         if (i > 0) (void)fputc('\n', ctl->out);
-        control_render_status(ctl->out, unit, (usec_t)now.tv_sec * USEC_PER_SEC + (usec_t)now.tv_nsec / 1000);
+        control_render_status(ctl->out, unit, time_of_day());
     }
     return r < 0 ? r : status;
 }
@@ -391,6 +397,50 @@ int systemctl_list_units(struct systemctl *ctl, const char *verb, size_t n, char
     }
     units.items.count = kept;
     return ctl->json ? print_json(ctl, &units) : print_table(ctl, &units, head, keys, COUNT_OF(keys), "units");
+}
+
+/* NEXT and LEFT, or LAST and PASSED. */
+static int set_times(struct json_value *timer, const char *key, const char *date, const char *span)
+{
+    char text[TIMESTAMP_TEXT_MAX];
+    int64_t at = 0;
+    if (json_get_i64(timer, key, &at) < 0) at = 0;
+    const char *when = timestamp_format((usec_t)at, zone_utc(), text);
+    int r = set_text(timer, date, when ? when : "-");
+    if (r < 0) return r;
+    when = timestamp_format_relative((usec_t)at, time_of_day(), text);
+    return set_text(timer, span, when ? when : "-");
+}
+
+/* The next one first, those that wait for nothing last. */
+static int compare_timers(const void *a, const void *b)
+{
+    int64_t times[2] = { 0, 0 };
+    IGNORE_RESULT(json_get_i64(*(struct json_value *const *)a, "NextElapseUSecRealtime", &times[0])); /* 0 then */
+    IGNORE_RESULT(json_get_i64(*(struct json_value *const *)b, "NextElapseUSecRealtime", &times[1]));
+    uint64_t x = times[0] > 0 ? (uint64_t)times[0] : UINT64_MAX, y = times[1] > 0 ? (uint64_t)times[1] : UINT64_MAX;
+    return x < y ? -1 : x > y;
+}
+
+int systemctl_list_timers(struct systemctl *ctl, const char *verb, size_t n, char **operands)
+{
+    static const char *const head[] = { "NEXT", "LEFT", "LAST", "PASSED", "UNIT", "ACTIVATES" };
+    static char every[] = "*.timer";
+    char *all[] = { every, NULL };
+    AUTO_UNITS struct units timers = { VEC_EMPTY };
+    (void)verb;
+    int r = query(ctl, CONTROL_UNITS, n > 0 ? n : 1, n > 0 ? operands : all, &timers);
+    if (r == 0 && ctl->json) return print_json(ctl, &timers);
+    if (timers.items.count > 1) qsort(timers.items.items, timers.items.count, sizeof(void *), compare_timers);
+    for (size_t i = 0; r == 0 && i < timers.items.count; i++) {
+        struct json_value *timer = timers.items.items[i];
+        const char *activates = json_string_text(json_array_at(json_get(timer, "Triggers"), 0));
+        r = set_times(timer, "NextElapseUSecRealtime", "NEXT", "LEFT");
+        if (r == 0) r = set_times(timer, "LastTriggerUSec", "LAST", "PASSED");
+        if (r == 0) r = set_text(timer, "UNIT", text_of(timer, "Id"));
+        if (r == 0) r = set_text(timer, "ACTIVATES", activates ? activates : "-");
+    }
+    return r < 0 ? r : print_table(ctl, &timers, head, head, COUNT_OF(head), "timers");
 }
 
 int systemctl_list_jobs(struct systemctl *ctl, const char *verb, size_t n, char **operands)

@@ -67,6 +67,8 @@ static struct scene *boot(void **state)
     scene_unit(s, "only.service", "[Unit]\nRefuseManualStop=yes\nRefuseManualStart=yes\n" SLEEP);
     scene_unit(s, "needy.service", "[Unit]\nRequires=bad.service\nAfter=bad.service\n" SLEEP);
     scene_unit(s, "masked.service", "");
+    scene_unit(s, "later.timer", "[Timer]\nOnActiveSec=1h\n");
+    scene_unit(s, "later.service", SLEEP);
     BOOT_WITH(s, state, "--stay");
     (void)scene_wait_event(s, "startup_finished", NULL, NULL);
     return s;
@@ -99,6 +101,8 @@ static const struct ask verbs[] = {
     { "list-units --no-pager --no-legend --state=failed", 0, "bad.service " },
     { "list-units --failed --type=socket --no-legend", 0, "" },
     { "list-units 'w*' --plain --no-legend", 0, "web.service    loaded active running A web thing\nworker.service " },
+    { "list-timers --no-legend", 0, " later.timer later.service\n" },
+    { "show later.timer -p NextElapseUSecRealtime --value", 0, " UTC\n" },
     { "list-jobs", 0, "No jobs running." },
     { "list-jobs --json", 0, "[]" },
     { "status --output=json web", 0, "\"ActiveState\": \"active\"" },
@@ -120,6 +124,7 @@ static const struct ask verbs[] = {
     { "start bad", 1,
       "Job for bad.service failed because the control process exited with error code.\nSee \"systemctl status "
       "bad.service\"" },
+    { "start needy", 1, "A dependency job for needy.service failed." },
     { "start --no-block bad", 0, "" },
     { "start nothere", 5, "Failed to start nothere.service: Unit nothere.service not found." },
     { "start masked", 1, "Unit masked.service is masked." },

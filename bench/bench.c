@@ -15,9 +15,10 @@
 #define STOP_COUNT  1000
 #define REAP_COUNT  20000
 #define START_COUNT 1000
+#define CHAIN_COUNT 100
 #define UNIT_COUNT  1000
 
-static const char usage[] = "usage: bench [OPTION]... BINARY boot|stop|reap|restart|validate|parse|idle|all...\n"
+static const char usage[] = "usage: bench [OPTION]... BINARY boot|stop|reap|restart|chain|validate|parse|idle|all...\n"
                             "  --rounds N   each figure is the median of N (default 5)\n"
                             "  --peers      other supervisors too, where they are installed\n";
 
@@ -188,7 +189,49 @@ static void bench_restart(const struct settings *settings)
     }
     (void)puts("\n### restart: one service that ends at once, 1000 starts, Restart=always RestartSec=0\n\n"
                "| | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
-    print_row("1000", median(ours, settings->rounds), median(least, settings->rounds));
+    int64_t took = median(ours, settings->rounds), floor_time = median(least, settings->rounds);
+    print_row("1000", took, floor_time);
+    (void)printf("\nRestarts per second: %.0f, %.2f of the floor's %.0f\n", (START_COUNT - 1) * 1e9 / (double)took,
+                 (double)floor_time / (double)took, (START_COUNT - 1) * 1e9 / (double)floor_time);
+    remove_tree(dir);
+}
+
+/* From the first to the last of so many starts. */
+static int64_t starts_took(const struct settings *settings, const char *const *argv, const char *units, size_t count)
+{
+    struct run run;
+    run_start(settings, &run, argv, units);
+    run_await(&run, count);
+    int64_t took = run.last_end - run.first_end;
+    run_end(&run);
+    return took;
+}
+
+static void bench_chain(const struct settings *settings)
+{
+    static const char *const wait_argv[] = { "/bench/floor",  "restart", "100", "/bench/tick",
+                                             "/shared/ticks", "once",    NULL };
+    static const char *const leaf_argv[] = { "/bench/floor",  "chain", "100", "/bench/tick",
+                                             "/shared/ticks", "once",  NULL };
+    int64_t ours[ROUNDS_MAX], least[ROUNDS_MAX], leaves[ROUNDS_MAX];
+    char dir[64];
+    make_directory(dir, sizeof dir);
+    for (size_t i = 0; i < CHAIN_COUNT; i++) {
+        char name[32], order[96] = "";
+        (void)snprintf(name, sizeof name, "c%03zu.service", i);
+        if (i > 0) (void)snprintf(order, sizeof order, "After=c%03zu.service\nRequires=c%03zu.service\n", i - 1, i - 1);
+        write_file(dir, name, 0644, "[Unit]\n%s[Service]\nType=oneshot\nExecStart=" TICK " once\n", order);
+    }
+    for (size_t i = 0; i < settings->rounds; i++) {
+        least[i] = starts_took(settings, wait_argv, NULL, CHAIN_COUNT);
+        leaves[i] = starts_took(settings, leaf_argv, NULL, CHAIN_COUNT);
+        ours[i] = starts_took(settings, boot_argv, dir, CHAIN_COUNT);
+    }
+    (void)puts("\n### chain: 100 oneshots, each after the one before\n\n"
+               "| floor | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
+    int64_t took = median(ours, settings->rounds);
+    print_row("spawn and wait, one after the other", took, median(least, settings->rounds));
+    print_row("the same, each in a leaf of its own", took, median(leaves, settings->rounds));
     remove_tree(dir);
 }
 
@@ -258,8 +301,8 @@ static const struct {
     const char *name;
     void (*run)(const struct settings *settings);
 } benchmarks[] = {
-    { "boot", bench_boot },         { "stop", bench_stop },   { "reap", bench_reap }, { "restart", bench_restart },
-    { "validate", bench_validate }, { "parse", bench_parse }, { "idle", bench_idle },
+    { "boot", bench_boot },   { "stop", bench_stop },         { "reap", bench_reap },   { "restart", bench_restart },
+    { "chain", bench_chain }, { "validate", bench_validate }, { "parse", bench_parse }, { "idle", bench_idle },
 };
 
 static bool run_named(const struct settings *settings, const char *name)

@@ -4,6 +4,7 @@
  *   floor boot N TICK FIFO       starts N services, then waits for SIGTERM, kills each and waits for each
  *   floor boot-leaves ...        the same, and removes the leaves at the end
  *   floor restart N TICK FIFO    starts one service N times, each after the end of the one before
+ *   floor chain N TICK FIFO      the same with a leaf for each, which is removed with its end
  *   floor read DIRECTORY         reads each file in it
  *   floor reap PROGRAM...        runs PROGRAM and waits for whatever ends until PROGRAM does
  *
@@ -184,20 +185,24 @@ static int boot(size_t count, char *const *argv, bool remove_leaves)
     return 0;
 }
 
-static int restart(size_t count, char *const *argv)
+static int restart(size_t count, char *const *argv, bool own_leaves)
 {
     int root = open_root();
     char *stack = make_stacks(1);
     struct service s = { .argv = argv };
-    make_leaf(root, &s, 0);
+    if (!own_leaves) make_leaf(root, &s, 0);
     take_pads(root);
     for (size_t i = 0; i < count; i++) {
+        if (own_leaves) make_leaf(root, &s, i);
         start(&s, stack);
         for (int end = 0; end < 3; end++) (void)dup3(root, s.pad + end, O_CLOEXEC); /* closes ours, keeps the number */
         wait_for_exec(&s);
         if (waitpid(s.pid, NULL, 0) < 0) die("waitpid");
         (void)close(s.out);
         (void)close(s.err);
+        if (!own_leaves) continue;
+        (void)close(s.leaf);
+        if (unlinkat(root, s.name, AT_REMOVEDIR) < 0) die("rmdir of a leaf");
     }
     return 0;
 }
@@ -250,6 +255,7 @@ int main(int argc, char **argv)
     if (argc <= 4) return 2;
     size_t count = strtoul(argv[2], NULL, 10);
     if (strcmp(what, "boot") == 0 || strcmp(what, "boot-leaves") == 0) return boot(count, argv + 3, what[4] == '-');
-    if (strcmp(what, "restart") == 0) return restart(count, argv + 3);
+    if (strcmp(what, "restart") == 0) return restart(count, argv + 3, false);
+    if (strcmp(what, "chain") == 0) return restart(count, argv + 3, true);
     return 2;
 }

@@ -242,7 +242,7 @@ static void test_native(void **state)
         { "RootDirectory=relative", "unsupported@3 bad-path@3 ", false },
         { "SyslogLevel=loud", "bad-value@3 ", false },
         { "TTYRows=many", "bad-integer@3 ", false },
-        { "FinalKillSignal=NONE", "unsupported@3 bad-signal@3 ", false },
+        { "FinalKillSignal=NONE", "bad-signal@3 ", true },
         { "LimitMEMLOCK=much", "bad-limit@3 ", true },
         { "Environment=1A=x", "bad-assignment@3 ", false },
         { "SupplementaryGroups=a/b", "bad-user@3 ", true },

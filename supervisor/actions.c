@@ -62,7 +62,7 @@ int service_begin(struct service *s)
         log_warning("cgroup mkdir %s: %s (falling back to PGID kill path)", service_name(s), strerror(-leaf_error));
     s->begun = true;
     s->stop_requested = s->was_up = s->main_known = s->main_ended = false;
-    s->launched = s->ready = s->name_lost = s->reloading = s->reload_failed = s->idle = s->told_stopping = false;
+    s->launched = s->ready = s->name_lost = s->reloading = s->idle = s->told_stopping = s->base.reload_failed = false;
     s->forced = FORCED_NOT;
     s->failure_code = 0;
     s->exec_failed = false;
@@ -217,7 +217,8 @@ void service_settle_up(struct service *s)
 
 static void log_up(struct service *s, enum service_state from, const char *word)
 {
-    if (service_state_active(from) == ACTIVE_STATE_RELOADING) word = s->reload_failed ? "not reloaded" : "reloaded";
+    if (service_state_active(from) == ACTIVE_STATE_RELOADING)
+        word = s->base.reload_failed ? "not reloaded" : "reloaded";
     log_info("unit %s: %s", service_name(s), word);
 }
 
@@ -245,7 +246,7 @@ void act_exited(struct service *s, enum service_state from)
 void act_reload(struct service *s, enum service_state from)
 {
     (void)from;
-    s->reload_failed = false;
+    s->base.reload_failed = false;
     s->reload_begun = 0;
     if (service_commands(s, SERVICE_EXEC_RELOAD)->count > 0)
         service_post(s, SERVICE_EVENT_GO_RELOAD);
@@ -264,7 +265,7 @@ void act_reload_signal(struct service *s, enum service_state from)
     int r = process_signal(&s->main, signal);
     if (r < 0) { /* it has gone, and its exit is on the way */
         log_error("unit %s: reload: %s: %s", service_name(s), signal_name(signal), strerror(-r));
-        s->reload_failed = true;
+        s->base.reload_failed = true;
         service_settle_up(s);
     }
 }
@@ -272,7 +273,7 @@ void act_reload_signal(struct service *s, enum service_state from)
 void act_reload_notify(struct service *s, enum service_state from)
 {
     s->reloading = true;
-    if (from == SERVICE_STATE_RUNNING) s->reload_failed = false, log_info("unit %s: reloading", service_name(s));
+    if (from == SERVICE_STATE_RUNNING) s->base.reload_failed = false, log_info("unit %s: reloading", service_name(s));
 }
 
 void act_told_reloading(struct service *s, enum service_state from)
@@ -286,7 +287,7 @@ void act_told_reloading(struct service *s, enum service_state from)
 /* ExecReload= is through, or has failed. */
 static void reload_commands_ended(struct service *s)
 {
-    if (!s->reload_failed && service_settings(s)->type == SERVICE_NOTIFY_RELOAD && s->main.pid > 0)
+    if (!s->base.reload_failed && service_settings(s)->type == SERVICE_NOTIFY_RELOAD && s->main.pid > 0)
         service_post(s, SERVICE_EVENT_GO_RELOAD_SIGNAL);
     else if (s->reloading && process_is_there(&s->main))
         service_post(s, SERVICE_EVENT_GO_RELOAD_NOTIFY);
@@ -366,7 +367,7 @@ static void control_failed(struct service *s, enum unit_result result, const str
     }
     if (!told) log_command_failure(s, command, exit);
     if (s->slot == SERVICE_EXEC_RELOAD) { /* a failed reload leaves the service as it was */
-        s->reload_failed = true;
+        s->base.reload_failed = true;
         reload_commands_ended(s);
         return;
     }

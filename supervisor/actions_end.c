@@ -289,7 +289,7 @@ static void timeout_when_up(struct service *s, enum service_state from)
         return;
     }
     timed_out(s, "reload");
-    s->reload_failed = true;
+    s->base.reload_failed = true;
     if (from == SERVICE_STATE_RELOAD)
         (void)process_signal(&s->control, SIGKILL); /* ESRCH: its exit is on the way; the exit ends the reload */
     else

@@ -155,7 +155,6 @@ static void move(struct service *s, enum service_state from, enum service_state 
     s->state = to;
     if (was_up && !service_is_up(s)) sockets_service_leaving(s);
     s->since = loop_now(s->base.manager->loop);
-    s->base.reload_failed = s->reload_failed; /* what the end of a reload job is judged by */
     if (is_passed_through(to))
         runtime_tell_state(&s->base, service_state_active(to), service_state_name(from), service_state_name(to));
     else

@@ -46,6 +46,13 @@ struct service {
     bool timed_out;        /* the time limit of this state has passed */
     uint8_t next;          /* enum service_event, a decision; 0: none */
     uint8_t forced;        /* enum forced, of this run */
+    bool launched;         /* START: its own part is done, READY may be all that is missing */
+    bool ready;            /* READY was seen in this run */
+    bool name_lost;        /* nobody has the name on the bus any more */
+    bool reloading;        /* it told RELOADING=1, and READY=1 is still to come */
+    bool told_stopping;    /* STOPPING=1 came: STOP_SIGTERM has no need to signal */
+    bool idle;             /* START: waits for the jobs of others (Type=idle) */
+    bool exec_failed;      /* the last command did not get to exec, which was logged then */
     uint32_t n_restarts;   /* in a row, for the log */
     int failure_code;      /* exit status that the first failure of this run stands for (D2) */
     usec_t since;          /* when `state` was entered */
@@ -53,16 +60,8 @@ struct service {
     struct process main, control;
     struct child_exit main_exit, control_exit;
     struct procs procs;
-    bool launched;                 /* START: its own part is done, READY may be all that is missing */
-    bool ready;                    /* READY was seen in this run */
-    bool name_lost;                /* nobody has the name on the bus any more */
-    bool reloading;                /* it told RELOADING=1, and READY=1 is still to come */
-    bool told_stopping;            /* STOPPING=1 came: STOP_SIGTERM has no need to signal */
-    bool reload_failed;            /* the last reload: a command failed, or it took too long */
-    bool idle;                     /* START: waits for the jobs of others (Type=idle) */
     usec_t reload_begun;           /* when ReloadSignal= was sent; 0: it was not */
     usec_t told_reloading;         /* MONOTONIC_USEC= that came with the last RELOADING=1; USEC_INFINITY: none came */
-    bool exec_failed;              /* the last command did not get to exec, which was logged then */
     struct pid_file *pid_file;     /* while PIDFile= is awaited */
     struct service_probe *probe;   /* once ReadyWhen= or HealthCheck= was asked */
     struct bus_watch *bus;         /* while BusName= is watched */

@@ -207,6 +207,56 @@ static void test_idle_bound(void **state)
     scene_end(s);
 }
 
+/* K74: without a limit it waits, and does not fail at once; K11: it can be stopped all the while. */
+static void test_notify_without_limit(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "zero.service", "[Service]\nType=notify\nTimeoutStartSec=0\nExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "never.service", "[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "victim.service", "[Service]\nType=notify\nTimeoutStartSec=0\nExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "clock.service", "[Service]\nType=oneshot\nExecStart=" ACTOR " pause 400\n");
+    life_stopper(s, "victim");
+    life_boot(s, state);
+    life_wait_state(s, "clock.service", "dead");
+    scene_wait_event(s, "victim_invoke", NULL, NULL);
+    life_expect_path(s, "zero.service", "start");
+    life_expect_path(s, "never.service", "start");
+    life_stop_unit(s, "victim");
+    life_wait_state(s, "victim.service", "dead");
+    life_expect_path(s, "victim.service", "start stop-sigterm dead");
+    scene_stop(s, SIGTERM); /* K20 */
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
+/* The end of the main process before it was ready, and the limit. */
+static void test_never_ready(void **state)
+{
+    static const struct {
+        const char *name, *settings, *result;
+    } rows[] = {
+        { "clean", "ExecStart=" ACTOR " exit 0\n", "protocol" },
+        { "unclean", "ExecStart=" ACTOR " exit 3\n", "exit-code" },
+        { "late", "TimeoutStartSec=300ms\nExecStart=" ACTOR " sleep\n", "timeout" },
+    };
+    struct scene *s = scene_new();
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char name[64], text[256];
+        (void)snprintf(name, sizeof name, "%s.service", rows[i].name);
+        (void)snprintf(text, sizeof text, "[Service]\nType=notify\n%s", rows[i].settings);
+        scene_unit(s, name, text);
+    }
+    (void)life_run(s, state);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char name[64];
+        print_message("  %s\n", rows[i].name);
+        (void)snprintf(name, sizeof name, "%s.service", rows[i].name);
+        life_expect_path(s, name, "start stop-sigterm failed");
+        (void)scene_wait_event(s, "unit_state", name, "sub", "failed", "result", rows[i].result, NULL);
+    }
+    scene_end(s);
+}
+
 /* Needs the memory controller of the unified hierarchy. The parent survives where the policy lets it. */
 static void test_oom_policy(void **state)
 {
@@ -256,6 +306,8 @@ int main(void)
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_idle_bound),
         cmocka_unit_test(test_oom_policy),
+        IN_BOTH_PLACES(test_notify_without_limit),
+        cmocka_unit_test(test_never_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "supervisor/manager.h"
 #include "supervisor/operate.h"
 #include "supervisor/service.h"
+#include "supervisor/service_notify.h"
 #include "supervisor/timer.h"
 
 /* Of one text, and of the entries of one list: a message holds them all. */
@@ -93,6 +94,10 @@ static void describe_service(struct description *d, struct service *s)
     add_int(d, "ExecMainStatus", ended ? s->main_exit.status : 0);
     add_int(d, "NRestarts", s->n_restarts);
     add_text(d, "InvocationID", s->invocation_id);
+    int error = service_status_errno(s);
+    add_text(d, "StatusText", service_status_text(s));
+    add_int(d, "StatusErrno", error > 0 ? error : 0);
+    add_int(d, "NFileDescriptorStore", (int64_t)service_stored_fds(s));
 }
 
 static void describe_timer(struct description *d, const struct runtime *rt)

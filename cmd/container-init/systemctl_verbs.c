@@ -425,7 +425,7 @@ static int compare_timers(const void *a, const void *b)
 int systemctl_list_timers(struct systemctl *ctl, const char *verb, size_t n, char **operands)
 {
     static const char *const head[] = { "NEXT", "LEFT", "LAST", "PASSED", "UNIT", "ACTIVATES" };
-    static char every[] = "*.timer";
+    char every[] = "*.timer";
     char *all[] = { every, NULL };
     AUTO_UNITS struct units timers = { VEC_EMPTY };
     (void)verb;

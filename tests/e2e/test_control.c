@@ -57,8 +57,9 @@ static struct scene *boot(void **state)
     struct scene *s = scene_new();
     install(s);
     scene_unit(s, "web.service",
-               "[Unit]\nDescription=A web thing\nDocumentation=man:web(8)\n[Service]\nExecStart=" ACTOR
-               " sleep\nExecReload=/bin/sh -c 'echo reloaded >> /scene/reloads'\n");
+               "[Unit]\nDescription=A web thing\nDocumentation=man:web(8)\n[Service]\nType=notify\nExecStart=" ACTOR
+               " notify \"READY=1\\nSTATUS=all is well\\nERRNO=2\" -- sleep\nExecReload=/bin/sh -c 'echo reloaded >> "
+               "/scene/reloads'\n");
     scene_unit(s, "worker.service", SLEEP);
     scene_unit(s, "bad.service", "[Service]\nType=oneshot\nExecStart=/bin/false\n");
     scene_unit(s, "once.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n");
@@ -94,6 +95,8 @@ static const struct ask verbs[] = {
     { "is-failed bad", 0, "failed" },
     { "is-failed web", 1, "active" },
     { "show web -p ActiveState,SubState,NRestarts", 0, "ActiveState=active\nNRestarts=0\nSubState=running\n" },
+    { "status web", 0, "     Status: \"all is well\"\n" },
+    { "show web -p StatusText,StatusErrno", 0, "StatusErrno=2\nStatusText=all is well\n" },
     { "show -P Result bad", 0, "exit-code\n" },
     { "show -p ExecMainStatus,ExecMainCode --value bad", 0, "1\n1\n" },
     { "show nothere -p LoadState,ActiveState", 0, "ActiveState=inactive\nLoadState=not-found\n" },

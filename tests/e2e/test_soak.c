@@ -114,6 +114,9 @@ static const char *const kinds[] = {
     "Restart=always\nType=forking\nExecStart=" ACTOR " daemon - -- pause %u\n",
     "Restart=always\nType=notify\nTimeoutStartSec=%ums\nExecStart=" ACTOR " sleep\n",
     "Restart=always\nExecReload=" ACTOR " exit 0\nRuntimeDirectory=soak-%u\nExecStart=" ACTOR " sleep\n",
+    "Restart=always\nType=notify\nFileDescriptorStoreMax=4\nWatchdogSec=1h\nExecStart=" ACTOR
+    " notify READY=1 -- notify-store kept 2 -- pause %u -- exit 1\n",
+    "Restart=always\nReadyWhen=path:/etc/passwd\nHealthCheck=path:/etc/passwd\nExecStart=" ACTOR " pause %u\n",
     "Restart=on-failure\nTimeoutStopSec=%ums\nExecStart=" ACTOR " ignore TERM -- sleep\n",
 };
 

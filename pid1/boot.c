@@ -1,9 +1,11 @@
 #include "pid1/boot.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -73,6 +75,22 @@ void pid1_boot_done(struct pid1_boot *boot)
 int pid1_set_dumpable(bool dumpable)
 {
     return prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+void pid1_release_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return; /* ENXIO: we have none */
+    bool given_up = ioctl(fd, TIOCNOTTY) == 0;
+    (void)close(fd); /* nothing was written */
+    if (!given_up) return;
+    sigset_t set;
+    const struct timespec now = { 0 };
+    (void)sigemptyset(&set); /* cannot fail, as the next two */
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGCONT);
+    while (sigtimedwait(&set, NULL, &now) > 0) {
+    } /* ours was the foreground group (ioctl_tty(2)) */
 }
 
 /* --- mounts of a virtual machine -------------------------------------------------------------------------------------

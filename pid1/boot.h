@@ -36,6 +36,10 @@ void pid1_boot_spare_refill(struct pid1_boot *boot);
  * /proc/self belongs to root of the host and core dumps stop. */
 MUST_CHECK int pid1_set_dumpable(bool dumpable);
 
+/* Gives up the controlling terminal, which a runtime may have given us, and with it what ^C sends: nothing happens
+ * without one. A HUP and a CONT of that are not passed on. */
+void pid1_release_terminal(void);
+
 /* In a virtual machine nobody has mounted anything. True only for PID 1 with no container marker (`container` in the
  * environment, /run/.containerenv, /.dockerenv, /run/systemd/container) and without a mounted proc below `root_dir`. */
 bool pid1_boot_needs_mounts(const char *root_dir);

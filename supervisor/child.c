@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <errno.h>
 
 #include "supervisor/child_directory.h"
+#include "supervisor/child_terminal.h"
 #include "supervisor/sys.h"
 
 #define N_SIGNALS           64
@@ -38,6 +38,9 @@ static int child_open_dead_end(bool for_reading)
 /* The streams that have a path. Opened here and not by the parent: a path may hang, and then only this unit waits. */
 static int child_open_streams(struct child_plan *p, uint32_t *ret_which)
 {
+    *ret_which = 0;
+    int r = p->terminal ? child_terminal_prepare(p->terminal) : 0;
+    if (r < 0) return r;
     for (uint32_t i = 0; i < 3; i++) {
         const struct child_stream *stream = &p->streams[i];
         *ret_which = i;
@@ -50,8 +53,7 @@ static int child_open_streams(struct child_plan *p, uint32_t *ret_which)
         } else if (stream->same_as >= 0) {
             p->fds[i] = p->fds[stream->same_as];
         }
-        if (stream->controlling_terminal)
-            (void)sys_ioctl(p->fds[i], TIOCSCTTY, 0); /* a console may refuse: no ^C then */
+        if (stream->controlling_terminal && (r = child_terminal_take(p->terminal, p->fds[i])) < 0) return r;
     }
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "supervisor/exec_plan.h"
 
+struct child_terminal;
 struct child_limit {
     unsigned resource;
     uint64_t soft, hard;
@@ -49,6 +50,7 @@ struct child_plan { /* NOLINT(clang-analyzer-optin.performance.Padding): in the 
     int *fds; /* written: sources of 0, 1, 2, 3...; -1 where a stream has a path, or none is there */
     uint32_t n_fds;
     struct child_stream streams[3];
+    const struct child_terminal *terminal; /* NULL: no stream is one */
     bool close_range_missing, keeps_ignored_sigpipe;
     uint64_t reset_signals; /* bit n-1: signal n is set to its default */
     unsigned umask;

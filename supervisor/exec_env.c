@@ -246,6 +246,14 @@ static int put_directories(struct exec_env *env, const struct exec_section *exec
     return 0;
 }
 
+/* systemd.exec(5) $TERM. */
+static bool has_terminal(const struct exec_section *exec)
+{
+    bool has = false;
+    for (size_t i = 0; i < COUNT_OF(exec->streams); i++) has |= exec->streams[i].kind == STD_TTY;
+    return has;
+}
+
 int exec_env_build(struct exec_env *env, const struct exec_request *request, const struct exec_env_user *user,
                    struct exec_env_blanks *ret_blanks, uint32_t *ret_index, uint32_t *ret_line)
 {
@@ -260,6 +268,7 @@ int exec_env_build(struct exec_env *env, const struct exec_request *request, con
     r = put_user(env, user);
     for (size_t i = 0; r == 0 && request->variables && i < request->variables->count; i++)
         r = env_copy(env, request->variables->items[i]);
+    if (r == 0 && has_terminal(exec) && !exec_env_lookup("TERM", 4, env)) r = exec_env_set(env, "TERM", "vt220");
     if (r == 0 && !exec_env_lookup("PATH", 4, env)) r = exec_env_set(env, "PATH", EXEC_DEFAULT_PATH);
     if (r == 0) r = put_listen(env, request, &ret_blanks->listen_pid);
     if (r == 0) r = put_watchdog(env, request, &ret_blanks->watchdog_pid);

@@ -10,7 +10,9 @@
 
 #include "supervisor/exec_directories.h"
 #include "supervisor/exec_env.h"
+#include "supervisor/child_terminal.h"
 #include "supervisor/exec_identity.h"
+#include "supervisor/exec_terminal.h"
 #include "supervisor/local_path.h"
 #include "supervisor/plan.h"
 #include "unit/expand.h"
@@ -70,9 +72,10 @@ static int plan_stream(struct exec_plan *plan, const struct exec_request *reques
         plan->child.fds[i] = i;
         return 0;
     case STD_TTY:
-        stream->path = "/dev/console";
+        stream->path = plan->child.terminal->path;
         stream->flags = O_RDWR;
         stream->controlling_terminal = i == 0;
+        if (!stream->path) plan->child.fds[i] = 0;
         return 0;
     case STD_FILE:
     case STD_FILE_APPEND:
@@ -106,6 +109,8 @@ static int plan_streams(struct exec_plan *plan, const struct exec_request *reque
     plan->child.fds = plan_alloc(&plan->memory, n * sizeof *plan->child.fds);
     if (!plan->child.fds) return -ENOMEM;
     plan->child.n_fds = (uint32_t)n;
+    int terminal = exec_terminal_plan(request->unit, &plan->memory, &plan->child.terminal);
+    if (terminal < 0) return terminal;
     for (int i = 0; i < 3; i++) {
         failure->stage = stages[i];
         int r = plan_stream(plan, request, i);

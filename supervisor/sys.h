@@ -89,6 +89,16 @@ static inline int sys_ioctl(int fd, unsigned long request, long argument)
 {
     return (int)sys_call(SYS_ioctl, fd, (long)request, argument, 0, 0);
 }
+/* A descriptor that tells of these events of the path. */
+static inline int sys_inotify(const char *path, unsigned events)
+{
+    int fd = (int)sys_call(SYS_inotify_init1, 02000000 /* IN_CLOEXEC */, 0, 0, 0, 0);
+    if (fd < 0) return fd;
+    long r = sys_call(SYS_inotify_add_watch, fd, (long)path, events, 0, 0);
+    if (r >= 0) return fd;
+    (void)sys_call(SYS_close, fd, 0, 0, 0, 0);
+    return (int)r;
+}
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
     return (int)sys_call(SYS_close_range, first, last, flags, 0, 0);
@@ -109,7 +119,7 @@ static inline int sys_mkdirat(int dirfd, const char *path, unsigned mode)
 static inline int sys_statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *ret)
 {
     ret->stx_mode = 0; /* what callers look at; the whole would be a call of memset() */
-    ret->stx_uid = ret->stx_gid = 0;
+    ret->stx_uid = ret->stx_gid = ret->stx_rdev_major = ret->stx_rdev_minor = 0;
     return (int)sys_call(SYS_statx, dirfd, (long)path, flags, (long)mask, (long)ret);
 }
 static inline int sys_faccessat(int dirfd, const char *path, int mode)

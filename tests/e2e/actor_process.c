@@ -112,6 +112,26 @@ int verb_ignore(char **args, int count)
     return 0;
 }
 
+int verb_pty(char **args, int count)
+{
+    char buffer[4096];
+    (void)count;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0) return actor_fail("pty");
+    int file = open(args[1], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int keep = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC); /* else reading fails between two users */
+    if (file < 0 || keep < 0 || symlink(ptsname(master), args[0]) < 0) return actor_fail(args[0]);
+    for (;;) {
+        ssize_t n = read(master, buffer, sizeof buffer);
+        if (n < 0 && errno == EIO) { /* hung up */
+            close(keep);
+            keep = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+            continue;
+        }
+        if (n <= 0 || write_all(file, buffer, (size_t)n) < 0) return actor_fail("pty");
+    }
+}
+
 int verb_await(char **args, int count)
 {
     char byte;

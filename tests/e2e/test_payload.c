@@ -207,7 +207,7 @@ static void test_notify(void **state)
     char *env = scene_read(s, "env");
     assert_null(strstr(env, "NOTIFY_SOCKET"));
     free(env);
-    assert_int_equal(scene_exec(s, go, NULL), 0);
+    (void)scene_exec(s, go, NULL); /* may be killed with the rest of the box */
     assert_int_equal(scene_exit_code(s), 9);
     hear(s, &h, "STOPPING=1\nSTATUS=");
     hear(s, &h, "X_SYSTEMD_SHUTDOWN=exit\nEXIT_STATUS=9\n");

@@ -1,9 +1,13 @@
 #include "tests/supervisor/spawn_fixture.h"
 
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
 
 #include "supervisor/child.h"
 #include "supervisor/child_directory.h"
+#include "supervisor/child_terminal.h"
 #include "supervisor/exec_directories.h"
 #include "supervisor/plan.h"
 
@@ -346,9 +350,115 @@ static void test_stack_is_deep_enough(void **state)
     fixture_close(&f);
 }
 
+/* ---- terminals ---- */
+
+/* Opens one; *ret_master is the other side. */
+static int make_terminal(int *ret_master, char *path, size_t size)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    (void)snprintf(path, size, "%s", ptsname(master));
+    int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    *ret_master = master;
+    return fd;
+}
+
+static bool is_hung_up(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
+/* Size and modes; who has it open is hung up, unless it is a stream of PID 1. */
+static void test_terminal(void **state)
+{
+    (void)state;
+    char path[64];
+    int master, fd = make_terminal(&master, path, sizeof path);
+    struct termios modes;
+    struct winsize size;
+    struct stat st;
+    assert_int_equal(tcgetattr(fd, &modes), 0);
+    modes.c_lflag &= ~(tcflag_t)ECHO;
+    modes.c_iflag |= INLCR;
+    modes.c_cc[VINTR] = 'q';
+    assert_int_equal(tcsetattr(fd, TCSANOW, &modes), 0);
+    struct child_terminal t = { .path = path, .rows = 12, .columns = UINT32_MAX };
+    assert_int_equal(child_terminal_prepare(&t), 0);
+    assert_int_equal(ioctl(fd, TIOCGWINSZ, &size), 0);
+    assert_int_equal(size.ws_row, 12);
+    assert_int_equal(size.ws_col, 0);
+    assert_int_equal(tcgetattr(fd, &modes), 0);
+    assert_int_equal(modes.c_cc[VINTR], 'q'); /* as it was */
+    t.reset = true;
+    t.columns = 100;
+    assert_int_equal(child_terminal_prepare(&t), 0);
+    assert_int_equal(tcgetattr(fd, &modes), 0);
+    assert_int_equal(ioctl(fd, TIOCGWINSZ, &size), 0);
+    assert_int_equal(size.ws_col, 100);
+    assert_true(modes.c_lflag & ECHO);
+    assert_false(modes.c_iflag & INLCR);
+    assert_int_equal(modes.c_cc[VINTR], 3);
+    if (geteuid() == 0) {
+        t.hang_up = true;
+        assert_int_equal(fstat(fd, &st), 0);
+        t.own[1] = (uint64_t)major(st.st_rdev) << 32 | minor(st.st_rdev);
+        assert_int_equal(child_terminal_prepare(&t), 0);
+        assert_false(is_hung_up(fd));
+        t.own[1] = 0;
+        assert_int_equal(child_terminal_prepare(&t), 0);
+        assert_true(is_hung_up(fd));
+    }
+    t.path = "/nowhere/terminal";
+    assert_int_equal(child_terminal_prepare(&t), -ENOENT);
+    close(fd);
+    close(master);
+}
+
+/* What is no terminal is no failure; one that another session controls is, unless it is taken. */
+static void test_take_terminal(void **state)
+{
+    (void)state;
+    char path[64];
+    int master, fd = make_terminal(&master, path, sizeof path), ends[2];
+    struct child_terminal t = { .path = path, .mode = TERMINAL_FAIL };
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t owner = fork();
+    if (owner == 0) {
+        (void)setsid();
+        int r = child_terminal_take(&t, fd);
+        (void)!write(ends[1], &r, sizeof r);
+        (void)pause();
+        _exit(0);
+    }
+    int r = -1;
+    assert_int_equal(read(ends[0], &r, sizeof r), sizeof r);
+    assert_int_equal(r, 0);
+    static const uint8_t modes[] = { TERMINAL_FAIL, TERMINAL_FORCE };
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            (void)setsid();
+            t.mode = modes[i];
+            _exit(-child_terminal_take(&t, fd));
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, (i == 0 || geteuid() != 0 ? EPERM : 0) << 8);
+    }
+    assert_int_equal(child_terminal_take(&t, ends[0]), 0);
+    (void)kill(owner, SIGKILL); /* it may have been hung up */
+    (void)waitpid(owner, NULL, 0);
+    close(ends[0]), close(ends[1]);
+    close(fd), close(master);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_take_terminal),
         cmocka_unit_test_setup_teardown(test_placing, make_scratch, remove_scratch),
         cmocka_unit_test(test_leaf_that_refuses),
         cmocka_unit_test_setup_teardown(test_directories, make_scratch, remove_scratch),

@@ -241,7 +241,7 @@ static void test_native(void **state)
         { "DynamicUser=maybe", "unsupported@3 bad-boolean@3 ", false },
         { "RootDirectory=relative", "unsupported@3 bad-path@3 ", false },
         { "SyslogLevel=loud", "bad-value@3 ", false },
-        { "TTYRows=many", "bad-integer@3 ", false },
+        { "TTYRows=many", "bad-integer@3 ", true },
         { "FinalKillSignal=NONE", "bad-signal@3 ", true },
         { "LimitMEMLOCK=much", "bad-limit@3 ", true },
         { "Environment=1A=x", "bad-assignment@3 ", false },

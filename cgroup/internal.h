@@ -28,6 +28,9 @@ typedef VEC(pid_t) cg_pids;
 MUST_CHECK int cg_read_procs(int dirfd, const char *path, cg_pids *pids);
 /* The same for the whole subtree. A cgroup that vanishes meanwhile is skipped. */
 MUST_CHECK int cg_read_procs_tree(int dirfd, const char *path, cg_pids *pids);
+/* Makes the directory `path` below base, which must not hold processes, and enables there what is enabled in base. What
+ * cannot be enabled is missed by who asks for it. 0, -errno. */
+MUST_CHECK int cg_root_make_inner(struct cg_root *root, const char *path);
 /* Removes `path` and the cgroups below it, deepest first. */
 MUST_CHECK int cg_remove_tree(int dirfd, const char *path);
 

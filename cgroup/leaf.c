@@ -19,8 +19,8 @@ struct cg_leaf {
     char name[];
 };
 
-/* "<leaf>/<file>" below the root's descriptor; names are at most NAME_MAX bytes, files are our own literals. */
-enum { FILE_PATH_MAX = NAME_MAX + 32 };
+/* "<leaf>/<file>" below the root's descriptor; files are our own literals. */
+enum { FILE_PATH_MAX = PATH_MAX, LEAF_PATH_MAX = FILE_PATH_MAX - 32 };
 static const char *leaf_file(const struct cg_leaf *leaf, const char *file, char path[static FILE_PATH_MAX])
 {
     (void)snprintf(path, FILE_PATH_MAX, "%s/%s", leaf->name, file); /* fits: see above */
@@ -69,11 +69,31 @@ int cg_leaf_escape(const char *unit_name, struct str *ret)
     return ret->length - before > NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int leaf_new(struct cg_root *root, const char *unit_name, struct cg_leaf **ret_leaf)
+/* "a-b.slice" -> "a.slice/a-b.slice/". Each directory is made on the way. */
+static int make_slices(struct cg_root *root, const char *slice, struct str *path)
+{
+    if (!slice || str_equal(slice, "-.slice")) return 0;
+    for (const char *end = slice; *end; end++) {
+        end += strcspn(end, "-");
+        AUTO_STR struct str name = STR_EMPTY;
+        int r = *end ? str_append_bytes(&name, slice, (size_t)(end - slice)) : str_append(&name, slice);
+        if (r == 0 && *end) r = str_append(&name, ".slice");
+        if (r == 0) r = cg_leaf_escape(str_text(&name), path);
+        if (r == 0) r = path->length >= LEAF_PATH_MAX ? -ENAMETOOLONG : cg_root_make_inner(root, str_text(path));
+        if (r == 0) r = str_append_char(path, '/');
+        if (r < 0) return r;
+        if (!*end) break;
+    }
+    return 0;
+}
+
+static int leaf_new(struct cg_root *root, const char *slice, const char *unit_name, struct cg_leaf **ret_leaf)
 {
     AUTO_STR struct str name = STR_EMPTY;
-    int r = cg_leaf_escape(unit_name, &name);
+    int r = make_slices(root, slice, &name);
+    if (r == 0) r = cg_leaf_escape(unit_name, &name);
     if (r < 0) return r;
+    if (name.length >= LEAF_PATH_MAX) return -ENAMETOOLONG;
     struct cg_leaf *leaf = malloc(sizeof *leaf + name.length + 1);
     if (!leaf) return -ENOMEM;
     *leaf = (struct cg_leaf){ .root = root, .dir = FD_NONE, .events = FD_NONE };
@@ -82,10 +102,10 @@ static int leaf_new(struct cg_root *root, const char *unit_name, struct cg_leaf 
     return 0;
 }
 
-int cg_leaf_create(struct cg_root *root, const char *unit_name, struct cg_leaf **ret_leaf)
+int cg_leaf_create_in(struct cg_root *root, const char *slice, const char *unit_name, struct cg_leaf **ret_leaf)
 {
     AUTO(cg_leaf_free) struct cg_leaf *leaf = NULL;
-    int r = leaf_new(root, unit_name, &leaf);
+    int r = leaf_new(root, slice, unit_name, &leaf);
     if (r < 0) return r;
     if (mkdirat(cg_root_dirfd(root), leaf->name, 0755) < 0) {
         if (errno != EEXIST) return -errno;
@@ -98,6 +118,11 @@ int cg_leaf_create(struct cg_root *root, const char *unit_name, struct cg_leaf *
     if (r < 0) return r;
     *ret_leaf = TAKE(leaf);
     return 0;
+}
+
+int cg_leaf_create(struct cg_root *root, const char *unit_name, struct cg_leaf **ret_leaf)
+{
+    return cg_leaf_create_in(root, NULL, unit_name, ret_leaf);
 }
 
 void cg_leaf_rest(struct cg_leaf *leaf)
@@ -226,16 +251,31 @@ int cg_leaf_list_pids(struct cg_leaf *leaf, cg_leaf_pid_fn *fn, void *userdata)
     return r;
 }
 
+/* The slices that the leaf was the last in. */
+static void remove_slices(const struct cg_leaf *leaf)
+{
+    char path[LEAF_PATH_MAX], *slash = strrchr(leaf->name, '/');
+    if (!slash) return;
+    memcpy(path, leaf->name, strlen(leaf->name) + 1);
+    while ((slash = strrchr(path, '/'))) {
+        *slash = '\0';
+        if (unlinkat(cg_root_dirfd(leaf->root), path, AT_REMOVEDIR) < 0) return; /* others are in it */
+    }
+}
+
 int cg_leaf_remove(struct cg_leaf *leaf)
 {
     cg_leaf_rest(leaf);
-    return cg_remove_tree(cg_root_dirfd(leaf->root), leaf->name);
+    int r = cg_remove_tree(cg_root_dirfd(leaf->root), leaf->name);
+    if (r == 0) remove_slices(leaf);
+    return r;
 }
 
 int cg_leaf_remove_empty(struct cg_leaf *leaf)
 {
     if (fd_is_open(&leaf->events)) return -EBUSY;
     if (unlinkat(cg_root_dirfd(leaf->root), leaf->name, AT_REMOVEDIR) < 0 && errno != ENOENT) return -errno;
+    remove_slices(leaf);
     return 0;
 }
 

@@ -17,6 +17,10 @@ struct str;
  * the unit runs without a leaf; -ENAMETOOLONG: more than NAME_MAX bytes; -EINVAL: empty name. *ret_leaf is untouched on
  * error. */
 MUST_CHECK int cg_leaf_create(struct cg_root *root, const char *unit_name, struct cg_leaf **ret_leaf);
+/* The same below the directories of a slice, each in the one it lies in: "a-b.slice" is a.slice/a-b.slice. NULL and
+ * "-.slice": none. What is enabled for leaves is enabled below them too. */
+MUST_CHECK int cg_leaf_create_in(struct cg_root *root, const char *slice, const char *unit_name,
+                                 struct cg_leaf **ret_leaf);
 /* Gives back memory and descriptors, leaves the directory. NULL is fine. */
 void cg_leaf_free(struct cg_leaf *leaf);
 DEFINE_AUTO(struct cg_leaf, cg_leaf_free)
@@ -27,7 +31,7 @@ bool cg_leaf_is_adopted(const struct cg_leaf *leaf);
  * killed as a whole: it compares how often the creator's cgroup and this one were. A process may enter it by itself. An
  * adopted leaf may have been killed by whoever made it. */
 bool cg_leaf_takes_clones(const struct cg_leaf *leaf);
-/* Name of the directory below cg_root_path(); borrowed. */
+/* Name of the directory below cg_root_path(), with those of its slices; borrowed. */
 const char *cg_leaf_name(const struct cg_leaf *leaf);
 /* For CLONE_INTO_CGROUP. Borrowed, valid until cg_leaf_rest() or cg_leaf_free(); opened again when needed. -errno. */
 MUST_CHECK int cg_leaf_dirfd(struct cg_leaf *leaf);
@@ -72,7 +76,7 @@ typedef int cg_leaf_pid_fn(pid_t pid, void *userdata);
 MUST_CHECK int cg_leaf_list_pids(struct cg_leaf *leaf, cg_leaf_pid_fn *fn, void *userdata);
 
 /* Removes the directory and the cgroups the service made in it, deepest first, to a depth of 64. -EBUSY: a process is
- * left. 0 also when it is gone already. The object stays and has to be freed. */
+ * left. 0 also when it is gone already. Slices it was the last in go with it. The object stays and has to be freed. */
 MUST_CHECK int cg_leaf_remove(struct cg_leaf *leaf);
 
 /* The same for a leaf whose end is awaited, in one step: -EBUSY when a process or a nested cgroup is in it, or while

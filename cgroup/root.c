@@ -321,6 +321,16 @@ int cg_root_open(const struct cg_root_options *options, struct cg_root **ret_roo
     return 0;
 }
 
+int cg_root_make_inner(struct cg_root *root, const char *path)
+{
+    AUTO_FD struct fd directory = FD_NONE;
+    int r = make_directory(root->base.n, path);
+    if (r == 0) r = fd_openat(root->base.n, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &directory);
+    if (r < 0) return r;
+    (void)write_subtree_control(directory.n, root->base_enabled, "+");
+    return 0;
+}
+
 void cg_root_free(struct cg_root *root)
 {
     if (!root) return;

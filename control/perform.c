@@ -61,7 +61,6 @@ static struct json_value *refuse_absent(struct manager *m, const char *name)
         return refuse(name, "LoadFailed", "Unit %s failed to load: it has a bad unit file setting.");
     case UNIT_NOT_FOUND:
     case UNIT_INERT:
-    case UNIT_KIND_UNBUILT:
         break;
     }
     return refuse(name, "NoSuchUnit", "Unit %s not found.");

@@ -51,7 +51,9 @@ int service_begin(struct service *s)
     struct manager *m = s->base.manager;
     int leaf_error = 0;
     if (!s->begun) {
-        int r = procs_begin(m->procs, &s->procs, service_name(s), &leaf_error);
+        const struct resource_section *resource = s->base.unit->resource;
+        const char *slice = resource->slice_is_default ? NULL : resource->slice;
+        int r = procs_begin_in(m->procs, &s->procs, slice, service_name(s), &leaf_error);
         if (r < 0) {
             log_error("unit %s: failed to start: %s", service_name(s), strerror(-r));
             return r;

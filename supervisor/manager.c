@@ -15,6 +15,7 @@
 #include "supervisor/logs.h"
 #include "supervisor/mounts.h"
 #include "supervisor/oom.h"
+#include "supervisor/outside.h"
 #include "supervisor/path.h"
 #include "supervisor/probe.h"
 #include "supervisor/notify.h"
@@ -169,8 +170,10 @@ void manager_report_userdb(struct manager *m)
 static int make_units(struct manager *m)
 {
     static const struct unit_type *const types[UNIT_KIND_COUNT] = {
-        [UNIT_KIND_SERVICE] = &service_type, [UNIT_KIND_SOCKET] = &socket_type, [UNIT_KIND_TARGET] = &target_type,
-        [UNIT_KIND_PATH] = &path_type,       [UNIT_KIND_TIMER] = &timer_type,
+        [UNIT_KIND_SERVICE] = &service_type, [UNIT_KIND_SOCKET] = &socket_type,     [UNIT_KIND_TARGET] = &target_type,
+        [UNIT_KIND_PATH] = &path_type,       [UNIT_KIND_TIMER] = &timer_type,       [UNIT_KIND_SLICE] = &slice_type,
+        [UNIT_KIND_MOUNT] = &outside_type,   [UNIT_KIND_AUTOMOUNT] = &outside_type, [UNIT_KIND_SWAP] = &outside_type,
+        [UNIT_KIND_DEVICE] = &outside_type,
     };
     m->n_units = unit_set_count(m->set);
     m->units = calloc(m->n_units + 1, sizeof(struct runtime *));
@@ -452,6 +455,7 @@ int manager_run(struct manager *m)
     TRACE(m->trace, "supervisor_start", TRACE_OK, 0, TF_U64("units", m->n_units));
     snapshot(m, "boot");
     report_held(m);
+    outside_report(m);
     loop_refresh_now(m->loop); /* opening took its time; what starts now starts now */
     int r = jobs_start_boot(m);
     if (r < 0) return r;

@@ -69,7 +69,8 @@ static int take_mark(struct procs_table *table, struct procs *procs)
     return 0; /* session, group and descent have to do */
 }
 
-int procs_begin(struct procs_table *table, struct procs *procs, const char *unit_name, int *ret_leaf_error)
+int procs_begin_in(struct procs_table *table, struct procs *procs, const char *slice, const char *unit_name,
+                   int *ret_leaf_error)
 {
     *procs = (struct procs){ .mark = 0 };
     *ret_leaf_error = 0;
@@ -78,8 +79,13 @@ int procs_begin(struct procs_table *table, struct procs *procs, const char *unit
         *procs = (struct procs){ .mark = 0 };
         return r;
     }
-    if (table->root) *ret_leaf_error = cg_leaf_create(table->root, unit_name, &procs->leaf);
+    if (table->root) *ret_leaf_error = cg_leaf_create_in(table->root, slice, unit_name, &procs->leaf);
     return 0;
+}
+
+int procs_begin(struct procs_table *table, struct procs *procs, const char *unit_name, int *ret_leaf_error)
+{
+    return procs_begin_in(table, procs, NULL, unit_name, ret_leaf_error);
 }
 
 static void member_forget(struct procs_table *table, struct procs_member *member)

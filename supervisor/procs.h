@@ -37,6 +37,9 @@ struct procs {
 /* Begins a run: makes the leaf where possible (*ret_leaf_error is 0 or the -errno of a leaf that could not be made, for
  * the S16 line) and takes a fresh mark. */
 MUST_CHECK int procs_begin(struct procs_table *table, struct procs *procs, const char *unit_name, int *ret_leaf_error);
+/* The same with the leaf in a slice; NULL: in none. */
+MUST_CHECK int procs_begin_in(struct procs_table *table, struct procs *procs, const char *slice, const char *unit_name,
+                              int *ret_leaf_error);
 /* A process was created for this run, inside the leaf or not. Told again with `in_leaf` false when it turned out that
  * it could not enter (spawn.h, leaf_error). Without memory to note it, it is found by its mark. */
 void procs_add(struct procs_table *table, struct procs *procs, pid_t pid, bool in_leaf);

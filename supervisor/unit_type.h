@@ -59,7 +59,7 @@ struct unit_type {
     void (*mounts_changed)(struct runtime *rt); /* see supervisor/mounts.h */
     bool holds_nothing;                         /* being up does not keep PID 1 from leaving by itself (D5) */
 };
-extern const struct unit_type service_type, socket_type, target_type, path_type, timer_type;
+extern const struct unit_type service_type, socket_type, target_type, path_type, timer_type, slice_type, outside_type;
 
 struct runtime {
     struct manager *manager;

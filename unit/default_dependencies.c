@@ -139,11 +139,13 @@ static const char *parent_slice(struct arena *arena, const char *name)
     return arena_printf(arena, "%.*s.slice", (int)(dash - name), name);
 }
 
-static int add_slice(struct arena *arena, const char *name, enum unit_kind kind, struct unit_settings *settings)
+int default_dependencies_add_slice(struct arena *arena, const char *name, struct unit_settings *settings, bool describe)
 {
-    if (strcmp(name, "-.slice") == 0) return 0;
+    enum unit_kind kind = unit_kind_of_name(name);
+    if (kind == UNIT_KIND_COUNT || strcmp(name, "-.slice") == 0) return 0;
     if (kind == UNIT_KIND_SLICE) return add_both(arena, settings, parent_slice(arena, name));
     if (!(1U << kind & (EXEC_KINDS | OF(SCOPE)))) return 0;
+    if (!describe && settings->resource.slice_is_default) return 0;
     return add_both(arena, settings, settings->resource.slice ? settings->resource.slice : "-.slice");
 }
 
@@ -156,7 +158,7 @@ static int add_log_namespace(struct arena *arena, enum unit_kind kind, struct un
     return r < 0 ? r : add_both(arena, settings, arena_printf(arena, "systemd-journald-varlink@%s.socket", space));
 }
 
-int default_dependencies_add(struct arena *arena, const char *name, struct unit_settings *settings, bool slice)
+int default_dependencies_add(struct arena *arena, const char *name, struct unit_settings *settings)
 {
     enum unit_kind kind = unit_kind_of_name(name);
     bool facts[FACT_COUNT] = { false };
@@ -169,8 +171,7 @@ int default_dependencies_add(struct arena *arena, const char *name, struct unit_
     for (size_t i = 0; r == 0 && i < COUNT_OF(rows); i++)
         if (1U << kind & rows[i].kinds && facts[rows[i].fact])
             r = unit_relation_add(arena, &settings->unit, rows[i].relation, rows[i].name);
-    if (r == 0) r = add_log_namespace(arena, kind, settings);
-    return r == 0 && slice ? add_slice(arena, name, kind, settings) : r;
+    return r == 0 ? add_log_namespace(arena, kind, settings) : r;
 }
 
 /* ---- what follows from other units ---- */

@@ -12,10 +12,12 @@
 #include "base/attr.h"
 #include "unit/set.h"
 
-/* Adds what follows from the unit alone, to settings that are complete. `slice`: also the slice, which a unit that
- * makes no sense as a whole does not get, and which is nothing to a run. 0 or -ENOMEM. */
-MUST_CHECK int default_dependencies_add(struct arena *arena, const char *name, struct unit_settings *settings,
-                                        bool slice);
+/* Adds what follows from the unit alone, to settings that are complete. 0 or -ENOMEM. */
+MUST_CHECK int default_dependencies_add(struct arena *arena, const char *name, struct unit_settings *settings);
+/* Adds the slice, which a unit that makes no sense as a whole does not get. Without `describe` only one that is asked
+ * for by Slice= or the name of a slice: in a run, the default ones would hold everything and be nothing. */
+MUST_CHECK int default_dependencies_add_slice(struct arena *arena, const char *name, struct unit_settings *settings,
+                                              bool describe);
 /* Adds what depends on other units, once all are there and before the set is sealed: what targets of systemd's search
  * path come after, and the mounts that any unit names. 0 or -ENOMEM. */
 MUST_CHECK int default_dependencies_connect(struct unit_set *set);

@@ -150,8 +150,10 @@ static const struct group {
 
 static const struct {
     const char *name, *reason;
+    enum support support;
 } sections[SECTION_COUNT] = {
-#define X(enumerator, name_text, reason_text) [SECTION_##enumerator] = { name_text, reason_text },
+#define X(enumerator, name_text, support, reason_text)                                                                 \
+    [SECTION_##enumerator] = { name_text, reason_text, SUPPORT_##support },
     SECTIONS(X)
 #undef X
 };
@@ -231,7 +233,7 @@ static bool acts_on_nothing(const struct directive *directive, enum section sect
 
 enum support directive_support(const struct directive *directive, enum section section)
 {
-    if (sections[section].reason) return SUPPORT_UNSUPPORTED;
+    if (sections[section].reason) return sections[section].support;
     return acts_on_nothing(directive, section) ? SUPPORT_ACCEPTED : (enum support)directive->support;
 }
 

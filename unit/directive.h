@@ -8,18 +8,19 @@
 #include "unit/settings.h"
 
 /* clang-format off */
-#define SECTIONS(X) /* enumerator, name, why its directives do nothing here (NULL: they do) */ \
-    X(UNIT, "Unit", NULL)               X(SERVICE, "Service", NULL)             X(SOCKET, "Socket", NULL) \
-    X(TARGET, "Target", NULL)           X(INSTALL, "Install", NULL) \
-    X(TIMER, "Timer", NULL)             X(PATH, "Path", NULL) \
-    X(SLICE, "Slice", "slice units are not read yet: every unit's cgroup lies directly below the container's") \
-    X(SCOPE, "Scope", "scopes are made by systemd's bus interface, which does not exist here") \
-    X(MOUNT, "Mount", "the container runtime mounts what the container needs") \
-    X(AUTOMOUNT, "Automount", "the container runtime mounts what the container needs") \
-    X(SWAP, "Swap", "swap belongs to the host")
+#define SECTIONS(X) /* enumerator, name; FULL and NULL, or how and why its directives do nothing here */ \
+    X(UNIT, "Unit", FULL, NULL)         X(SERVICE, "Service", FULL, NULL)       X(SOCKET, "Socket", FULL, NULL) \
+    X(TARGET, "Target", FULL, NULL)     X(INSTALL, "Install", FULL, NULL) \
+    X(TIMER, "Timer", FULL, NULL)       X(PATH, "Path", FULL, NULL) \
+    X(SLICE, "Slice", UNSUPPORTED, "a slice groups units and stops them, and has no limits of its own") \
+    X(SCOPE, "Scope", UNSUPPORTED, "scopes are made by systemd's bus interface, which does not exist here") \
+    X(MOUNT, "Mount", ACCEPTED, "the container runtime mounts; the unit is up while something is mounted at Where=") \
+    X(AUTOMOUNT, "Automount", ACCEPTED, \
+      "the container runtime mounts; the unit is up while something is mounted at Where=") \
+    X(SWAP, "Swap", ACCEPTED, "swap belongs to the host; the unit is up while the kernel swaps to What=")
 /* clang-format on */
 enum section {
-#define X(enumerator, name, reason) SECTION_##enumerator,
+#define X(enumerator, name, support, reason) SECTION_##enumerator,
     SECTIONS(X)
 #undef X
         SECTION_COUNT

@@ -165,6 +165,7 @@ static int finish_resource(struct finish *f)
         resource->tasks_max =
             kind == UNIT_KIND_SLICE ? (struct tasks_max){ UINT64_MAX, 0 } : (struct tasks_max){ TASKS_MAX_SHARE, 100 };
     if (kind == UNIT_KIND_SLICE) return parent_slice(f, &resource->slice);
+    resource->slice_is_default = !resource->slice;
     return resource->slice ? 0 : default_slice(f, &resource->slice);
 }
 

@@ -41,20 +41,6 @@ static bool is_template(const char *name)
 
 /* ---- the native directories ---- */
 
-/* D17: says so once per file; the name is taken, so that a unit that requires it is told why it does not start. */
-static int add_unbuilt(struct loader *loader, const struct search_file *file)
-{
-    const char *suffix = strrchr(file->name, '.') + 1;
-    if (!file->masked)
-        diag_report(loader->diags, DIAG_WARNING, about_file(file), "unit-kind", NULL,
-                    "%s units are not started by this version (ignored)", suffix);
-    if (!file->masked && !is_template(file->name)) {
-        int r = load_check_file(loader, file, file->name); /* its mistakes are told all the same */
-        if (r < 0) return r;
-    }
-    return unit_set_add_absent(loader->set, file->name, file->masked ? UNIT_MASKED : UNIT_KIND_UNBUILT);
-}
-
 static int report_overrides(struct loader *loader)
 {
     int r = 0;
@@ -71,10 +57,7 @@ static int add_native_files(struct loader *loader)
     for (size_t i = 0; r == 0 && i < search_count(loader->search); i++) {
         const struct search_file *file = search_get(loader->search, i);
         if (!file->native) continue;
-        if (file->unbuilt && !loader->options->describe)
-            r = add_unbuilt(loader, file);
-        else if (!file->alias_of && !is_template(file->name))
-            r = load_add_unit(loader, file, file->name, false);
+        if (!file->alias_of && !is_template(file->name)) r = load_add_unit(loader, file, file->name, false);
     }
     return r;
 }
@@ -150,10 +133,14 @@ static int add_inert(struct loader *loader, const struct search_file *file, cons
 /* Slices need no file; these few units are there whatever files say (systemd.special(7)). */
 static bool exists_without_file(const struct loader *loader, const char *name)
 {
-    if (special_target(name)) return true;
-    if (!loader->options->describe) return false;
-    return unit_kind_of_name(name) == UNIT_KIND_SLICE || strcmp(name, "-.mount") == 0 ||
-           strcmp(name, "init.scope") == 0;
+    if (special_target(name) || unit_kind_of_name(name) == UNIT_KIND_SLICE) return true;
+    return loader->options->describe && (strcmp(name, "-.mount") == 0 || strcmp(name, "init.scope") == 0);
+}
+
+/* The business of whoever makes the container: without a file nobody asks for more than that. */
+static bool is_from_outside(enum unit_kind kind)
+{
+    return kind == UNIT_KIND_MOUNT || kind == UNIT_KIND_AUTOMOUNT || kind == UNIT_KIND_SWAP || kind == UNIT_KIND_DEVICE;
 }
 
 /* `name` is the unit's own, and not in the set. */
@@ -161,8 +148,8 @@ static int enter(struct loader *loader, const struct search_file *file, const ch
 {
     enum unit_kind kind = unit_kind_of_name(name);
     bool systemd = loader->options->systemd;
-    if (!loader->options->describe && kind != UNIT_KIND_COUNT && !unit_kind_runs(kind))
-        return systemd ? add_inert(loader, file, name) : 0;
+    bool inert = kind != UNIT_KIND_COUNT && (!unit_kind_runs(kind) || (is_from_outside(kind) && !file));
+    if (!loader->options->describe && inert) return systemd ? add_inert(loader, file, name) : 0;
     if (file && is_template(file->name)) return add_instance(loader, file, name);
     if (file) return load_add_unit(loader, file, name, false);
     if (exists_without_file(loader, name)) return load_add_stateless(loader, name, UNIT_STATE_LOADED);
@@ -334,7 +321,7 @@ static int check_templates(struct loader *loader)
 {
     for (size_t i = 0; i < search_count(loader->search); i++) {
         const struct search_file *file = search_get(loader->search, i);
-        if (!file->native || file->unbuilt || file->alias_of || !is_template(file->name)) continue;
+        if (!file->native || file->alias_of || !is_template(file->name)) continue;
         bool used = false;
         for (size_t k = 0; !used && k < loader->instantiated.count; k++) used = loader->instantiated.items[k] == file;
         if (used) continue;

@@ -228,11 +228,12 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
     if (r >= 0 && !context.native) { /* D18: native units have none, and are described as they run */
         int late = r;
         r = add_all_links(loader);
-        if (r == 0) r = default_dependencies_add(arena, name, &loader->scratch, late == 0 && context.describe);
+        if (r == 0) r = default_dependencies_add(arena, name, &loader->scratch);
         if (r == 0) r = late;
     } else if (r == 0) {
         r = add_all_links(loader);
     }
+    if (r == 0) r = default_dependencies_add_slice(arena, name, &loader->scratch, context.describe && !context.native);
     if (r < 0) return r;
     if (r == FRAGMENT_BROKEN) return LOAD_BROKEN;
     return r > 0 ? LOAD_REFUSED_LATE : LOADED;

@@ -28,7 +28,6 @@ struct search_file {
     const char *alias_of;      /* a link to another unit file of these directories: that one's name, or NULL */
     uint32_t directory;        /* index */
     bool masked;               /* a link to /dev/null */
-    bool unbuilt;              /* .timer, .path, .slice in a native directory: takes its name, is not started */
     bool native;               /* lies in a native directory */
     bool plain;                /* no symbolic link: need not be resolved */
 };

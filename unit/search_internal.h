@@ -65,7 +65,7 @@ struct search {
 };
 
 /* What the last dot of a file name says. */
-enum suffix_use { SUFFIX_UNIT, SUFFIX_UNBUILT, SUFFIX_NOTHING_HERE, SUFFIX_OTHER };
+enum suffix_use { SUFFIX_UNIT, SUFFIX_NOTHING_HERE, SUFFIX_OTHER };
 enum suffix_use search_suffix_use(const char *name);
 
 enum entry_type { ENTRY_REGULAR, ENTRY_DIRECTORY, ENTRY_NULL_DEVICE, ENTRY_USELESS };

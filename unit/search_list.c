@@ -15,12 +15,10 @@ static const struct {
     const char *suffix;
     enum suffix_use use;
 } suffixes[] = {
-    { ".service", SUFFIX_UNIT },       { ".socket", SUFFIX_UNIT },
-    { ".target", SUFFIX_UNIT },        { ".timer", SUFFIX_UNIT },
-    { ".path", SUFFIX_UNIT },          { ".slice", SUFFIX_UNBUILT },
-    { ".mount", SUFFIX_NOTHING_HERE }, { ".automount", SUFFIX_NOTHING_HERE },
-    { ".swap", SUFFIX_NOTHING_HERE },  { ".device", SUFFIX_NOTHING_HERE },
-    { ".scope", SUFFIX_NOTHING_HERE },
+    { ".service", SUFFIX_UNIT }, { ".socket", SUFFIX_UNIT },        { ".target", SUFFIX_UNIT },
+    { ".timer", SUFFIX_UNIT },   { ".path", SUFFIX_UNIT },          { ".slice", SUFFIX_UNIT },
+    { ".mount", SUFFIX_UNIT },   { ".automount", SUFFIX_UNIT },     { ".swap", SUFFIX_UNIT },
+    { ".device", SUFFIX_UNIT },  { ".scope", SUFFIX_NOTHING_HERE },
 };
 
 enum suffix_use search_suffix_use(const char *name)
@@ -185,7 +183,7 @@ static int add_file(struct search *search, uint32_t directory, const char *name,
     const struct search_directory *parent = &search->directories.items[directory];
     file.directory = directory;
     file.native = parent->native;
-    if (!file.plain && !file.masked && (!file.unbuilt || search->all_kinds)) {
+    if (!file.plain && !file.masked) {
         int r = look_at_link(search, directory, name, &file);
         if (r != 0) return MIN_OF(r, 0);
     }
@@ -264,9 +262,6 @@ static int read_native_entry(struct search *search, uint32_t directory, const st
         search_report_name(search, directory, DIAG_NOTE, "ignored-file", name,
                            "is of a kind that has nothing to do in a container");
         return 0;
-    case SUFFIX_UNBUILT:
-        file.unbuilt = true;
-        return add_file(search, directory, name, file);
     case SUFFIX_UNIT:
         break;
     }

@@ -111,6 +111,7 @@ extern const char *const words_implied_devices[];
 
 struct resource_section {
     const char *slice; /* resolved when the unit is complete; of another kind of unit, and of "-.slice": NULL */
+    bool slice_is_default; /* nobody asked for it: systemd's default */
     uint64_t memory[MEMORY_COUNT]; /* bytes, UINT64_MAX: no limit */
     uint64_t weights[WEIGHT_COUNT];
     struct tasks_max tasks_max;

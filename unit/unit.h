@@ -10,9 +10,9 @@
 /* clang-format off */
 #define UNIT_KINDS(X) /* enumerator (as in SECTIONS of unit/directive.h), suffix, does the supervisor run it? */ \
     X(SERVICE, ".service", true)  X(SOCKET, ".socket", true)        X(TARGET, ".target", true) \
-    X(TIMER, ".timer", true)      X(PATH, ".path", true)            X(SLICE, ".slice", false) \
-    X(SCOPE, ".scope", false)     X(MOUNT, ".mount", false)         X(AUTOMOUNT, ".automount", false) \
-    X(SWAP, ".swap", false)       X(DEVICE, ".device", false)
+    X(TIMER, ".timer", true)      X(PATH, ".path", true)            X(SLICE, ".slice", true) \
+    X(SCOPE, ".scope", false)     X(MOUNT, ".mount", true)          X(AUTOMOUNT, ".automount", true) \
+    X(SWAP, ".swap", true)        X(DEVICE, ".device", true)
 /* clang-format on */
 enum unit_kind {
 #define X(enumerator, suffix, runs) UNIT_KIND_##enumerator,
@@ -117,8 +117,7 @@ enum unit_absence {
     UNIT_NOT_FOUND,
     UNIT_MASKED,       /* an empty file or a link to /dev/null holds the name */
     UNIT_REFUSED,      /* its file did not load, and an error says why */
-    UNIT_INERT,        /* under systemd's rules: of a kind that has nothing to do here, and counts as active */
-    UNIT_KIND_UNBUILT, /* a file of a kind that this version does not start: .slice */
+    UNIT_INERT,        /* under systemd's rules: a mount, swap or device without a file, or a scope: counts as active */
 };
 enum unit_absence unit_set_absence(const struct unit_set *set, const char *name);
 size_t unit_set_override_count(const struct unit_set *set);

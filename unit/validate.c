@@ -18,8 +18,6 @@ const char *absence_text(const struct validator *validator, const char *name)
     case UNIT_MASKED:
         return "is masked";
     case UNIT_INERT: /* counts as active: nobody is told */
-    case UNIT_KIND_UNBUILT:
-        return "is of a kind that this version does not start";
     case UNIT_REFUSED:
         break;
     }

@@ -38,6 +38,89 @@ static void enter_nested(const char *name, const char *nested, pid_t pid)
     assert_int_equal(file_write_small(AT_FDCWD, path, text), 0);
 }
 
+static bool is_there(const char *below)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", cg_root_path(root), below);
+    return access(path, F_OK) == 0;
+}
+
+/* systemd.slice(5): a dash in the name is a step down; K97: one that is escaped is none. */
+static void test_slices(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *slice, *name;
+    } cases[] = {
+        { NULL, "web.service" },
+        { "-.slice", "web.service" },
+        { "a.slice", "a.slice/web.service" },
+        { "a-b-c.slice", "a.slice/a-b.slice/a-b-c.slice/web.service" },
+        { "a\\x2db.slice", "a\\x2db.slice/web.service" },
+        { "init.scope", "_init.scope/web.service" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct cg_leaf *leaf = NULL;
+        print_message("  %s\n", cases[i].name);
+        assert_int_equal(cg_leaf_create_in(root, cases[i].slice, "web.service", &leaf), 0);
+        assert_string_equal(cg_leaf_name(leaf), cases[i].name);
+        assert_true(is_there(cases[i].name));
+        assert_int_equal(cg_leaf_is_populated(leaf), 0);
+        assert_int_equal(i % 2 ? cg_leaf_remove_empty(leaf) : cg_leaf_remove(leaf), 0);
+        cg_leaf_free(leaf);
+        assert_false(is_there("a.slice"));
+        assert_false(is_there(cases[i].name));
+    }
+    /* A slice stays as long as somebody is in it. */
+    struct cg_leaf *one = NULL, *other = NULL, *deep = NULL;
+    assert_int_equal(cg_leaf_create_in(root, "a.slice", "one.service", &one), 0);
+    assert_int_equal(cg_leaf_create_in(root, "a-b.slice", "deep.service", &deep), 0);
+    assert_int_equal(cg_leaf_create_in(root, "a.slice", "other.service", &other), 0);
+    assert_int_equal(cg_leaf_remove(one), 0);
+    assert_int_equal(cg_leaf_remove(deep), 0);
+    assert_false(is_there("a.slice/a-b.slice"));
+    assert_true(is_there("a.slice/other.service"));
+    assert_int_equal(cg_leaf_remove(other), 0);
+    assert_false(is_there("a.slice"));
+    cg_leaf_free(one);
+    cg_leaf_free(deep);
+    cg_leaf_free(other);
+
+    /* Longer than any path may be. */
+    char long_name[] =
+        "a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-"
+        "a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-"
+        "a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a.slice";
+    assert_int_equal(cg_leaf_create_in(root, long_name, "web.service", &one), -ENAMETOOLONG);
+    assert_int_equal(cg_leaf_create_in(root, "a.slice", "web.service", &one), 0);
+    assert_int_equal(cg_leaf_remove(one), 0);
+    cg_leaf_free(one);
+}
+
+/* A process is born in its slice, killed there, and what is enabled for leaves is enabled in slices too. */
+static void test_process_in_slice(void **state)
+{
+    (void)state;
+    struct cg_leaf *leaf = NULL;
+    char path[512], text[512] = "", base[512] = "";
+    assert_int_equal(cg_leaf_create_in(root, "a-b.slice", "web.service", &leaf), 0);
+    (void)snprintf(path, sizeof path, "%s/a.slice/a-b.slice/cgroup.subtree_control", cg_root_path(root));
+    assert_true(file_read_small(AT_FDCWD, path, text, sizeof text) >= 0);
+    (void)snprintf(path, sizeof path, "%s/cgroup.subtree_control", cg_root_path(root));
+    assert_true(file_read_small(AT_FDCWD, path, base, sizeof base) >= 0);
+    assert_string_equal(text, base);
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;) pause();
+    assert_int_equal(cg_leaf_add_process(leaf, pid), 0);
+    assert_int_equal(cg_leaf_is_populated(leaf), 1);
+    assert_int_equal(cg_leaf_kill(leaf), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    wait_until_empty(leaf);
+    assert_int_equal(cg_leaf_remove(leaf), 0);
+    cg_leaf_free(leaf);
+}
+
 static void test_create_and_remove(void **state)
 {
     (void)state;
@@ -441,6 +524,8 @@ static int close_root(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_process_in_slice),
         cmocka_unit_test(test_create_and_remove),
         cmocka_unit_test(test_odd_names_K97),
         cmocka_unit_test(test_processes),

@@ -275,6 +275,31 @@ static void test_reloading(void **state)
     end_well(s);
 }
 
+/* Type=notify-reload: ReloadSignal=, and the answer by messages; ExecReload= comes first. */
+static void test_notify_reload(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "app.service",
+               "[Service]\nType=notify-reload\nExecStart=" ACTOR
+               " hup-block -- notify READY=1 -- notify-reload /scene/reloads\n");
+    scene_unit(s, "silent.service",
+               "[Service]\nType=notify-reload\nTimeoutStartSec=500ms\nExecStart=" ACTOR
+               " ignore HUP -- notify READY=1 -- sleep\n");
+    life_boot(s, state);
+    life_wait_state(s, "app.service", "running");
+    life_wait_state(s, "silent.service", "running");
+    const char *const reload[] = { "/usr/local/bin/container-init", "systemctl", "reload", "app.service", NULL };
+    for (int i = 0; i < 2; i++) assert_int_equal(scene_exec(s, reload, NULL), 0); /* returns when it is over */
+    life_expect_path(s, "app.service",
+                     "start running reload-signal reload-notify running reload-signal reload-notify running");
+    scene_wait_file(s, "reloads", "reload\nreload\n");
+    const char *const unanswered[] = { "/usr/local/bin/container-init", "systemctl", "reload", "silent.service", NULL };
+    (void)scene_exec(s, unanswered, NULL);
+    scene_wait_event(s, "timeout", "silent.service", "sub", "reload-signal", NULL);
+    scene_wait_nth_event(s, 2, "unit_state", "silent.service", "sub", "running", NULL); /* as it was */
+    end_well(s);
+}
+
 /* ---- many ---- */
 
 /* One that floods us starves nobody, and one that hands us thousands of descriptors leaves us ours. */
@@ -424,21 +449,14 @@ static void test_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ready),
-        cmocka_unit_test(test_start_timeout),
-        cmocka_unit_test(test_extend),
-        cmocka_unit_test(test_ready_then_exit),
-        IN_BOTH_PLACES(test_access),
-        IN_BOTH_PLACES(test_outside),
-        IN_BOTH_PLACES(test_gone),
-        IN_BOTH_PLACES(test_daemonized_sender),
-        IN_BOTH_PLACES(test_main_pid),
-        cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_reloading),
-        cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_notify_fd),
-        cmocka_unit_test(test_present_socket),
+        cmocka_unit_test(test_ready),     cmocka_unit_test(test_start_timeout),
+        cmocka_unit_test(test_extend),    cmocka_unit_test(test_ready_then_exit),
+        IN_BOTH_PLACES(test_access),      IN_BOTH_PLACES(test_outside),
+        IN_BOTH_PLACES(test_gone),        IN_BOTH_PLACES(test_daemonized_sender),
+        IN_BOTH_PLACES(test_main_pid),    cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_reloading), cmocka_unit_test(test_notify_reload),
+        cmocka_unit_test(test_flood),     cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_notify_fd), cmocka_unit_test(test_present_socket),
         cmocka_unit_test(test_places),
     };
     scene_skip_unless_possible();

@@ -176,9 +176,11 @@ static void test_restart_propagates(void **state)
     scene_unit(s, "requires.service", "[Unit]\nRequires=b.service\nAfter=b.service\n" SLEEPER);
     scene_unit(s, "part.service", "[Unit]\nPartOf=b.service\nAfter=b.service\n" SLEEPER);
     scene_unit(s, "wants.service", "[Unit]\nWants=b.service\nAfter=b.service\n" SLEEPER);
+    scene_unit(s, "bound.service", "[Unit]\nBindsTo=b.service\nAfter=b.service\n" SLEEPER);
     life_boot(s, state);
     life_wait_state(s, "requires.service", "running");
     life_wait_state(s, "part.service", "running");
+    life_wait_state(s, "bound.service", "running");
     life_wait_state(s, "wants.service", "running");
     life_touch(s, "go");
     (void)scene_wait_nth_event(s, 2, "unit_state", "requires.service", "sub", "running", NULL);
@@ -189,6 +191,7 @@ static void test_restart_propagates(void **state)
     life_expect_path(s, "requires.service", "start running stop-sigterm dead start running");
     life_expect_path(s, "part.service", "start running stop-sigterm dead start running");
     life_expect_path(s, "wants.service", "start running");
+    life_expect_path(s, "bound.service", "start running stop-sigterm dead"); /* it went down with b, and stays down */
     end_well(s);
 }
 

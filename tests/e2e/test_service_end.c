@@ -257,6 +257,26 @@ static void test_never_ready(void **state)
     scene_end(s);
 }
 
+/* A service that gets the signal and never answers it: the reload has failed, and it runs on. */
+static void test_reload_signal(void **state)
+{
+    static const char *const reload[] = { "/usr/local/bin/container-init", "systemctl", "reload", "web.service", NULL };
+    struct scene *s = scene_new();
+    scene_unit(s, "web.service",
+               "[Service]\nType=notify-reload\nReloadSignal=USR2\nTimeoutStartSec=1s\n"
+               "ExecStart=" ACTOR " notify READY=1 -- signals /scene/web TERM\n");
+    life_boot(s, state);
+    life_wait_state(s, "web.service", "running");
+    scene_wait_file(s, "web", "ready");
+    assert_int_not_equal(scene_exec(s, reload, NULL), 0);
+    scene_wait_file(s, "web", "USR2");
+    check_file(s, "web", "!HUP");
+    life_expect_path(s, "web.service", "start running reload-signal running");
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
 /* Needs the memory controller of the unified hierarchy. The parent survives where the policy lets it. */
 static void test_oom_policy(void **state)
 {
@@ -308,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_oom_policy),
         IN_BOTH_PLACES(test_notify_without_limit),
         cmocka_unit_test(test_never_ready),
+        cmocka_unit_test(test_reload_signal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -305,19 +305,6 @@ static void test_special_targets(void **state)
     assert_null(unit_set_find(f->set, "multi-user.target"));
 }
 
-/* D17: says so once, without failing. */
-static void test_unbuilt_kinds(void **state)
-{
-    struct fixture *f = *state;
-    scratch_write(&f->dir, "base/a.slice", "[Slice]\nCPUWeight=10\n");
-    scratch_write(&f->dir, "derived/a.slice", "[Slice]\nCPUWeight=10\n");
-    load(f);
-    assert_false(f->report.failed);
-    assert_int_equal(f->report.warnings, 1);
-    assert_string_equal(find_diag(f, "unit-kind")->message, "slice units are not started by this version (ignored)");
-    assert_int_equal(unit_set_absence(f->set, "a.slice"), UNIT_KIND_UNBUILT);
-}
-
 /* K94: the rest goes on. */
 static void test_hostile_files(void **state)
 {
@@ -380,7 +367,6 @@ int main(void)
         TEST(test_instances_report_once),
         TEST(test_endless_instances),
         TEST(test_special_targets),
-        TEST(test_unbuilt_kinds),
         TEST(test_hostile_files),
         TEST(test_many_units),
     };

@@ -294,8 +294,9 @@ static void test_zone_of_timer(void **state)
     assert_int_equal(image_unit(image, "v.timer")->timer->values.count, 1);
 }
 
-/* Slices, mounts and the like have nothing to do here: whoever requires one does not wait for it. */
-static void test_inert_kinds(void **state)
+/* A slice needs no file. Mounts, swaps and devices are read where there is one; without, they are nobody's business
+ * here: whoever requires one does not wait for it. */
+static void test_outside_kinds(void **state)
 {
     struct image *image = *state;
     image_write(image, ETC "default.target", "[Unit]\nRequires=a.service\n");
@@ -308,8 +309,10 @@ static void test_inert_kinds(void **state)
     assert_false(image->report.failed);
     assert_int_equal(image->report.warnings, 0);
     assert_null(graph_missing_requirement(image->graph, image_unit(image, "a.service")->id, NULL));
-    assert_int_equal(unit_set_absence(image->set, "data.mount"), UNIT_INERT);
-    assert_string_equal(image_started(image), "a.service default.target");
+    assert_int_equal(unit_set_absence(image->set, "-.mount"), UNIT_INERT);
+    assert_int_equal(unit_set_absence(image->set, "x.device"), UNIT_INERT);
+    assert_true(image_unit(image, "some.slice")->builtin);
+    assert_string_equal(image_started(image), "a.service data.mount default.target");
 }
 
 /* ---- other names ---- */
@@ -684,7 +687,7 @@ int main(void)
         TEST(test_pulled_in),
         TEST(test_broken),
         TEST(test_zone_of_timer),
-        TEST(test_inert_kinds),
+        TEST(test_outside_kinds),
         TEST(test_aliases),
         TEST(test_alias_loops),
         TEST(test_wants_directories),

@@ -155,7 +155,7 @@ static void test_hostile_entries(void **state)
     scratch_write(&f->dir, "base/odd name.service", "x");
     scratch_write(&f->dir, "base/odd\x01\xff.service", "x");
     scratch_write(&f->dir, "base/@.service", "x");
-    scratch_write(&f->dir, "base/x.mount", "x");
+    scratch_write(&f->dir, "base/x.scope", "x");
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const char *node = scratch_path(&f->dir, "base/node.service");
     assert_true(strlen(node) < sizeof address.sun_path);
@@ -174,7 +174,7 @@ static void test_hostile_entries(void **state)
     assert_diag(f, DIAG_WARNING, "bad-unit-name", "'odd\\x01\\xff.service'");
     assert_diag(f, DIAG_WARNING, "bad-unit-name", "'@.service'");
     assert_diag(f, DIAG_NOTE, "ignored-file", "good.service.wants");
-    assert_diag(f, DIAG_NOTE, "ignored-file", "x.mount");
+    assert_diag(f, DIAG_NOTE, "ignored-file", "x.scope");
     assert_int_equal(diag_total(f->diags), 11);
 }
 
@@ -225,16 +225,6 @@ static void test_links(void **state)
     assert_null(search_find(f->search, "tty@1.service")->alias_of);
     assert_null(search_find(f->search, "outside.service")->alias_of);
     assert_true(search_find(f->search, "masked.service")->masked);
-}
-
-/* D17 */
-static void test_unbuilt_kinds(void **state)
-{
-    struct fixture *f = *state;
-    scratch_write(&f->dir, "base/c.slice", "x");
-    search_both(f);
-    assert_int_equal(search_count(f->search), 1);
-    assert_true(search_get(f->search, 0)->unbuilt);
 }
 
 static void test_dropins(void **state)
@@ -292,8 +282,7 @@ int main(void)
         TEST(test_names_and_order), TEST(test_later_directory_replaces),
         TEST(test_directories),     TEST(test_unreadable_directory),
         TEST(test_hostile_entries), TEST(test_read_errors),
-        TEST(test_links),           TEST(test_unbuilt_kinds),
-        TEST(test_dropins),
+        TEST(test_links),           TEST(test_dropins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,9 +18,10 @@
 #define CHAIN_COUNT 100
 #define UNIT_COUNT  1000
 
-static const char usage[] = "usage: bench [OPTION]... BINARY boot|stop|reap|restart|chain|validate|parse|idle|all...\n"
-                            "  --rounds N   each figure is the median of N (default 5)\n"
-                            "  --peers      other supervisors too, where they are installed\n";
+static const char usage[] =
+    "usage: bench [OPTION]... BINARY boot|stop|reap|restart|chain|validate|parse|idle|timers|all...\n"
+    "  --rounds N   each figure is the median of N (default 5)\n"
+    "  --peers      other supervisors too, where they are installed\n";
 
 static const char *const boot_argv[] = { "/bench/container-init", "--units", "/units", "--drop-in", "/none", NULL };
 
@@ -297,12 +298,96 @@ static void bench_idle(const struct settings *settings)
     remove_tree(dir);
 }
 
+/* Timers that wait, by either clock, all for one service; the last of them elapses at once and tells that the others
+ * are armed. */
+static void make_timers(const char *dir, size_t n)
+{
+    write_file(dir, "job.service", 0644, "[Service]\nType=oneshot\nExecStart=" TICK " once\n");
+    write_file(dir, "ready.service", 0644, "[Service]\nExecStart=" TICK "\n");
+    write_file(dir, "zz.timer", 0644, "[Timer]\nUnit=ready.service\nOnActiveSec=0\nAccuracySec=1us\n");
+    for (size_t i = 1; i < n; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "t%05zu.timer", i);
+        if (i % 2 == 0)
+            write_file(dir, name, 0644, "[Timer]\nUnit=job.service\nOnBootSec=%zus\n", 3600 + i);
+        else
+            write_file(dir, name, 0644, "[Timer]\nUnit=job.service\nOnCalendar=2150-%zu-%zu 0%zu:%02zu:00\n",
+                       1 + i % 12, 1 + i % 28, i % 10, i % 60);
+    }
+}
+
+static void bench_timers(const struct settings *settings)
+{
+    static const size_t counts[] = { 1, 1000, 10000 };
+    uint64_t pss[COUNT_OF(counts)], woken[COUNT_OF(counts)];
+    (void)puts("\n### timers: exec of PID 1 until N timers wait; memory; wake-ups in 5 s while none is due\n\n"
+               "| N | ms | PSS KiB of PID 1 | wake-ups |\n|---|--:|--:|--:|");
+    for (size_t c = 0; c < COUNT_OF(counts); c++) {
+        int64_t took[ROUNDS_MAX];
+        char dir[64];
+        make_directory(dir, sizeof dir);
+        make_timers(dir, counts[c]);
+        for (size_t i = 0; i < settings->rounds; i++) {
+            struct run run;
+            run_start(settings, &run, boot_argv, dir);
+            run_await(&run, 1);
+            took[i] = run.last_end - run.began;
+            if (i == 0) {
+                run_settle(&run);
+                pss[c] = run_pss_kib(&run);
+                woken[c] = run_voluntary_switches(&run);
+                (void)sleep(5);
+                woken[c] = run_voluntary_switches(&run) - woken[c];
+            }
+            run_end(&run);
+        }
+        (void)printf("| %zu | %.1f | %" PRIu64 " | %" PRIu64 " |\n", counts[c], ms(median(took, settings->rounds)),
+                     pss[c], woken[c]);
+        (void)fflush(stdout);
+        remove_tree(dir);
+    }
+    (void)printf("\nPer timer: %.2f KiB\n", ((double)pss[2] - (double)pss[0]) / (double)(counts[2] - counts[0]));
+}
+
+/* A thousand of them are due within ten seconds, for a service that runs already, so that a wake-up is all they need.
+ */
+static void bench_due(const struct settings *settings)
+{
+    struct run run;
+    char dir[64];
+    make_directory(dir, sizeof dir);
+    write_file(dir, "job.service", 0644, "[Service]\nExecStart=" TICK "\n");
+    write_file(dir, "first.timer", 0644, "[Timer]\nUnit=job.service\nOnActiveSec=0\nAccuracySec=1us\n");
+    for (size_t i = 0; i < 1000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "t%04zu.timer", i);
+        write_file(dir, name, 0644, "[Timer]\nUnit=job.service\nOnActiveSec=%zums\nAccuracySec=10s\n", 5000 + i * 10);
+    }
+    run_start(settings, &run, boot_argv, dir);
+    run_await(&run, 1);
+    run_settle(&run);
+    uint64_t before = run_voluntary_switches(&run);
+    int64_t cpu = run_cpu(&run);
+    (void)sleep(28);
+    (void)printf("\n1000 timers due within 10 s, AccuracySec=10s: %" PRIu64 " wake-ups, %.1f ms of processor time\n",
+                 run_voluntary_switches(&run) - before, ms(run_cpu(&run) - cpu));
+    run_end(&run);
+    remove_tree(dir);
+}
+
+static void bench_all_timers(const struct settings *settings)
+{
+    bench_timers(settings);
+    bench_due(settings);
+}
+
 static const struct {
     const char *name;
     void (*run)(const struct settings *settings);
 } benchmarks[] = {
-    { "boot", bench_boot },   { "stop", bench_stop },         { "reap", bench_reap },   { "restart", bench_restart },
-    { "chain", bench_chain }, { "validate", bench_validate }, { "parse", bench_parse }, { "idle", bench_idle },
+    { "boot", bench_boot },       { "stop", bench_stop },   { "reap", bench_reap },
+    { "restart", bench_restart }, { "chain", bench_chain }, { "validate", bench_validate },
+    { "parse", bench_parse },     { "idle", bench_idle },   { "timers", bench_all_timers },
 };
 
 static bool run_named(const struct settings *settings, const char *name)

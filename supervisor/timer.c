@@ -60,6 +60,7 @@ struct timers {
     uint64_t seed;
     char machine_id[MACHINE_ID_LENGTH + 1];
     bool said;
+    bool holds; /* many change: the queues are armed once, when they have */
 };
 
 static struct timer *timer_of(struct runtime *rt)
@@ -228,9 +229,11 @@ static void on_elapsed(struct timer *t)
 static void run_due(struct timers *all, int clock, usec_t now)
 {
     struct timer_slot *slot;
+    all->holds = true;
     for (size_t n = 0; n < ELAPSE_PER_ROUND && (slot = timer_queue_take_due(&all->queues[clock], now)); n++)
         on_elapsed(
             (struct timer *)(void *)((char *)slot - offsetof(struct timer, slots) - (size_t)clock * sizeof *slot));
+    all->holds = false;
     arm_queues(all);
 }
 
@@ -248,6 +251,7 @@ static void on_realtime_due(void *userdata)
 static void arm_queues(struct timers *all)
 {
     struct manager *m = all->manager;
+    if (all->holds) return;
     if (loop_deadline_set(m->loop, &all->wake, timer_queue_wake(&all->queues[MONOTONIC], all->phase), on_monotonic_due,
                           all) < 0)
         log_error("timers: out of memory: they wait for the next change");
@@ -260,6 +264,7 @@ static void look_again(struct timers *all, bool zone)
 {
     struct manager *m = all->manager;
     usec_t now = clock_realtime();
+    all->holds = true;
     for (uint32_t id = 0; id < m->n_units; id++) {
         struct runtime *rt = manager_unit(m, id);
         if (rt->type != &timer_type) continue;
@@ -273,6 +278,8 @@ static void look_again(struct timers *all, bool zone)
         else if (t->calendars)
             enter_waiting(t);
     }
+    all->holds = false;
+    arm_queues(all);
 }
 
 static void on_clock_set(void *userdata)
@@ -455,6 +462,7 @@ static void on_job_removed(struct runtime *rt, uint32_t id, enum job_type type, 
     struct id_span span = manager_edges(all->manager, rt->unit->id, GRAPH_TRIGGERED_BY);
     (void)id, (void)type, (void)result;
     if (!runtime_is_down(rt) || rt->job.type != JOB_NONE) return;
+    trigger_clear(rt); /* the next start may be another one's */
     for (uint32_t i = 0; i < span.count; i++) {
         struct runtime *other = manager_unit(all->manager, span.ids[i]);
         if (other->type == &timer_type && timer_of(other)->state == TIMER_STATE_RUNNING)

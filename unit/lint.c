@@ -242,7 +242,7 @@ static int keep_places(struct lint *lint)
     return 0;
 }
 
-/* Timers and paths are not in the set of a run: what they start is kept here. */
+/* What timers and paths start is kept here, where it is not looked for in the set. */
 static int keep_trigger(struct lint *lint, const struct fragment_context *context, const struct unit_settings *settings)
 {
     bool timer = context->kind == UNIT_KIND_TIMER;

@@ -389,6 +389,19 @@ static void test_clock_goes_back(void **state)
     assert_int_equal(w.n_starts, 3);
 }
 
+/* What is due after that stays due while it waits for its wake-up, whatever its unit does meanwhile. */
+static void test_due_after_the_clock_went_back(void **state)
+{
+    (void)state;
+    TIMERS("OnCalendar=hourly\nAccuracySec=30min\n");
+    set_clock(at("2025-01-01 10:45:00 UTC"));
+    pass(16 * 60 * S);
+    assert_int_equal(w.n_starts, 0);
+    tell_timers(ACTIVE_STATE_INACTIVE);
+    pass(30 * 60 * S);
+    assert_int_equal(w.n_starts, 1);
+}
+
 static void test_on_clock_change(void **state)
 {
     (void)state;
@@ -467,6 +480,7 @@ static void test_skipped(void **state)
     pass(10 * S);
     assert_int_equal(w.n_starts, 11);
     expect_sub("waiting");
+    assert_null(w.service->trigger);
     w.skipped = false;
     pass(1 * S);
     assert_int_equal(w.n_starts, 12);
@@ -626,14 +640,23 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_daylight_saving), TEST(test_clock_goes_forward),
-        TEST(test_clock_goes_back), TEST(test_on_clock_change),
-        TEST(test_zone_changes),    TEST(test_running_unit),
-        TEST(test_deferred),        TEST(test_skipped),
-        TEST(test_refused),         TEST(test_nothing_in_a_stop),
-        TEST(test_started_again),   TEST(test_elapsed),
-        TEST(test_persistent),      TEST(test_delay),
-        TEST(test_trigger),         TEST(test_many),
+        TEST(test_daylight_saving),
+        TEST(test_clock_goes_forward),
+        TEST(test_clock_goes_back),
+        TEST(test_due_after_the_clock_went_back),
+        TEST(test_on_clock_change),
+        TEST(test_zone_changes),
+        TEST(test_running_unit),
+        TEST(test_deferred),
+        TEST(test_skipped),
+        TEST(test_refused),
+        TEST(test_nothing_in_a_stop),
+        TEST(test_started_again),
+        TEST(test_elapsed),
+        TEST(test_persistent),
+        TEST(test_delay),
+        TEST(test_trigger),
+        TEST(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

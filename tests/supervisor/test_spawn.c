@@ -114,6 +114,53 @@ static void test_ways_of_creation_in_a_crowd(void **state)
     crowd_close(crowd);
 }
 
+/* NotifyFD=: its pipe lies at the number of the unit's choice and nothing in the gap before it, in every way a process
+ * is made; WATCHDOG_PID is the program's own number. */
+static void test_notification_descriptor(void **state)
+{
+    static const char script[] = "echo $WATCHDOG_PID $$ $WATCHDOG_USEC; echo ready >&7; for i in 3 4 5 6 8; do test -e "
+                                 "/proc/$$/fd/$i && echo there is $i; done; true";
+    static const struct spawner_limits limits[] = {
+        { .no_clone3 = false },
+        { .no_clone_vm = true },
+        { .no_clone3 = true, .no_close_range = true },
+    };
+    struct fixture *f = *state;
+    int passed[2] = { -1, -1 };
+    f->command.flags = COMMAND_NO_EXPAND;
+    f->request.watchdog_usec = 5000000;
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        AUTO_FD struct fd reader = FD_NONE, writer = FD_NONE;
+        char want[64], text[16] = "";
+        spawner_set_limits(f->spawner, limits[i]);
+        assert_int_equal(fd_pipe(0, &reader, &writer), 0);
+        f->request.notify_fd = writer.n;
+        f->request.notify_target = 7;
+        assert_int_equal(fixture_run(f, WORDS("/bin/sh", "-c", script)), 0);
+        (void)snprintf(want, sizeof want, "%d %d 5000000\n", f->pid, f->pid);
+        assert_string_equal(f->output, want);
+        fd_close(&writer);
+        assert_int_equal(read(reader.n, text, sizeof text - 1), 6);
+        assert_string_equal(text, "ready\n");
+        assert_int_equal(read(reader.n, text, sizeof text), 0); /* nobody holds the other end */
+    }
+    /* One that is passed already cannot be it. */
+    assert_int_equal(pipe2(passed, O_CLOEXEC), 0);
+    f->request.listen_fds = passed;
+    f->request.listen_names = WORDS("a", "b");
+    f->request.n_listen_fds = 2;
+    f->request.notify_fd = passed[1];
+    f->request.notify_target = 4;
+    fixture_command(f, WORDS("/bin/true"));
+    struct exec_plan *plan = NULL;
+    assert_int_equal(exec_plan_new(&f->request, &plan, &f->failure), -EBUSY);
+    assert_int_equal(f->failure.stage, EXEC_STAGE_FDS);
+    f->request.notify_target = 5;
+    assert_int_equal(exec_plan_new(&f->request, &plan, &f->failure), 0);
+    exec_plan_free(plan);
+    (void)close(passed[0]), (void)close(passed[1]); /* were not used */
+}
+
 /* What a copy of PID 1 says must not reach PID 1's own memory, and its OOM score must stay its own. */
 static void test_oom_score_stays_with_the_child(void **state)
 {
@@ -576,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_signals_k79),
         cmocka_unit_test_setup_teardown(test_own_session, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_leaked_descriptors, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_notification_descriptor, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_dumpable_is_set_again, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_hung_stream, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_hung_stream_in_a_crowd, open_fixture, close_fixture),

@@ -263,11 +263,12 @@ void transaction_free(struct transaction *tr)
 }
 
 /* A large one, such as the boot's, is not kept for the next. */
-#define KEPT_JOBS 256
+#define KEPT_JOBS  ((size_t)256)
+#define KEPT_LINKS ((size_t)1024)
 static void end(struct manager *m, struct transaction *tr)
 {
     tr->in_use = false;
-    if (tr == m->transaction && tr->jobs.capacity <= KEPT_JOBS && tr->links.capacity <= 4 * KEPT_JOBS) return;
+    if (tr == m->transaction && tr->jobs.capacity <= KEPT_JOBS && tr->links.capacity <= KEPT_LINKS) return;
     if (tr == m->transaction) m->transaction = NULL;
     transaction_free(tr);
 }

@@ -140,7 +140,7 @@ static void test_how_jobs_end(void **state)
             const char *end = ends[i].ends[to], *type = job_type_name(ends[i].type);
             struct fake *f = fake_new("a.service\n");
             struct runtime *rt = fake_unit(f, "a");
-            rt->active = ends[i].from;
+            rt->active = (uint8_t)ends[i].from;
             job_apply(&(struct planned_job){ .rt = rt, .type = ends[i].type });
             rt->job.state = JOB_RUNNING;
             uint32_t id = rt->job.id;

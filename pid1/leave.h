@@ -12,5 +12,5 @@
 
 /* We are the first process of the machine, not of a container. False where /proc does not tell. */
 bool pid1_is_machines(void);
-/* The status to exit with; does not return where the machine obeys. */
-int pid1_leave(enum pid1_goal goal, int exit_code);
+/* The status to exit with; does not return where the machine obeys. `argument`: of its restart, NULL: none. */
+int pid1_leave(enum pid1_goal goal, const char *argument, int exit_code);

@@ -10,6 +10,7 @@
 #include "supervisor/oom.h"
 #include "supervisor/pid_file.h"
 #include "supervisor/restart.h"
+#include "supervisor/unit_action.h"
 #include "trace/trace.h"
 
 #include <errno.h>
@@ -436,9 +437,17 @@ void act_auto_restart(struct service *s, enum service_state from)
     job_hold(&s->base);
 }
 
+/* SuccessAction=, FailureAction=: also before a restart, as systemd does. A clean end by a signal is a success. */
+static void tell_action(struct service *s, bool failed)
+{
+    int code = s->main_ended && s->main_exit.code == CLD_EXITED ? s->main_exit.status : 0;
+    unit_action(&s->base, failed ? ACTION_ON_FAILURE : ACTION_ON_SUCCESS, failed ? s->failure_code : code);
+}
+
 void act_before_restart(struct service *s, enum service_state from)
 {
     (void)from;
+    tell_action(s, s->state == SERVICE_STATE_FAILED_BEFORE_AUTO_RESTART);
     service_post(s, SERVICE_EVENT_GO_AUTO_RESTART);
 }
 
@@ -467,5 +476,6 @@ void act_end(struct service *s, enum service_state from)
         unit_failed_for_good(&s->base, s->failure_code);
     else if (s->was_up)
         unit_succeeded(&s->base);
+    if (!failed && !was_down) tell_action(s, false);
     s->was_up = false;
 }

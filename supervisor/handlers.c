@@ -6,6 +6,7 @@
 #include "supervisor/restart.h"
 #include "supervisor/service.h"
 #include "supervisor/socket.h"
+#include "supervisor/unit_action.h"
 #include "trace/trace.h"
 #include "unit/unit.h"
 
@@ -22,7 +23,7 @@ static void handler_wants_exit(struct runtime *handler, const char *detail)
 {
     if (!asks_for_exit(handler) || handler->manager->shutdown.begun) return;
     log_info("OnFailure target %s requested container exit (%s)", runtime_name(handler), detail);
-    shutdown_decide(handler->manager, handler->cause_code);
+    shutdown_decide(handler->cause ? handler->cause : handler, handler->cause_code);
     shutdown_begin(handler->manager, NULL);
 }
 
@@ -44,6 +45,7 @@ static void invoke(struct runtime *rt, struct runtime *handler, enum graph_edge 
         return;
     }
     handler->cause_code = exit_code;
+    handler->cause = rt;
     if (start_limit_is_hit(handler->limit_begin, handler->limit_count, loop_now(m->loop), u->start_limit_interval,
                            u->start_limit_burst)) {
         char why[96], span[TIMESPAN_TEXT_MAX];
@@ -108,9 +110,10 @@ void unit_failed_for_good(struct runtime *rt, int exit_code)
         handler_ended(rt, true);
     } else if (asks_for_exit(rt)) {
         log_error("unit %s: ExitContainerOnFailure -- initiating reverse shutdown", runtime_name(rt));
-        shutdown_decide(m, exit_code);
+        shutdown_decide(rt, exit_code);
         shutdown_begin(m, NULL);
     }
+    unit_action(rt, ACTION_ON_FAILURE, exit_code);
     invoke_all(rt, GRAPH_ON_FAILURE, exit_code);
 }
 
@@ -139,16 +142,16 @@ void unit_went_down(struct runtime *rt)
             why[0] = '\0';
         sockets_service_down((struct service *)rt, why[0] ? why : NULL);
     }
+    if (rt->active == ACTIVE_STATE_INACTIVE && rt->unit->kind != UNIT_KIND_SERVICE) /* a service's machine says so */
+        unit_action(rt, ACTION_ON_SUCCESS, 0);
     if (m->shutdown.begun) return;
     if (rt->is_handler && (rt->result == RESULT_DEPENDENCY || rt->skipped)) handler_ended(rt, !rt->skipped);
 }
 
 void unit_job_timed_out(struct runtime *rt)
 {
-    const struct unit_extra_section *extra = rt->unit->unit_extra;
     if (rt->manager->shutdown.begun) return;
-    if (extra->job_timeout_action > 0)
-        log_warning("unit %s: JobTimeoutAction=%s", runtime_name(rt), words_action[extra->job_timeout_action]);
+    unit_action(rt, ACTION_ON_JOB_TIMEOUT, 1);
     invoke_all(rt, GRAPH_ON_FAILURE, 1);
 }
 

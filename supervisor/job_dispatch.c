@@ -7,6 +7,7 @@
 #include "supervisor/job_conditions.h"
 #include "supervisor/manager.h"
 #include "supervisor/restart.h"
+#include "supervisor/unit_action.h"
 #include "trace/trace.h"
 
 #include <errno.h>
@@ -183,6 +184,7 @@ static void dispatch_start(struct runtime *rt)
         return;
     }
     if (!take_start(rt)) {
+        unit_action(rt, ACTION_ON_START_LIMIT, rt->exit_code);
         fail_start(rt, RESULT_START_LIMIT_HIT);
         return;
     }

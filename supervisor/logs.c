@@ -352,6 +352,8 @@ static int stream_new(struct log_channel *channel, const char *label, size_t lab
 static void write_own_line(const char *line, size_t length, void *userdata)
 {
     struct logs *logs = userdata;
+    for (struct log_tap *tap = logs->taps; tap; tap = tap->next)
+        if (!tap->label) tap->line(NULL, 0, line, length - (length > 0 && line[length - 1] == '\n'), tap->userdata);
     log_output_write_own(&logs->by_which[1]->output, line, length);
 }
 

@@ -22,6 +22,7 @@
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/spawn.h"
+#include "supervisor/termination.h"
 #include "supervisor/timer.h"
 #include "supervisor/transaction.h"
 #include "supervisor/trigger.h"
@@ -295,6 +296,8 @@ static int open_parts(struct manager *m)
     if (r < 0) return r;
     if (!exec_userdb_is_local(m->userdb))
         log_info("userdb: a file that was named may not answer; each child reads it by itself");
+    r = termination_new(m, m->options.termination_log, &m->termination);
+    if (r < 0) return r;
     r = probe_open_program(&m->program);
     if (r < 0) log_warning("our own program cannot be opened: ReadyWhen= and HealthCheck= need exec:");
     r = spawner_new(m->loop, &m->spawner);
@@ -357,6 +360,7 @@ void manager_free(struct manager *m)
     vec_done(&m->idle);
     if (m->loop) oom_watch_free(m);
     notify_free(m->notify);
+    termination_free(m->termination);
     procs_table_free(m->procs);
     spawner_free(m->spawner);
     userdb_free(m->userdb);

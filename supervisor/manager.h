@@ -30,6 +30,7 @@ struct runtime;
 struct service;
 struct spawner;
 struct timers;
+struct termination;
 struct trace;
 struct transaction;
 struct unit_set;
@@ -43,7 +44,8 @@ struct manager_options {
     uint32_t load_units, load_warnings;    /* for the trace record units_loaded, with when loading began */
     usec_t load_started;
     const char *passwd_file, *group_file;
-    const char *state_dir; /* the stamps of timers are below it */
+    const char *termination_log; /* NULL: the default, if it is there; "": none */
+    const char *state_dir;       /* the stamps of timers are below it */
     char **environ;
 };
 
@@ -65,12 +67,13 @@ struct manager {
     struct spawner *spawner;
     struct file_helpers *file_helpers;
     struct procs_table *procs;
-    struct watches *watches; /* of path units; NULL while there are none */
-    struct mounts *mounts;   /* NULL: nobody has asked to be told */
-    struct oom_watch *oom;   /* NULL until a service is to be watched */
-    struct fd program;       /* our own, for __probe */
-    struct timers *timers;   /* NULL: there is no timer */
-    struct notify *notify;   /* supervisor/notify.h; NULL: no process was told of it yet */
+    struct watches *watches;         /* of path units; NULL while there are none */
+    struct mounts *mounts;           /* NULL: nobody has asked to be told */
+    struct oom_watch *oom;           /* NULL until a service is to be watched */
+    struct fd program;               /* our own, for __probe */
+    struct timers *timers;           /* NULL: there is no timer */
+    struct notify *notify;           /* supervisor/notify.h; NULL: no process was told of it yet */
+    struct termination *termination; /* NULL: off */
 
     const struct unit_set *set; /* borrowed */
     const struct graph *graph;

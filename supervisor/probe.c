@@ -243,6 +243,6 @@ void act_unhealthy(struct service *s, enum service_state from)
     service_post(s, SERVICE_EVENT_GO_STOP_SIGTERM);
     if (s->base.unit->probe->health_action != HEALTH_EXIT_CONTAINER || m->shutdown.begun) return;
     log_error("unit %s: HealthAction=exit-container -- initiating reverse shutdown", service_name(s));
-    shutdown_decide(m, 1);
+    shutdown_decide(&s->base, 1);
     shutdown_begin(m, NULL);
 }

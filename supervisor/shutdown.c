@@ -4,6 +4,7 @@
 #include "supervisor/logs.h"
 #include "supervisor/manager.h"
 #include "supervisor/payload.h"
+#include "supervisor/termination.h"
 #include "supervisor/unit_type.h"
 #include "trace/trace.h"
 
@@ -46,6 +47,7 @@ static void on_give_up(void *userdata)
         if (!runtime_is_down(rt))
             log_error("shutdown: %s is still %s; leaving it behind", runtime_name(rt), active_state_name(rt->active));
     }
+    (void)termination_write(m->termination, shutdown_exit_code(m)); /* it is not waited for */
     m->shutdown.finished = true;
 }
 
@@ -82,9 +84,11 @@ void shutdown_at_once(struct manager *m, const char *why)
     arm(m, &s->give_up, usec_add(now, GIVE_UP_AFTER), on_give_up);
 }
 
-void shutdown_decide(struct manager *m, int exit_code)
+void shutdown_decide(struct runtime *rt, int exit_code)
 {
+    struct manager *m = rt->manager;
     if (m->shutdown.decided) return;
+    termination_decided(m->termination, rt);
     m->shutdown.decided = true;
     m->shutdown.exit_code = exit_code > 0 ? exit_code : 1;
 }
@@ -119,8 +123,8 @@ void shutdown_report_forced(struct runtime *rt, bool bound)
 static void leave(struct manager *m)
 {
     for (uint32_t id = 0; id < m->n_units; id++) {
-        const struct runtime *rt = manager_unit(m, id);
-        if (rt->decides == 1) shutdown_decide(m, rt->exit_code);
+        struct runtime *rt = manager_unit(m, id);
+        if (rt->decides == 1) shutdown_decide(rt, rt->exit_code);
     }
     shutdown_begin(m, "nothing is left to run or to wait for; leaving");
 }
@@ -143,7 +147,8 @@ static void finish(struct manager *m)
     bool logs_done = logs_flush(m->logs) || logs_output_pending(m->logs) == 0;
     usec_t now = loop_now(m->loop);
     bool trace_done = !m->trace || trace_is_flushed(m->trace) || now >= usec_add(s->down_at, TRACE_FLUSH_MAX);
-    if (logs_done && (trace_done || s->bound_passed)) s->finished = true;
+    bool reason_done = termination_write(m->termination, shutdown_exit_code(m));
+    if (logs_done && reason_done && (trace_done || s->bound_passed)) s->finished = true;
     if (!s->finished && !trace_done) arm(m, &s->flush, usec_add(s->down_at, TRACE_FLUSH_MAX), on_flush_over);
 }
 

@@ -14,10 +14,11 @@ struct shutdown {
     bool begun, near_bound_passed, bound_passed, finished;
     bool decided; /* exit_code holds a deciding failure's */
     int exit_code;
-    enum pid1_goal goal;   /* what was asked for */
-    bool at_once;          /* nothing is stopped in order, and having to kill is no failure */
-    unsigned force_killed; /* units that had to be killed */
-    bool swept;            /* units are down, the rest was killed */
+    enum pid1_goal goal;         /* what was asked for */
+    const char *reboot_argument; /* with PID1_REBOOT; borrowed, NULL: none */
+    bool at_once;                /* nothing is stopped in order, and having to kill is no failure */
+    unsigned force_killed;       /* units that had to be killed */
+    bool swept;                  /* units are down, the rest was killed */
     usec_t since, down_at;
     struct loop_deadline near_bound, bound, give_up, flush;
 };
@@ -26,8 +27,8 @@ struct shutdown {
 void shutdown_begin(struct manager *manager, const char *why);
 /* Without an order and without a wait: what is there is killed. */
 void shutdown_at_once(struct manager *manager, const char *why);
-/* The first deciding failure wins; 0 counts as 1 (D2). */
-void shutdown_decide(struct manager *manager, int exit_code);
+/* The failure of this unit decides, if it is the first that does; 0 counts as 1 (D2). */
+void shutdown_decide(struct runtime *rt, int exit_code);
 /* Somebody asks for the end with this exit status, 0 included; a failure that decided before stays (systemctl exit). */
 void shutdown_decide_asked(struct manager *manager, int exit_code);
 /* A unit did not leave on its signal and is killed. Counts when the stop has begun, and returns whether it has. */

@@ -77,9 +77,10 @@ struct runtime {
     uint32_t decides;     /* its place among those without which another unit could not start (K31); 0: none */
     uint32_t limit_count; /* start limit: starts within the window that began at limit_begin (S50) */
     usec_t limit_begin;
-    bool is_handler; /* started by the end of another unit, as its OnFailure= or OnSuccess= */
-    int exit_code;   /* what its last final failure stands for, 1..255 */
-    int cause_code;  /* then: the exit status that unit's failure stands for (D2) */
+    bool is_handler;       /* started by the end of another unit, as its OnFailure= or OnSuccess= */
+    int exit_code;         /* what its last final failure stands for, 1..255 */
+    int cause_code;        /* then: the exit status that unit's failure stands for (D2) */
+    struct runtime *cause; /* that unit */
     /* Microseconds of the loop's clock at which it last left and entered the states "inactive or failed" and "active or
      * reloading"; 0: never. org.freedesktop.systemd1(5) InactiveExitTimestampMonotonic and its like. */
     usec_t inactive_exit, inactive_enter, active_enter, active_exit;

@@ -27,15 +27,10 @@ const char *const words_proc_subset[] = { "all", "pid", NULL };
 const char *const words_protect_home[] = { "no", "yes", "read-only", "tmpfs", NULL };
 
 /* ---- [Unit] ---- */
-const char *const words_action[] = { "none",
-                                     "reboot",
-                                     "reboot-force",
-                                     "reboot-immediate",
-                                     "poweroff",
-                                     "poweroff-force",
-                                     "poweroff-immediate",
-                                     "exit",
-                                     "exit-force",
+const char *const words_action[] = { "none",        "reboot",         "reboot-force",       "reboot-immediate",
+                                     "poweroff",    "poweroff-force", "poweroff-immediate", "exit",
+                                     "exit-force",  "soft-reboot",    "soft-reboot-force",  "kexec",
+                                     "kexec-force", "halt",           "halt-force",         "halt-immediate",
                                      NULL };
 const char *const words_job_mode[] = {
     "fail",       "replace", "replace-irreversibly", "isolate", "flush", "ignore-dependencies", "ignore-requirements",

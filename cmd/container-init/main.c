@@ -5,13 +5,16 @@
 #include "cmd/container-init/probe.h"
 #include "cmd/container-init/validate.h"
 
+#include "base/fd.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/timespan.h"
 #include "control/protocol.h"
 #include "control/server.h"
 #include "pid1/leave.h"
 #include "pid1/signals.h"
 #include "supervisor/manager.h"
+#include "supervisor/termination.h"
 #include "supervisor/timer_stamp.h"
 
 #include <errno.h>
@@ -86,12 +89,30 @@ static struct control_server *open_control(struct manager *manager, const char *
     return server;
 }
 
+/* Says what is wrong, and keeps it. Warnings are not the reason. */
+static void keep_line(const char *line, size_t length, void *userdata)
+{
+    int r = fd_write_all(STDERR_FILENO, line, length);
+    if (!str_starts_with(line, "container-init: warning: ")) r = str_append_bytes(userdata, line, length);
+    (void)r; /* nobody is left to tell */
+}
+
+static int load_units(const struct options *options, const struct validate_request *request, struct loaded_units *units)
+{
+    AUTO_STR struct str reason = STR_EMPTY;
+    log_set_writer(keep_line, &reason);
+    int r = cmd_load_units(request, units);
+    log_set_writer(NULL, NULL);
+    if (r != 0) termination_write_text(options->termination_log, str_text(&reason));
+    return r;
+}
+
 static int run(const struct options *options, const struct validate_request *request)
 {
     pid1_signals_hold();
     usec_t load_started = monotonic_now();
     __attribute__((cleanup(loaded_units_done))) struct loaded_units units = { .set = NULL };
-    int r = cmd_load_units(request, &units);
+    int r = load_units(options, request, &units);
     if (r != 0) return r;
 
     const char *trace = getenv("CONTAINER_INIT_TRACE"), *path = getenv("CONTAINER_INIT_TRACE_FILE");
@@ -105,6 +126,7 @@ static int run(const struct options *options, const struct validate_request *req
         .load_started = load_started,
         .passwd_file = getenv("CONTAINER_INIT_PASSWD_FILE"),
         .group_file = getenv("CONTAINER_INIT_GROUP_FILE"),
+        .termination_log = options->termination_log,
         .state_dir = state_dir(options),
         .environ = environ,
     };
@@ -113,7 +135,7 @@ static int run(const struct options *options, const struct validate_request *req
     r = manager_new(&manager_options, units.set, units.graph, &manager);
     if (r == 0) control = open_control(manager, options->control);
     if (r == 0) r = manager_run(manager);
-    if (r >= 0) return pid1_leave(manager->shutdown.goal, r);
+    if (r >= 0) return pid1_leave(manager->shutdown.goal, manager->shutdown.reboot_argument, r);
     log_error("supervisor: %s", strerror(-r));
     return EXIT_FAILURE;
 }

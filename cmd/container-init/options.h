@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 struct options {
-    const char *units, *drop_in, *root, *format, *stop_timeout, *state_dir, *log_level, *control; /* NULL: not given */
+    const char *units, *drop_in, *root, *format, *stop_timeout, *state_dir, *log_level, *control,
+        *termination_log;        /* NULL: not given */
     struct strlist allow, rules; /* one entry per --allow, --rule */
     bool systemd, validate, strict, stay, version, help;
 };

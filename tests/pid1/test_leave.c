@@ -22,7 +22,7 @@ static void test_statuses(void **state)
     assert_false(pid1_is_machines());
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         print_message("  %s\n", cases[i].label);
-        assert_int_equal(pid1_leave(cases[i].goal, cases[i].exit_code), cases[i].want);
+        assert_int_equal(pid1_leave(cases[i].goal, NULL, cases[i].exit_code), cases[i].want);
     }
 }
 

@@ -56,7 +56,7 @@ static void run_row(size_t row, const char *dir)
                             .path = strdup(dir),
                             .base_enabled = rows[row].controller ? 1U << CG_MEMORY : 0 };
     struct manager m = { .cgroup = &root };
-    struct service_extra_section extra = { .oom_policy = rows[row].policy };
+    struct service_extra_section extra = { .oom_policy = (word_index)rows[row].policy };
     struct unit unit = { .name = "a.service", .service_extra = &extra };
     struct service s = { .base = { .manager = &m, .unit = &unit } };
     char path[256];

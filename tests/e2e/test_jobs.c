@@ -290,6 +290,27 @@ static void test_modes(void **state)
     end_well(s);
 }
 
+/* RequiresMountsFor=, WantsMountsFor=: the mount units that somebody wrote for paths on the way; what they mount is
+ * there or not, for nothing is mounted here. */
+static void test_mounts(void **state)
+{
+    struct scene *s = new_scene();
+    scene_unit(s, "scene.mount", "[Mount]\nWhat=tmpfs\nWhere=/scene\nType=tmpfs\n");
+    scene_unit(s, "srv-data.mount", "[Mount]\nWhat=tmpfs\nWhere=/srv/data\nType=tmpfs\n");
+    scene_unit(s, "there.service", "[Unit]\nRequiresMountsFor=/scene/deep/down\n" SLEEPER);
+    scene_unit(s, "not-there.service", "[Unit]\nRequiresMountsFor=/opt /srv/data/deep\n" SLEEPER);
+    scene_unit(s, "wants.service", "[Unit]\nWantsMountsFor=/srv/data\n" SLEEPER);
+    scene_unit(s, "no-unit.service", "[Unit]\nRequiresMountsFor=/srv/other /srv/database\n" SLEEPER);
+    boot(s, state);
+    expect_active(s, "there", true);
+    expect_active(s, "wants", true);
+    expect_active(s, "no-unit", true);
+    scene_wait_event(s, "dependency_failed", "not-there.service", "dependency", "srv-data.mount", NULL);
+    life_expect_count(s, 0, "spawn", "not-there.service");
+    life_expect_states_in_order(s, "srv-data.mount", "failed", "wants.service", "start");
+    end_well(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -304,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_job_timeout),
         cmocka_unit_test(test_job_running_timeout),
         cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_mounts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

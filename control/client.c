@@ -16,9 +16,10 @@ static int connect_to(const struct sockaddr_un *address, int length, struct fd *
     socklen_t size = sizeof server;
     if (!fd_is_open(&fd)) return -errno;
     if (connect(fd.n, (const struct sockaddr *)address, (socklen_t)length) < 0) return -errno;
-    /* In the abstract namespace anybody could have taken the name. */
+    /* In the abstract namespace anybody could have taken the name, also from another container. */
     if (getsockopt(fd.n, SOL_SOCKET, SO_PEERCRED, &server, &size) < 0) return -errno;
     if (server.uid != 0 && server.uid != geteuid()) return -EACCES;
+    if (!address->sun_path[0] && server.pid <= 0) return -EACCES;
     *ret = fd_take(&fd);
     return 0;
 }

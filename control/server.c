@@ -209,6 +209,8 @@ static void admit(struct control_server *server, struct fd fd_owned)
     struct ucred credentials;
     socklen_t length = sizeof credentials;
     if (getsockopt(fd.n, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return;
+    /* A name in the abstract namespace is there for all containers that share our network; they have their own root. */
+    if (!server->path && credentials.pid <= 0) return;
     bool may_change = credentials.uid == 0 || credentials.uid == m->uid;
     struct peer *peer = free_place(server, credentials.uid, may_change);
     if (!peer) {

@@ -2,7 +2,8 @@
  *
  * Nothing here waits: a request is read whole or not at all, answers are made one at a time as the peer takes them, and
  * a peer that neither asks nor reads for a while is dropped. Peers are known by SO_PEERCRED: root and the user PID 1
- * runs as may change things, everybody else may look, a few at a time. Nothing of a peer outlives its connection; jobs
+ * runs as may change things, everybody else may look, a few at a time; through a
+ * name in the abstract namespace, only who is in our pid namespace. Nothing of a peer outlives its connection; jobs
  * that it asked for go on. Source: unix(7), systemctl(1). */
 #pragma once
 #include "base/attr.h"

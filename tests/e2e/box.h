@@ -86,7 +86,8 @@ MUST_CHECK int box_signal(const struct box *box, int signal);
 MUST_CHECK int box_wait(struct box *box, int timeout_ms, int *ret_status);
 
 /* Connects from inside and hands the connected socket out. `address`: "tcp:127.0.0.1:80", "tcp:[::1]:80", "unix:/path",
- * "abstract:name", or "seqpacket:/path". The connecting process has the given uid and gid (0 for root). */
+ * "abstract:name", "seqpacket:/path" or "seqpacket:@abstract". The connecting process has the given uid and gid (0 for
+ * root) and stays in our pid namespace. */
 MUST_CHECK int box_connect(const struct box *box, const char *address, uid_t uid, gid_t gid, int *ret_fd);
 /* Runs a program inside all of the box's namespaces and its cgroup, as `docker exec` does. stdout_fd and stderr_fd are
  * lent (-1: inherited). *ret_pid is a child of the caller. */

@@ -56,6 +56,7 @@ static int parse_address(const char *text, union any_address *a, socklen_t *ret_
 {
     memset(a, 0, sizeof *a);
     *ret_type = strncmp(text, "seqpacket:", 10) == 0 ? SOCK_SEQPACKET : SOCK_STREAM;
+    if (strncmp(text, "seqpacket:@", 11) == 0) return parse_unix(text + 11, true, a, ret_length);
     if (*ret_type == SOCK_SEQPACKET) return parse_unix(text + 10, false, a, ret_length);
     if (strncmp(text, "tcp:", 4) == 0) return parse_tcp(text + 4, a, ret_length);
     if (strncmp(text, "unix:", 5) == 0) return parse_unix(text + 5, false, a, ret_length);

@@ -233,6 +233,24 @@ static void test_permissions(void **state)
     scene_end(s);
 }
 
+/* Root of another container that shares the network finds the name as well: box_connect() stays in its own pid
+ * namespace. */
+static void expect_no_answer_from_outside(struct scene *s)
+{
+    struct str names = STR_EMPTY;
+    char address[256], answer[64];
+    const char *const argv[] = { "/bin/sh", "-c", "grep -o '@container-init/.*' /proc/net/unix | head -n 1", NULL };
+    int fd = -1;
+    assert_int_equal(scene_exec(s, argv, &names), 0);
+    str_truncate(&names, strcspn(str_text(&names), "\n"));
+    (void)snprintf(address, sizeof address, "seqpacket:%s", str_text(&names));
+    assert_int_equal(box_connect(scene_box(s), address, 0, 0, &fd), 0);
+    (void)send(fd, "{\"verb\":\"units\"}", 16, MSG_NOSIGNAL);
+    assert_true(recv(fd, answer, sizeof answer, 0) <= 0);
+    close(fd);
+    str_done(&names);
+}
+
 /* Where /run cannot be written, the socket is in the abstract namespace, and the client finds it there. */
 static void test_places(void **state)
 {
@@ -244,6 +262,7 @@ static void test_places(void **state)
     scene_boot(s, &spec);
     (void)scene_wait_event(s, "startup_finished", NULL, NULL);
     expect_systemctl(s, "is-active web", 0, "active");
+    expect_no_answer_from_outside(s);
     expect_stop(s, 0);
     scene_end(s);
 

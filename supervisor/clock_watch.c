@@ -95,7 +95,6 @@ static void on_timer(int fd, uint32_t events, void *userdata)
 
 static int read_zone(void *argument, struct file_answer *answer)
 {
-    AUTO_FD struct fd fd = FD_NONE;
     char *data = NULL;
     size_t size = 0;
     (void)argument;

@@ -371,7 +371,7 @@ static int read_calendars(struct timer *t)
     if (!has_calendar && !settings_of(t)->on_clock_change && !settings_of(t)->on_timezone_change) return 0;
     int r = watch_clock(all);
     if (r < 0 || !has_calendar) return r;
-    const struct calendar **calendars = arena_alloc_array(all->arena, values->count, sizeof *calendars);
+    const struct calendar **calendars = arena_alloc_array(all->arena, values->count, sizeof(struct calendar *));
     if (!calendars) return -ENOMEM;
     t->calendars = calendars;
     for (uint32_t i = 0; i < values->count && r == 0; i++)

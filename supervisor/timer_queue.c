@@ -120,7 +120,7 @@ usec_t timer_wake_phase(const char *boot_id)
 {
     usec_t words[2] = { 0, 0 };
     if (strlen(boot_id) != 32) return 0;
-    for (unsigned i = 0; i < 16; i++) { /* bytes, the first of each eight is the lowest */
+    for (size_t i = 0; i < 16; i++) { /* bytes, the first of each eight is the lowest */
         usec_t byte = digit(boot_id[2 * i]) << 4 | digit(boot_id[2 * i + 1]);
         words[i / 8] |= byte << i % 8 * 8;
     }

@@ -326,6 +326,7 @@ int manager_new(const struct manager_options *options, const struct unit_set *se
     r = make_units(m);
     if (r < 0) return r;
     payload_open(m);
+    listen_fds_open(m);
     *ret_manager = TAKE(m);
     return 0;
 }
@@ -365,6 +366,7 @@ void manager_free(struct manager *m)
     spawner_free(m->spawner);
     userdb_free(m->userdb);
     payload_close(m);
+    listen_fds_close(m);
     bus_free(m->bus);
     file_helpers_free(m->file_helpers);
     reaper_free(m->reaper);

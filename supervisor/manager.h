@@ -10,6 +10,7 @@
 #include "pid1/boot.h"
 #include "pid1/signals.h"
 #include "supervisor/job.h"
+#include "supervisor/listen_fds.h"
 #include "supervisor/payload.h"
 #include "supervisor/service_states.h"
 #include "supervisor/shutdown.h"
@@ -101,6 +102,7 @@ struct manager {
     struct loop_deadline steady_state;
     struct shutdown shutdown;
     struct payload payload;
+    listen_fd_list listen_fds;        /* passed in to PID 1 and not taken yet */
     struct bus *bus;                  /* NULL: no unit was about a name on it yet */
     struct file_request *bus_request; /* its path may not answer */
     bool boot_complete;

@@ -43,6 +43,7 @@ bool socket_open_is_local(const struct socket_to_open *what)
     const struct socket_section *settings = what->unit->socket;
     struct condition_context context = manager_condition_context(what->manager);
     if (!conditions_are_local(what->service, &context)) return false;
+    if (listen_fds_has_all(what->manager, what->unit)) return true; /* nothing is bound */
     if ((settings->socket_user || settings->socket_group) && !exec_userdb_is_local(what->manager->userdb)) return false;
     for (uint32_t i = 0; i < settings->listens.count; i++)
         if (!listen_is_local(&settings->listens.items[i])) return false;
@@ -84,7 +85,10 @@ static int open_all(const struct socket_to_open *what, struct socket_opened *ope
     if (!opened->listeners) return -ENOMEM;
     for (uint32_t i = 0; i < settings->listens.count; i++) {
         opened->index = i;
-        r = listener_open(&settings->listens.items[i], &options, &opened->listeners[i], ret_step);
+        struct fd passed = listen_fds_take(what->manager, what->unit, i);
+        r = fd_is_open(&passed) ? listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
+                                                      &opened->listeners[i])
+                                : listener_open(&settings->listens.items[i], &options, &opened->listeners[i], ret_step);
         if (r < 0) return r;
         opened->n_listeners++;
     }

@@ -58,6 +58,8 @@ static const struct verb verbs[] = {
     { "stuck-mount",  2, 2,   verb_stuck_mount,  "DIRECTORY PIDFILE    mount whose files open, but never close; as `daemon`" },
     { "hung-mount",   1, ANY, verb_hung_mount,   "DIRECTORY...         mount what never answers; go on in the background, for ever" },
     { "await",        1, 1,   verb_await,        "FIFO                 wait until something is written to it; go on" },
+    { "pass-in",      2, ANY, verb_pass_in,      "NAMES ADDRESS...     LISTEN_FDS with these names (- for none): /path, or a port\n"
+                                                 "                                    of 127.0.0.1; go on" },
     { "pty",          2, 2,   verb_pty,          "LINK FILE            make a terminal that LINK leads to, append what is written\n"
                                                  "                                    to it to FILE, for ever" },
     { "bus-own",      1, 1,   verb_bus_own,      "NAME                 take a name on the system bus, with descriptor 10; go on" },

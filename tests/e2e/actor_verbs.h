@@ -41,6 +41,7 @@ int verb_dead_mount(char **args, int count);
 int verb_stuck_mount(char **args, int count);
 int verb_exec(char **args, int count);
 int verb_await(char **args, int count);
+int verb_pass_in(char **args, int count);
 int verb_pty(char **args, int count);
 int verb_bus_own(char **args, int count);
 int verb_notify(char **args, int count);

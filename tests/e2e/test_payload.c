@@ -71,7 +71,10 @@ static void test_targets(void **state)
         int signal;
         const char *target;
         bool isolates;
-    } rows[] = { { SIGPWR, "sigpwr.target", false }, { SIGWINCH, "kbrequest.target", false } };
+    } rows[] = { { SIGPWR, "sigpwr.target", false },
+                 { SIGWINCH, "kbrequest.target", false },
+                 { -1, "rescue.target", true },
+                 { -2, "emergency.target", true } };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         int signal = rows[i].signal > 0 ? rows[i].signal : SIGRTMIN - rows[i].signal;
         struct scene *s = scene_new();
@@ -216,13 +219,138 @@ static void test_notify(void **state)
     scene_end(s);
 }
 
+/* ---- LISTEN_FDS= ---- */
+
+static void answer(struct scene *s, const char *address, const char *want)
+{
+    int fd = scene_connect(s, address);
+    struct str got = scene_receive(s, fd, "\n");
+    if (!strstr(str_text(&got), want)) scene_fail(s, "%s answered %s", address, str_text(&got));
+    str_done(&got);
+    close(fd);
+}
+
+/* By name, by address, in the order of the lines; what nobody takes is told of and closed. No service sees any of it
+ * but through its socket (K61). */
+static void test_listen_fds(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    static const char *const prefix[] = {
+        ACTOR,  "pass-in", "web:x:web:lost:", "/run/outer-a", "/run/addressed", "4711", "/run/lost", "4713", "--",
+        "exec", NULL
+    };
+    for (size_t i = 0; prefix[i]; i++) spec.prefix[i] = prefix[i];
+    /* Its own addresses are not bound: what was passed in by its name takes their place. */
+    scene_unit(
+        s, "named.socket",
+        "[Socket]\nFileDescriptorName=web\nListenStream=/run/never-a\nListenStream=/run/never-b\nService=a.service\n");
+    scene_unit(s, "a.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "addressed.socket", "[Socket]\nListenStream=/run/addressed\nListenStream=127.0.0.1:4712\n");
+    scene_unit(s, "addressed.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "proxied.socket",
+               "[Socket]\nListenStream=127.0.0.1:4713\nActivationMode=proxy\nProxyTarget=127.0.0.1:4714\n");
+    scene_unit(s, "proxied.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 4714\n");
+    scene_unit(s, "other.service", "[Service]\nExecStart=" ACTOR " report /scene/other -- sleep\n");
+    scene_boot(s, &spec);
+    scene_wait_log(s, "LISTEN_FDS=: descriptor 6 (lost): no socket unit takes it; closed");
+    scene_wait_log(s, "socket named.socket: descriptor 3 (web) was passed in for /run/never-a");
+    scene_wait_log(s, "socket named.socket: descriptor 5 (web) was passed in for /run/never-b");
+    scene_wait_log(s, "socket addressed.socket: descriptor 4 (x) was passed in for /run/addressed");
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    answer(s, "unix:/run/outer-a", "listen_fds=2 listen_fdnames=web:web fd=3");
+    answer(s, "tcp:127.0.0.1:4711", "listen_fds=2 listen_fdnames=web:web fd=4");
+    answer(s, "unix:/run/addressed", "listen_fds=2 listen_fdnames=addressed.socket:addressed.socket fd=3");
+    answer(s, "tcp:127.0.0.1:4712", "fd=4");
+    int fd = scene_connect(s, "tcp:127.0.0.1:4713");
+    scene_send(s, fd, "through\n");
+    struct str got = scene_receive(s, fd, "through\n");
+    str_done(&got);
+    close(fd);
+    static const char *const absent[] = { "env.LISTEN_FDS", "env.LISTEN_PID", "env.LISTEN_FDNAMES" };
+    scene_wait_file(s, "other", "pid=");
+    for (size_t i = 0; i < COUNT_OF(absent); i++) {
+        char *value = scene_report(s, "other", absent[i]);
+        assert_null(value);
+        free(value);
+    }
+    char *fds = scene_report(s, "other", "fds");
+    if (fds) assert_string_equal(fds, "0 1 2");
+    free(fds);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
+/* Without names and of another process: the addresses alone, and nothing. */
+static void test_listen_fds_of_others(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    static const char *const prefix[] = { ACTOR,          "pass-in",       "-", "/run/a", "--", "exec",
+                                          "/usr/bin/env", "LISTEN_PID=77", NULL };
+    for (size_t i = 0; prefix[i]; i++) spec.prefix[i] = prefix[i];
+    scene_unit(s, "b.socket", "[Socket]\nListenStream=/run/b\n");
+    scene_unit(s, "b.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_boot(s, &spec);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    answer(s, "unix:/run/b", "listen_fds=1 listen_fdnames=b.socket fd=3");
+    life_expect_log(s, "passed in", false);
+    life_expect_log(s, "LISTEN_FDS", false);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
+/* ---- the machine id ---- */
+
+static void test_container_uuid(void **state)
+{
+    static const struct {
+        const char *label, *before, *uuid, *after;
+    } rows[] = {
+        { "empty", "", "01234567-89ab-cdef-0123-456789abcdef", "0123456789abcdef0123456789abcdef\n" },
+        { "uninitialized", "uninitialized\n", "0123456789abcdef0123456789abcdef",
+          "0123456789abcdef0123456789abcdef\n" },
+        { "there", "ffffffffffffffffffffffffffffffff\n", "0123456789abcdef0123456789abcdef",
+          "ffffffffffffffffffffffffffffffff\n" },
+        { "no UUID", "", "box", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct scene *s = scene_new();
+        struct scene_spec spec = life_spec(state);
+        char variable[128];
+        print_message("  %s\n", rows[i].label);
+        (void)snprintf(variable, sizeof variable, "container_uuid=%s", rows[i].uuid);
+        assert_int_equal(box_spec_env(&spec.box, variable), 0);
+        assert_int_equal(box_spec_env(&spec.box, "container=podman"), 0);
+        scene_file(s, "/etc/machine-id", 0644, rows[i].before);
+        scene_unit(s, "a.service",
+                   "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'cat /etc/machine-id > /scene/id; cat "
+                   "/run/systemd/container > /scene/container; echo $container_uuid > /scene/uuid'\n");
+        scene_boot(s, &spec);
+        assert_int_equal(scene_exit_code(s), 0);
+        life_expect_file(s, "id", rows[i].after);
+        life_expect_file(s, "container", "podman");
+        (void)snprintf(variable, sizeof variable, "%s\n", rows[i].uuid);
+        life_expect_file(s, "uuid", variable);
+        scene_end(s);
+    }
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        IN_BOTH_PLACES(test_ends),      cmocka_unit_test(test_at_once_while_stopping),
-        cmocka_unit_test(test_targets), IN_BOTH_PLACES(test_log),
+        IN_BOTH_PLACES(test_ends),
+        cmocka_unit_test(test_at_once_while_stopping),
+        cmocka_unit_test(test_targets),
+        IN_BOTH_PLACES(test_log),
         cmocka_unit_test(test_notify),
+        IN_BOTH_PLACES(test_listen_fds),
+        cmocka_unit_test(test_listen_fds_of_others),
+        cmocka_unit_test(test_container_uuid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

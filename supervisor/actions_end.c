@@ -209,10 +209,7 @@ void act_kill(struct service *s, enum service_state from)
 
 void act_watchdog(struct service *s, enum service_state from)
 {
-    (void)from;
-    log_error("unit %s: watchdog timeout", service_name(s));
-    TRACE(s->base.manager->trace, "timeout", TRACE_TIMEOUT, s->since, TF_STR("unit", service_name(s)),
-          TF_STR("sub", "watchdog"));
+    (void)from; /* who posted it has said why */
     service_set_result(s, RESULT_WATCHDOG, 1);
     service_post(s, SERVICE_EVENT_GO_STOP_WATCHDOG);
 }

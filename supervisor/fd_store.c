@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/loop.h"
@@ -17,6 +18,7 @@ struct stored {
     TAILQ_ENTRY(stored) link;
     struct fd_store *store;
     struct fd fd;
+    ino_t inode; /* only what has the same can be the same: thousands are not all asked about */
     loop_io io;
     char name[];
 };
@@ -66,12 +68,12 @@ static void on_hang_up(int fd, uint32_t events, void *userdata)
     stored_free(stored);
 }
 
-static bool has_same(const struct fd_store *store, int fd)
+static bool has_same(const struct fd_store *store, int fd, ino_t inode)
 {
     const struct stored *stored;
     TAILQ_FOREACH(stored, &store->list, link)
     {
-        if (received_fd_is_same(stored->fd.n, fd)) return true;
+        if (stored->inode == inode && received_fd_is_same(stored->fd.n, fd)) return true;
     }
     return false;
 }
@@ -87,15 +89,18 @@ static bool is_near_limit(int fd)
 
 static int add(struct fd_store *store, struct fd *fd, const char *name, bool poll, uint32_t max)
 {
-    if (has_same(store, fd->n)) return 0;
+    struct stat st;
+    if (received_fd_kind(fd->n) == RECEIVED_FOREIGN) return -EREMOTE;
+    if (fstat(fd->n, &st) < 0) return -errno;
+    if (has_same(store, fd->n, st.st_ino)) return 0;
     if (store->count >= max) return -ENOSPC;
     if (is_near_limit(fd->n)) return -EMFILE;
-    if (received_fd_kind(fd->n) == RECEIVED_FOREIGN) return -EREMOTE;
     size_t size = strlen(name) + 1;
     struct stored *stored = calloc(1, sizeof *stored + size);
     if (!stored) return -ENOMEM;
     memcpy(stored->name, name, size);
     stored->store = store;
+    stored->inode = st.st_ino;
     /* What cannot be watched (a regular file) has no end that would be reported. */
     if (poll) {
         int r = loop_io_add(store->loop, fd->n, EPOLLHUP | EPOLLERR, LOOP_NORMAL, on_hang_up, stored, &stored->io);

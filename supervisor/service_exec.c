@@ -354,13 +354,17 @@ int service_set_main(struct service *s, pid_t pid)
     if (s->main.spawn) spawn_drain(s->main.spawn); /* it runs, and what that means is still to be told */
     s->main.spawn = NULL;
     process_release(s, &s->main);
-    pid_file_forget(s);
-    return service_adopt_main(s, pid);
+    int r = service_adopt_main(s, pid);
+    /* Type=forking: neither PIDFile= nor a guess is needed any more. */
+    if (r == 1 && s->state == SERVICE_STATE_START && !process_is_there(&s->control))
+        service_post(s, SERVICE_EVENT_PID_FILE);
+    return r;
 }
 
 int service_find_main(struct service *s)
 {
     struct manager *m = s->base.manager;
+    if (s->main_known && s->main.pid > 0) return 1; /* by MAINPID= */
     if (!service_settings(s)->pid_file) {
         AUTO_FD struct fd proc = FD_NONE;
         struct only_process only = { .proc = proc_open(&proc) < 0 ? -1 : proc.n };

@@ -153,6 +153,22 @@ static void test_preserve(void **state)
     end_well(s);
 }
 
+/* A restart that was asked for is a stop and a start, but the store waits for the start. */
+static void test_restart_job(void **state)
+{
+    struct scene *s = scene_new();
+    with_store(s, ACTOR " notify-store a 1\n");
+    scene_unit(
+        s, "app.service",
+        "[Service]\nType=notify\nNotifyAccess=all\nFileDescriptorStoreMax=4\nExecStart=/usr/local/bin/store app\n");
+    life_boot(s, state);
+    life_wait_state(s, "app.service", "running");
+    const char *const restart[] = { "/usr/local/bin/container-init", "systemctl", "restart", "app.service", NULL };
+    assert_int_equal(scene_exec(s, restart, NULL), 0);
+    expect_file(s, "app", "nothing\na=a 0\n");
+    end_well(s);
+}
+
 /* Files of the root file system and of a tmpfs are taken, and devices. */
 static void test_files(void **state)
 {
@@ -229,11 +245,9 @@ static void test_no_leaks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_contents),
-        cmocka_unit_test(test_preserve),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_file_that_does_not_close),
+        cmocka_unit_test(test_restart),  cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_preserve), cmocka_unit_test(test_restart_job),
+        cmocka_unit_test(test_files),    cmocka_unit_test(test_file_that_does_not_close),
         cmocka_unit_test(test_no_leaks),
     };
     scene_skip_unless_possible();

@@ -241,6 +241,39 @@ static void test_main_pid(void **state)
     end_well(s);
 }
 
+/* Type=forking: MAINPID= stands for PIDFile=, before the daemon's parent has left and after. */
+static void test_main_pid_of_forking(void **state)
+{
+    struct scene *s = scene_new();
+    scene_file(s, "/usr/local/bin/forks", 0755,
+               "#!/bin/sh\n" ACTOR " sleep &\necho $! > /scene/$1\n" ACTOR " sleep &\n"
+               "test $1 = early && " ACTOR " notify MAINPID=$(cat /scene/$1)\n"
+               "test $1 = late && { sleep 0.2; " ACTOR " notify MAINPID=$(cat /scene/$1); } &\nexit 0\n");
+    static const char *const names[] = { "early", "late" };
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char unit[32], text[256];
+        (void)snprintf(unit, sizeof unit, "%s.service", names[i]);
+        (void)snprintf(
+            text, sizeof text,
+            "[Service]\nType=forking\nNotifyAccess=all\nPIDFile=/run/never.pid\nExecStart=/usr/local/bin/forks "
+            "%s\n",
+            names[i]);
+        scene_unit(s, unit, text);
+    }
+    life_boot(s, state);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char unit[32], script[128];
+        (void)snprintf(unit, sizeof unit, "%s.service", names[i]);
+        life_wait_state(s, unit, "running");
+        scene_wait_event(s, "main_changed", unit, NULL);
+        (void)snprintf(script, sizeof script, "kill -KILL $(cat /scene/%s)", names[i]);
+        const char *const end[] = { "/bin/sh", "-c", script, NULL };
+        assert_int_equal(scene_exec(s, end, NULL), 0);
+        scene_wait_event(s, "unit_state", unit, "sub", "failed", "result", "signal", NULL);
+    }
+    end_well(s);
+}
+
 /* ---- stopping, reloading ---- */
 
 static void test_stopping(void **state)
@@ -449,14 +482,23 @@ static void test_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ready),     cmocka_unit_test(test_start_timeout),
-        cmocka_unit_test(test_extend),    cmocka_unit_test(test_ready_then_exit),
-        IN_BOTH_PLACES(test_access),      IN_BOTH_PLACES(test_outside),
-        IN_BOTH_PLACES(test_gone),        IN_BOTH_PLACES(test_daemonized_sender),
-        IN_BOTH_PLACES(test_main_pid),    cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_reloading), cmocka_unit_test(test_notify_reload),
-        cmocka_unit_test(test_flood),     cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_notify_fd), cmocka_unit_test(test_present_socket),
+        cmocka_unit_test(test_ready),
+        cmocka_unit_test(test_start_timeout),
+        cmocka_unit_test(test_extend),
+        cmocka_unit_test(test_ready_then_exit),
+        IN_BOTH_PLACES(test_access),
+        IN_BOTH_PLACES(test_outside),
+        IN_BOTH_PLACES(test_gone),
+        IN_BOTH_PLACES(test_daemonized_sender),
+        IN_BOTH_PLACES(test_main_pid),
+        cmocka_unit_test(test_main_pid_of_forking),
+        cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_reloading),
+        cmocka_unit_test(test_notify_reload),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_notify_fd),
+        cmocka_unit_test(test_present_socket),
         cmocka_unit_test(test_places),
     };
     scene_skip_unless_possible();

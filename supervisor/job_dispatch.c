@@ -151,7 +151,7 @@ static void skip_start(struct runtime *rt)
 static void dispatch_start(struct runtime *rt)
 {
     const char *what = NULL;
-    if (rt->manager->shutdown.begun) {
+    if (rt->manager->shutdown.begun ? !rt->late : stop_phase_defers(rt)) {
         job_finish(rt, JOB_RESULT_CANCELED, JOB_QUIETLY);
         return;
     }

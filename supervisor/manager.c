@@ -440,6 +440,8 @@ static void report_held(struct manager *m)
             log_info("unit %s: path-activated (driven by attached .path)", name);
         else if (reason == HELD_FOR_HANDLER)
             log_info("unit %s: deferred (OnFailure target only)", name);
+        else if (reason == HELD_FOR_STOP)
+            log_info("unit %s: deferred (until the container stops)", name);
     }
 }
 

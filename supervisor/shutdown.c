@@ -20,6 +20,7 @@ static void on_near_bound(void *userdata)
 {
     struct manager *m = userdata;
     m->shutdown.near_bound_passed = true;
+    stop_phase_cut(m);
     for (uint32_t id = 0; id < m->n_units; id++) {
         struct runtime *rt = manager_unit(m, id);
         job_force(rt);
@@ -70,6 +71,7 @@ void shutdown_begin(struct manager *m, const char *why)
     arm(m, &s->bound, usec_add(s->since, bound), on_bound);
     arm(m, &s->give_up, usec_add(usec_add(s->since, bound), GIVE_UP_AFTER), on_give_up);
     jobs_stop_all(m);
+    if (!s->at_once) stop_phase_begin(m);
 }
 
 void shutdown_at_once(struct manager *m, const char *why)
@@ -79,6 +81,7 @@ void shutdown_at_once(struct manager *m, const char *why)
     s->at_once = true;
     if (s->begun) log_info("%s", why);
     shutdown_begin(m, why);
+    stop_phase_cut(m);
     usec_t now = loop_now(m->loop);
     arm(m, &s->bound, now, on_bound);
     arm(m, &s->give_up, usec_add(now, GIVE_UP_AFTER), on_give_up);
@@ -155,6 +158,7 @@ static void finish(struct manager *m)
 void shutdown_check(struct manager *m)
 {
     struct shutdown *s = &m->shutdown;
+    if (s->begun) stop_phase_check(m);
     if (m->n_busy > 0 || jobs_pending(m) || s->finished) return;
     if (!s->begun && m->boot_complete && m->n_waits == 0 && !m->options.stay) leave(m);
     /* The same round: nothing will happen any more that could wake us for another one (K16). */

@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/loop.h"
 #include "pid1/signals.h"
+#include "supervisor/stop_phase.h"
 struct manager;
 struct runtime;
 
@@ -19,6 +20,7 @@ struct shutdown {
     bool at_once;                /* nothing is stopped in order, and having to kill is no failure */
     unsigned force_killed;       /* units that had to be killed */
     bool swept;                  /* units are down, the rest was killed */
+    struct stop_phase phase;     /* what starts meanwhile */
     usec_t since, down_at;
     struct loop_deadline near_bound, bound, give_up, flush;
 };

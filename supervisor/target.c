@@ -10,6 +10,7 @@ static const char *target_sub(const struct runtime *rt)
 static int target_start(struct runtime *rt)
 {
     runtime_set_active(rt, ACTIVE_STATE_ACTIVE, target_sub(rt), "active");
+    stop_phase_on_target(rt);
     return 0;
 }
 

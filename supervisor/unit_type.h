@@ -69,6 +69,7 @@ struct runtime {
     uint8_t active;       /* enum active_state */
     uint8_t result;       /* enum unit_result of the last run */
     bool skipped;         /* its last start was skipped by a condition */
+    bool late;            /* it starts when everything else stops: supervisor/stop_phase.h */
     bool reload_failed;   /* its last reload, by the time it is active again */
     bool in_checks;       /* in manager->checks */
     uint32_t planned;     /* supervisor/transaction.c; 0 between transactions */

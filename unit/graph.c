@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit/special.h"
 #include "unit/unit.h"
 
 struct edge {
@@ -93,6 +94,12 @@ static int builder_add_relations(struct builder *b, const struct unit *unit)
  * Sockets=: the service wants the socket, and is ordered after it. */
 static int builder_add_implicit(struct builder *b, const struct unit *unit)
 {
+    const char *stop;
+    for (size_t i = 0; (stop = special_stop_of(unit, i)); i++) {
+        const struct unit *target = unit_set_find(b->graph->set, stop);
+        int r = target ? builder_add(b, GRAPH_WANTS, target->id, unit->id) : 0;
+        if (r < 0) return r;
+    }
     if (unit->kind == UNIT_KIND_SOCKET || unit->kind == UNIT_KIND_TIMER || unit->kind == UNIT_KIND_PATH) {
         const char *name = unit_triggered_name(unit);
         const struct unit *triggered = name ? unit_set_find(b->graph->set, name) : NULL;

@@ -67,6 +67,7 @@ enum start_reason {
     HELD_FOR_TIMER,
     HELD_FOR_PATH,
     HELD_FOR_HANDLER,
+    HELD_FOR_STOP,
     HELD_BUILTIN,
     HELD_INSTANCE,
     HELD_UNWANTED

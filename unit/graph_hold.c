@@ -68,11 +68,12 @@ static enum start_reason trigger_reason(const struct graph *graph, uint32_t unit
 static enum start_reason own_reason(const struct graph *graph, const struct unit *unit)
 {
     if (unit->goal) return START_AT_BOOT;
-    if (unit->builtin || special_is_for_signal(unit->name)) return HELD_BUILTIN;
+    if (unit->builtin || special_is_for_signal(unit->name) || special_is_for_stop(unit->name)) return HELD_BUILTIN;
     if (graph_edges(graph, unit->id, GRAPH_TRIGGERED_BY).count > 0) return trigger_reason(graph, unit->id);
     if (graph_edges(graph, unit->id, GRAPH_ON_FAILURE_OF).count > 0) return HELD_FOR_HANDLER;
     if (graph_edges(graph, unit->id, GRAPH_ON_SUCCESS_OF).count > 0) return HELD_FOR_HANDLER;
     if (unit->systemd) return HELD_UNWANTED;
+    if (special_stop_of(unit, 0)) return HELD_FOR_STOP;
     return unit->instance ? HELD_INSTANCE : START_AT_BOOT;
 }
 

@@ -250,6 +250,8 @@ static int follow_all(struct loader *loader)
         if (r == 0 && at_once) r = follow_relations(loader, unit, false);
         if (r == 0) r = follow(loader, &unit->service->sockets);
         if (r == 0) r = follow_trigger(loader, unit);
+        const char *stop;
+        for (size_t k = 0; r == 0 && (stop = special_stop_of(unit, k)); k++) r = reference(loader, stop);
         if (r == 0 && describe && unit->resource->slice) r = reference(loader, unit->resource->slice);
         if (r == 0) r = follow_mounts(loader, &unit->unit_extra->requires_mounts_for);
         if (r == 0) r = follow_mounts(loader, &unit->unit_extra->wants_mounts_for);
@@ -271,6 +273,24 @@ static int add_default_target(struct loader *loader)
     for (size_t i = 0; r == 0 && special_signal_target(i) && !loader->options->describe; i++)
         if (search_find(loader->search, special_signal_target(i))) r = reference(loader, special_signal_target(i));
     return r < 0 ? r : vec_push(&loader->goals, goal);
+}
+
+/* What the shutdown wants is not named by anybody who starts. */
+static int add_stop_targets(struct loader *loader)
+{
+    static const char *const names[] = { "shutdown.target", "umount.target", "final.target" };
+    static const char *const suffixes[] = { ".wants", ".requires" };
+    int r = 0;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        for (size_t k = 0; r == 0 && k < COUNT_OF(suffixes); k++) {
+            const struct search_file **files;
+            size_t count;
+            r = search_side_files(loader->search, suffixes[k], &names[i], 1, &files, &count);
+            free(files);
+            if (r == 0 && count > 0) r = reference(loader, names[i]);
+        }
+    }
+    return r;
 }
 
 static int mark_goals(struct loader *loader)
@@ -356,6 +376,7 @@ static int load_everything(struct loader *loader)
     if (r == 0 && options->names) r = add_names(loader);
     if (r == 0 && !options->names) r = add_native_files(loader);
     if (r == 0 && !options->names && options->systemd) r = add_default_target(loader);
+    if (r == 0 && !options->names && options->systemd) r = add_stop_targets(loader);
     if (r == 0 && !options->names) r = add_native_aliases(loader);
     if (r == 0) r = follow_all(loader);
     if (r == 0 && !options->names) r = check_templates(loader);

@@ -105,6 +105,26 @@ const char *special_signal_target(size_t index)
     return index < COUNT_OF(names) ? names[index] : NULL;
 }
 
+/* Sorted; also those that systemd has without default dependencies. */
+static const char *const stops[] = {
+    "exit.target",   "final.target",    "halt.target",        "kexec.target",  "poweroff.target",
+    "reboot.target", "shutdown.target", "soft-reboot.target", "umount.target",
+};
+
+bool special_is_for_stop(const char *name)
+{
+    return bsearch(name, stops, COUNT_OF(stops), sizeof *stops, compare_name) != NULL;
+}
+
+const char *special_stop_of(const struct unit *unit, size_t index)
+{
+    const struct text_list *lists[] = { &unit->install->wanted_by, &unit->install->required_by };
+    for (size_t k = 0; !unit->systemd && k < COUNT_OF(lists); k++)
+        for (uint32_t i = 0; i < lists[k]->count; i++)
+            if (special_is_for_stop(lists[k]->items[i]) && index-- == 0) return lists[k]->items[i];
+    return NULL;
+}
+
 bool special_is_for_signal(const char *name)
 {
     for (size_t i = 0; special_signal_target(i); i++)
@@ -135,16 +155,10 @@ static const struct {
     { "sysinit.target", UNIT_WANTS, "swap.target" },
 };
 
-/* Those that systemd has without default dependencies. Sorted. */
-static const char *const bare[] = {
-    "exit.target",   "final.target",    "halt.target",        "kexec.target",  "poweroff.target",
-    "reboot.target", "shutdown.target", "soft-reboot.target", "umount.target",
-};
-
 int special_target_dependencies(struct arena *arena, const char *name, struct unit_section *section)
 {
     int r = 0;
-    if (bsearch(name, bare, COUNT_OF(bare), sizeof *bare, compare_name)) section->default_dependencies = false;
+    if (special_is_for_stop(name)) section->default_dependencies = false;
     for (size_t i = 0; r == 0 && i < COUNT_OF(dependencies); i++)
         if (strcmp(name, dependencies[i].target) == 0)
             r = unit_relation_add(arena, section, dependencies[i].relation, dependencies[i].name);

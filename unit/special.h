@@ -10,6 +10,12 @@ const char *special_target(const char *name);
  * last. */
 const char *special_signal_target(size_t index);
 bool special_is_for_signal(const char *name);
+/* The targets of systemd's shutdown: what they want starts when the container stops. Starting one of those that name a
+ * way to end, such as exit.target, is the end. */
+bool special_is_for_stop(const char *name);
+/* Natively, which of them [Install] of this unit names, NULL behind the last: the only thing there that counts. */
+struct unit;
+const char *special_stop_of(const struct unit *unit, size_t index);
 
 /* What the targets of systemd's own package say, where no file does: the ones on the way from default.target to what a
  * unit's [Install] names. For systemd's rules; natively they are empty. 0 or -ENOMEM. */

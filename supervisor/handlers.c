@@ -39,8 +39,10 @@ static void invoke(struct runtime *rt, struct runtime *handler, enum graph_edge 
     const char *relation = edge == GRAPH_ON_FAILURE ? "OnFailure" : "OnSuccess";
     struct manager *m = rt->manager;
     const struct unit_section *u = handler->unit->unit;
+    const struct unit_extra_section *extra = rt->unit->unit_extra;
+    enum job_mode mode = edge == GRAPH_ON_FAILURE ? extra->on_failure_job_mode : extra->on_success_job_mode;
     bool starting = handler->job.type == JOB_START || handler->job.type == JOB_RESTART;
-    if (!runtime_is_down(handler) || starting) {
+    if ((!runtime_is_down(handler) || starting) && mode != JOB_MODE_ISOLATE) { /* which stops others in any case */
         coalesce(handler, relation, "already active");
         return;
     }
@@ -59,10 +61,7 @@ static void invoke(struct runtime *rt, struct runtime *handler, enum graph_edge 
     TRACE(m->trace, "onfailure_invoke", TRACE_OK, 0, TF_STR("unit", runtime_name(handler)),
           TF_STR("cause", runtime_name(rt)));
     handler->is_handler = edge == GRAPH_ON_FAILURE;
-    const struct unit_extra_section *extra = rt->unit->unit_extra;
-    word_index mode = edge == GRAPH_ON_FAILURE ? extra->on_failure_job_mode : extra->on_success_job_mode;
-    if (jobs_ask(m, handler, JOB_START, (enum job_mode)mode) < 0)
-        log_error("%s: %s not invoked", relation, runtime_name(handler));
+    if (jobs_ask(m, handler, JOB_START, mode) < 0) log_error("%s: %s not invoked", relation, runtime_name(handler));
 }
 
 static void invoke_all(struct runtime *rt, enum graph_edge edge, int exit_code)

@@ -182,10 +182,11 @@ static void test_handler_modes(void **state)
     struct scene *s = new_scene();
     scene_unit(s, "a.service", "[Unit]\nOnFailure=rescue.target\nOnFailureJobMode=isolate\n" SLEEPER);
     scene_unit(s, "rescue.target", "[Unit]\nAllowIsolate=yes\nWants=shell.service\n");
-    scene_unit(s, "shell.service", SLEEPER);
+    scene_unit(s, "shell.service", "[Unit]\nWants=rescue.target\n" SLEEPER); /* it is up already */
     scene_unit(s, "b.service", SLEEPER);
     boot(s, state);
     life_wait_state(s, "b.service", "running");
+    expect_active(s, "rescue.target", true);
     life_signal_unit(s, "a.service", "KILL");
     life_wait_state(s, "b.service", "dead");
     expect_active(s, "shell rescue.target", true);

@@ -106,7 +106,7 @@ void service_bus_state_changed(struct service *s)
 {
     struct manager *m = s->base.manager;
     const char *name = s->base.unit->service_extra->bus_name;
-    if (m->bus && strcmp(service_name(s), "dbus.service") == 0) bus_retry(m->bus);
+    if (m->bus && unit_set_find(m->set, "dbus.service") == s->base.unit) bus_retry(m->bus); /* perhaps an alias */
     if (!name || has_a_run(s) == (s->bus != NULL)) return;
     if (s->bus) {
         service_bus_done(s);

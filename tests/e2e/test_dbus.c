@@ -186,6 +186,31 @@ static void test_main_by_name(void **state)
     scene_end(s);
 }
 
+/* Debian's own service from its unmodified unit file, with Debian's bus (Type=notify): it can be asked once it is
+ * started, and a unit of systemd's without Type= has one by its BusName=. */
+static void test_of_debian(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    if (access("/lib/systemd/systemd-hostnamed", X_OK) < 0) {
+        print_message("  skipped: systemd-hostnamed is not on this machine\n");
+        scene_end(s);
+        return;
+    }
+    scene_file(s, "/etc/systemd/system/default.target", 0644, "[Unit]\nWants=hostname.service\n");
+    scene_file(s, "/etc/systemd/system/hostname.service", 0644,
+               "[Unit]\nDefaultDependencies=no\nRequires=systemd-hostnamed.service\nAfter=systemd-hostnamed.service\n"
+               "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'dbus-send --system --print-reply "
+               "--dest=org.freedesktop.hostname1 /org/freedesktop/hostname1 org.freedesktop.DBus.Properties.Get "
+               "string:org.freedesktop.hostname1 string:Hostname > /scene/answer'\n");
+    spec.args[0] = "--systemd";
+    scene_boot(s, &spec);
+    life_wait_state(s, "hostname.service", "exited");
+    scene_wait_file(s, "answer", "string \"box\"");
+    life_expect_path(s, "systemd-hostnamed.service", "start running");
+    end_well(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -196,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_BOTH_PLACES(test_ready),          IN_BOTH_PLACES(test_name_lost),    IN_BOTH_PLACES(test_never),
         cmocka_unit_test(test_bus_restarts), cmocka_unit_test(test_silent_bus), cmocka_unit_test(test_main_by_name),
+        cmocka_unit_test(test_of_debian),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

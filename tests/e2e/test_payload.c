@@ -2,8 +2,11 @@
  * variables. Source: systemd(1) "SIGNALS", sd_notify(3), https://systemd.io/CONTAINER_INTERFACE. */
 #include "tests/e2e/life.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #define SLEEPER "[Service]\nExecStart=" ACTOR " sleep\n"
@@ -12,8 +15,8 @@
 
 /* ---- signals ---- */
 
-/* Each way to the end: in order or at once, and the exit status. A restart is reboot(2), and the kernel ends PID 1 of a
- * container by SIGHUP for it; without CAP_SYS_BOOT it is the status 133. */
+/* K25 and its like. Each way to the end: in order or at once, and the exit status. A restart is reboot(2), and the
+ * kernel ends PID 1 of a container by SIGHUP for it; without CAP_SYS_BOOT it is the status 133. */
 static void test_ends(void **state)
 {
     static const struct {
@@ -219,6 +222,40 @@ static void test_notify(void **state)
     scene_end(s);
 }
 
+/* A receiver whose queue is full, behind a mount of its own: PID 1 does what it has to do, and tells it later. */
+static void test_notify_full(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    struct heard h = { .want = "READY=1", .all = STR_EMPTY };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char outer[200];
+    (void)snprintf(outer, sizeof outer, "%s/outer", scene_dir(s));
+    assert_int_equal(mkdir(outer, 0755), 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%.90s/notify", outer);
+    h.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(h.fd, (struct sockaddr *)&address, sizeof address), 0);
+    int filler = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    while (sendto(filler, "FILLER=1", 8, 0, (struct sockaddr *)&address, sizeof address) == 8) {
+    }
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(box_spec_bind(&spec.box, outer, "/outer"), 0);
+    assert_int_equal(box_spec_env(&spec.box, "NOTIFY_SOCKET=/outer/notify"), 0);
+    scene_unit(s, "a.service", SLEEPER);
+    scene_boot(s, &spec);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    life_signal_unit(s, "a.service", "KILL");
+    life_wait_state(s, "a.service", "failed"); /* the loop goes round */
+    h.want = "READY=1";
+    while (!has_heard(s, &h)) (void)poll(NULL, 0, 1);
+    assert_non_null(strstr(str_text(&h.all), "FILLER=1--\nREADY=1\nSTATUS="));
+    assert_int_equal(scene_exit_code(s), 0);
+    close(filler);
+    close(h.fd);
+    str_done(&h.all);
+    scene_end(s);
+}
+
 /* ---- LISTEN_FDS= ---- */
 
 static void answer(struct scene *s, const char *address, const char *want)
@@ -348,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_targets),
         IN_BOTH_PLACES(test_log),
         cmocka_unit_test(test_notify),
+        cmocka_unit_test(test_notify_full),
         IN_BOTH_PLACES(test_listen_fds),
         cmocka_unit_test(test_listen_fds_of_others),
         cmocka_unit_test(test_container_uuid),

@@ -3,32 +3,32 @@
 #include "tests/e2e/life.h"
 
 #define ABORTS "WatchdogSignal=USR2\n"
-#define SHORT  "RuntimeMaxSec=300ms\n"
+#define SHORT  "RuntimeMaxSec=1s\n"
 
 /* Each ends by itself; /scene/NAME, where the row tells its content, is what the unit has left there. */
 /* clang-format off */
 static const struct { const char *name, *settings, *path, *file; } ends[] = {
-    { "start-abort", "TimeoutStartSec=300ms\nTimeoutStartFailureMode=abort\n" ABORTS "ExecStartPre=" ACTOR " signals /scene/start-abort USR2\nExecStart=" ACTOR " exit 0\n",
+    { "start-abort", "TimeoutStartSec=1s\nTimeoutStartFailureMode=abort\n" ABORTS "ExecStartPre=" ACTOR " signals /scene/start-abort USR2\nExecStart=" ACTOR " exit 0\n",
       "start-pre stop-watchdog failed", "USR2" },
-    { "start-kill", "TimeoutStartSec=300ms\nTimeoutStartFailureMode=kill\nExecStartPre=" ACTOR " signals /scene/start-kill USR2\nExecStart=" ACTOR " exit 0\n",
+    { "start-kill", "TimeoutStartSec=1s\nTimeoutStartFailureMode=kill\nExecStartPre=" ACTOR " signals /scene/start-kill USR2\nExecStart=" ACTOR " exit 0\n",
       "start-pre stop-sigkill failed", "!TERM" },
-    { "start-terminate", "TimeoutStartSec=300ms\nTimeoutStartFailureMode=terminate\nExecStartPre=" ACTOR " signals /scene/start-terminate TERM\nExecStart=" ACTOR " exit 0\n",
+    { "start-terminate", "TimeoutStartSec=1s\nTimeoutStartFailureMode=terminate\nExecStartPre=" ACTOR " signals /scene/start-terminate TERM\nExecStart=" ACTOR " exit 0\n",
       "start-pre stop-sigterm failed", "TERM" },
-    { "abort-bound", "TimeoutStartSec=300ms\nTimeoutStartFailureMode=abort\nTimeoutStopSec=1h\nTimeoutAbortSec=300ms\n" ABORTS "ExecStartPre=" ACTOR " signals /scene/abort-bound TERM\nExecStart=" ACTOR " exit 0\n",
+    { "abort-bound", "TimeoutStartSec=1s\nTimeoutStartFailureMode=abort\nTimeoutStopSec=1h\nTimeoutAbortSec=1s\n" ABORTS "ExecStartPre=" ACTOR " signals /scene/abort-bound TERM\nExecStart=" ACTOR " exit 0\n",
       "start-pre stop-watchdog stop-sigkill failed", "USR2" },
     { "runtime", SHORT "ExecStart=" ACTOR " sleep\n",
       "start running stop-sigterm failed", NULL },
     { "runtime-asks", SHORT "ExecStart=" ACTOR " sleep\nExecStop=" ACTOR " exit 0\n",
       "start running stop stop-sigterm failed", NULL },
-    { "stop-abort", SHORT "TimeoutStopSec=300ms\nTimeoutStopFailureMode=abort\n" ABORTS "ExecStart=" ACTOR " signals /scene/stop-abort USR2\n",
+    { "stop-abort", SHORT "TimeoutStopSec=1s\nTimeoutStopFailureMode=abort\n" ABORTS "ExecStart=" ACTOR " signals /scene/stop-abort USR2\n",
       "start running stop-sigterm stop-watchdog failed", "TERM" },
-    { "stop-kill", SHORT "TimeoutStopSec=300ms\nTimeoutStopFailureMode=kill\nExecStart=" ACTOR " signals /scene/stop-kill TERM\nExecStop=" ACTOR " sleep\n",
+    { "stop-kill", SHORT "TimeoutStopSec=1s\nTimeoutStopFailureMode=kill\nExecStart=" ACTOR " signals /scene/stop-kill TERM\nExecStop=" ACTOR " sleep\n",
       "start running stop stop-sigkill failed", "!TERM" },
-    { "post-abort", SHORT "TimeoutStopSec=300ms\nTimeoutStopFailureMode=abort\n" ABORTS "ExecStart=" ACTOR " sleep\nExecStopPost=" ACTOR " signals /scene/post-abort USR2\n",
+    { "post-abort", SHORT "TimeoutStopSec=1s\nTimeoutStopFailureMode=abort\n" ABORTS "ExecStart=" ACTOR " sleep\nExecStopPost=" ACTOR " signals /scene/post-abort USR2\n",
       "start running stop-sigterm stop-post final-watchdog failed", "USR2" },
-    { "post-kill", SHORT "TimeoutStopSec=300ms\nTimeoutStopFailureMode=kill\nExecStart=" ACTOR " sleep\nExecStopPost=" ACTOR " signals /scene/post-kill TERM\n",
+    { "post-kill", SHORT "TimeoutStopSec=1s\nTimeoutStopFailureMode=kill\nExecStart=" ACTOR " sleep\nExecStopPost=" ACTOR " signals /scene/post-kill TERM\n",
       "start running stop-sigterm stop-post final-sigkill failed", "!TERM" },
-    { "final", SHORT "TimeoutStopSec=300ms\nFinalKillSignal=USR2\nExecStart=" ACTOR " signals /scene/final USR2\n",
+    { "final", SHORT "TimeoutStopSec=1s\nFinalKillSignal=USR2\nExecStart=" ACTOR " signals /scene/final USR2\n",
       "start running stop-sigterm stop-sigkill failed", "USR2" },
     { "whole", "ExitType=cgroup\nExecStart=/bin/sh -c '" ACTOR " pause 500 -- write 1 late > /scene/whole & exit 0'\n",
       NULL, "late" },

@@ -110,7 +110,7 @@ extern const char *const words_implied_devices[];
 #define CONTROLLERS_V2   0xad /* bits of words_controllers: those of cgroup v2, which Delegate=yes hands over */
 
 struct resource_section {
-    const char *slice; /* resolved when the unit is complete; of another kind of unit, and of "-.slice": NULL */
+    const char *slice;     /* resolved when the unit is complete; of another kind of unit, and of "-.slice": NULL */
     bool slice_is_default; /* nobody asked for it: systemd's default */
     uint64_t memory[MEMORY_COUNT]; /* bytes, UINT64_MAX: no limit */
     uint64_t weights[WEIGHT_COUNT];

@@ -115,9 +115,9 @@ size_t unit_set_aliases(const struct unit_set *set, const struct unit *unit, con
 /* Why unit_set_find() says NULL, where the loader knows more than "no file has this name". */
 enum unit_absence {
     UNIT_NOT_FOUND,
-    UNIT_MASKED,       /* an empty file or a link to /dev/null holds the name */
-    UNIT_REFUSED,      /* its file did not load, and an error says why */
-    UNIT_INERT,        /* under systemd's rules: a mount, swap or device without a file, or a scope: counts as active */
+    UNIT_MASKED,  /* an empty file or a link to /dev/null holds the name */
+    UNIT_REFUSED, /* its file did not load, and an error says why */
+    UNIT_INERT,   /* under systemd's rules: a mount, swap or device without a file, or a scope: counts as active */
 };
 enum unit_absence unit_set_absence(const struct unit_set *set, const char *name);
 size_t unit_set_override_count(const struct unit_set *set);

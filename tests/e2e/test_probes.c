@@ -97,22 +97,26 @@ static void test_never_ready(void **state)
     scene_end(s);
 }
 
-/* A look has the unit's user, directory, environment and cgroup, and dies with it. */
+/* K70: a look has the unit's user, directory, environment (that of the container included) and cgroup, and dies with
+ * it. */
 static void test_looks_belong_to_the_unit(void **state)
 {
     struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    assert_int_equal(box_spec_env(&spec.box, "FROM_OUTSIDE=deep"), 0);
     scene_user(s, "web", 1234, "/var/web");
     scene_unit(s, "a.service",
                "[Service]\nUser=web\nWorkingDirectory=/usr\nEnvironment=COLOUR=blue\nReadyIntervalSec=20ms\n"
                "ExecStartPre=+/bin/chmod 1777 /scene\nTimeoutStopSec=5s\n"
-               "ReadyWhen=exec:/bin/sh -c 'echo $$(id -u) $$PWD $$COLOUR $$MAINPID >/scene/look; echo from the look; "
+               "ReadyWhen=exec:/bin/sh -c 'echo $$(id -u) $$PWD $$FROM_OUTSIDE $$COLOUR $$MAINPID >/scene/look; echo "
+               "from the look; "
                "echo $$$$ >/scene/pid; exec sleep 1000'\n"
                "ReadyTimeoutSec=0\nExecStart=/bin/sh -c 'echo $$$$ >/scene/main; exec " ACTOR " sleep'\n");
-    life_boot(s, state);
+    scene_boot(s, &spec);
     scene_wait_file(s, "pid", "\n");
     scene_wait_log(s, "[a] from the look\n");
     char want[64], *main = scene_read(s, "main");
-    (void)snprintf(want, sizeof want, "1234 /usr blue %s", main);
+    (void)snprintf(want, sizeof want, "1234 /usr deep blue %s", main);
     free(main);
     life_expect_file(s, "look", want);
     life_expect_alive(s, "pid", true);
@@ -126,10 +130,10 @@ static void test_looks_belong_to_the_unit(void **state)
 static void test_stuck_look_at_the_log(void **state)
 {
     struct scene *s = scene_new();
-    scene_file(
-        s, "/usr/local/bin/stop-looks", 0755,
-        "#!/bin/sh\nuntil pid=$(grep -l __probe /proc/[0-9]*/cmdline 2>/dev/null | grep -v self) && [ \"$pid\" ]; "
-        "do sleep 0.02; done\nfor p in $pid; do p=${p#/proc/}; kill -STOP ${p%/cmdline}; done\n");
+    scene_file(s, "/usr/local/bin/stop-looks", 0755,
+               "#!/bin/sh\nuntil pid=$(grep -l '__prob[e]' /proc/[0-9]*/cmdline 2>/dev/null) && [ \"$pid\" ]; do sleep "
+               "0.02; done\n"
+               "for p in $pid; do p=${p#/proc/}; kill -STOP ${p%/cmdline}; done\n");
     scene_unit(s, "a.service",
                "[Service]\nReadyWhen=log:never printed\nTimeoutStopSec=5s\n"
                "ExecStart=/bin/sh -c '/usr/local/bin/stop-looks; " ACTOR
@@ -297,6 +301,47 @@ static void test_without_proc(void **state)
     scene_end(s);
 }
 
+/* K72: what hangs is one look, and neither PID 1 nor the stop. (Who looks into such a directory while another does
+ * waits for a lock that SIGKILL does not end; so each has its own.) */
+static void test_hung_path(void **state)
+{
+    (void)state;
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    struct scene *s = scene_new();
+    spec.box.setup = ACTOR " hung-mount /hung-a /hung-b /hung-c </dev/null >/dev/null 2>&1";
+    scene_unit(s, "a.service",
+               "[Service]\nReadyTimeoutSec=400ms\nReadyIntervalSec=20ms\nReadyWhen=path:/hung-a/x\n"
+               "ExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "b.service", "[Service]\nReadyTimeoutSec=0\nReadyWhen=path:/hung-b/x\nExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "c.service",
+               "[Service]\nHealthTimeoutSec=400ms\nHealthIntervalSec=20ms\nHealthRetries=1\n"
+               "HealthAction=fail\nHealthCheck=path:/hung-c/x\nExecStart=" ACTOR " sleep\n");
+    scene_boot(s, &spec);
+    (void)scene_wait_nth_event(s, 2, "probe", "a.service", "err", "it took too long", NULL);
+    (void)scene_wait_event(s, "unit_state", "c.service", "active", "failed", "result", "health", NULL);
+    (void)scene_wait_event(s, "unit_state", "b.service", "sub", "start", NULL);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
+/* A daemon is asked once its parent has left, and its main process is known. */
+static void test_forking(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "a.service",
+               "[Service]\nType=forking\nPIDFile=/run/a.pid\nReadyIntervalSec=20ms\n"
+               "ReadyWhen=path:/scene/go\nExecStart=" ACTOR " daemon /run/a.pid -- sleep\n");
+    life_boot(s, state);
+    (void)scene_wait_nth_event(s, 2, "probe", "a.service", "status", "error", NULL);
+    life_expect_path(s, "a.service", "start");
+    life_touch(s, "go");
+    life_wait_state(s, "a.service", "running");
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
 /* What cannot be asked is refused when it is loaded. */
 static void test_refused(void **state)
 {
@@ -327,6 +372,8 @@ int main(void)
         cmocka_unit_test(test_action_none),
         cmocka_unit_test(test_start_period),
         cmocka_unit_test(test_without_proc),
+        cmocka_unit_test(test_hung_path),
+        IN_BOTH_PLACES(test_forking),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,6 +233,48 @@ static void test_permissions(void **state)
     scene_end(s);
 }
 
+/* All the words for the end of a machine end the container in order, with its own status. */
+static void test_ends(void **state)
+{
+    static const char *const words[] = { "poweroff", "reboot --force", "halt --no-wall", "exit" };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        struct scene *s = scene_new();
+        print_message("  systemctl %s\n", words[i]);
+        install(s);
+        scene_unit(s, "web.service", "[Service]\nExecStart=" ACTOR " on-term - web\n");
+        life_boot(s, state);
+        (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+        (void)systemctl(s, words[i], NULL); /* whoever asks may be killed with the rest */
+        assert_int_equal(scene_exit_code(s), 0);
+        expect_log(s, "unit web.service: stopped");
+        scene_end(s);
+    }
+}
+
+/* isolate leaves what the target needs and stops the rest; not every unit lets itself be isolated. */
+static void test_isolate(void **state)
+{
+    static const struct ask asks[] = {
+        { "isolate web.service", 4, "Failed to isolate web.service: " },
+        { "isolate few", 0, "" }, /* few.target */
+        { "is-active few.target kept", 0, "active\nactive\n" },
+        { "is-active web", 3, "inactive" },
+        { "start web", 0, "" },
+        { "isolate --no-block few.target", 0, "" },
+    };
+    struct scene *s = scene_new();
+    install(s);
+    scene_unit(s, "web.service", SLEEP);
+    scene_unit(s, "kept.service", SLEEP);
+    scene_unit(s, "few.target", "[Unit]\nAllowIsolate=yes\nRequires=kept.service\n");
+    BOOT_WITH(s, state, "--stay");
+    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    expect_all(s, asks, COUNT_OF(asks));
+    life_expect_count(s, 0, "exited", "kept.service");
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* Root of another container that shares the network finds the name as well: box_connect() stays in its own pid
  * namespace. */
 static void expect_no_answer_from_outside(struct scene *s)
@@ -316,8 +358,9 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        IN_BOTH_PLACES(test_verbs),    cmocka_unit_test(test_waiting), cmocka_unit_test(test_permissions),
-        cmocka_unit_test(test_places), cmocka_unit_test(test_hostile),
+        IN_BOTH_PLACES(test_verbs),     cmocka_unit_test(test_ends),        cmocka_unit_test(test_isolate),
+        cmocka_unit_test(test_waiting), cmocka_unit_test(test_permissions), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

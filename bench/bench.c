@@ -168,44 +168,47 @@ static void bench_reap(const struct settings *settings)
     remove_tree(dir);
 }
 
+/* From the first to the last of so many starts, and what the whole run cost. */
+struct starts {
+    int64_t took[ROUNDS_MAX], cpu[ROUNDS_MAX];
+};
+static void starts_once(const struct settings *settings, const char *const *argv, const char *units, size_t count,
+                        struct starts *starts, size_t round)
+{
+    struct run run;
+    run_start(settings, &run, argv, units);
+    run_await(&run, count);
+    starts->took[round] = run.last_end - run.first_end;
+    starts->cpu[round] = run_cpu(&run) - run.cpu_began;
+    run_end(&run);
+}
+
+static void print_starts(const char *what, const int64_t ours[2], struct starts *least, size_t rounds)
+{
+    print_cpu_row(what, ours, (const int64_t[]){ median(least->took, rounds), median(least->cpu, rounds) });
+}
+
 static void bench_restart(const struct settings *settings)
 {
     static const char *const floor_argv[] = { "/bench/floor",  "restart", "1000", "/bench/tick",
                                               "/shared/ticks", "once",    NULL };
-    int64_t ours[ROUNDS_MAX], least[ROUNDS_MAX];
+    struct starts ours, least;
     char dir[64];
     make_directory(dir, sizeof dir);
     write_file(dir, "flap.service", 0644,
                "[Service]\nExecStart=" TICK " once\nRestart=always\nRestartSec=0\nStartLimitIntervalSec=0\n");
     for (size_t i = 0; i < settings->rounds; i++) {
-        struct run run;
-        run_start(settings, &run, floor_argv, NULL);
-        run_await(&run, START_COUNT);
-        least[i] = run.last_end - run.first_end;
-        run_end(&run);
-        run_start(settings, &run, boot_argv, dir);
-        run_await(&run, START_COUNT);
-        ours[i] = run.last_end - run.first_end;
-        run_end(&run);
+        starts_once(settings, floor_argv, NULL, START_COUNT, &least, i);
+        starts_once(settings, boot_argv, dir, START_COUNT, &ours, i);
     }
-    (void)puts("\n### restart: one service that ends at once, 1000 starts, Restart=always RestartSec=0\n\n"
-               "| | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
-    int64_t took = median(ours, settings->rounds), floor_time = median(least, settings->rounds);
-    print_row("1000", took, floor_time);
-    (void)printf("\nRestarts per second: %.0f, %.2f of the floor's %.0f\n", (START_COUNT - 1) * 1e9 / (double)took,
-                 (double)floor_time / (double)took, (START_COUNT - 1) * 1e9 / (double)floor_time);
+    (void)puts(
+        "\n### restart: one service that ends at once, 1000 starts, Restart=always RestartSec=0\n\n" CPU_HEAD(""));
+    const int64_t took[] = { median(ours.took, settings->rounds), median(ours.cpu, settings->rounds) };
+    print_starts("1000", took, &least, settings->rounds);
+    double floor_time = (double)median(least.took, settings->rounds);
+    (void)printf("\nRestarts per second: %.0f, %.2f of the floor's %.0f\n", (START_COUNT - 1) * 1e9 / (double)took[0],
+                 floor_time / (double)took[0], (START_COUNT - 1) * 1e9 / floor_time);
     remove_tree(dir);
-}
-
-/* From the first to the last of so many starts. */
-static int64_t starts_took(const struct settings *settings, const char *const *argv, const char *units, size_t count)
-{
-    struct run run;
-    run_start(settings, &run, argv, units);
-    run_await(&run, count);
-    int64_t took = run.last_end - run.first_end;
-    run_end(&run);
-    return took;
 }
 
 static void bench_chain(const struct settings *settings)
@@ -214,7 +217,7 @@ static void bench_chain(const struct settings *settings)
                                              "/shared/ticks", "once",    NULL };
     static const char *const leaf_argv[] = { "/bench/floor",  "chain", "100", "/bench/tick",
                                              "/shared/ticks", "once",  NULL };
-    int64_t ours[ROUNDS_MAX], least[ROUNDS_MAX], leaves[ROUNDS_MAX];
+    struct starts ours, least, leaves;
     char dir[64];
     make_directory(dir, sizeof dir);
     for (size_t i = 0; i < CHAIN_COUNT; i++) {
@@ -224,15 +227,14 @@ static void bench_chain(const struct settings *settings)
         write_file(dir, name, 0644, "[Unit]\n%s[Service]\nType=oneshot\nExecStart=" TICK " once\n", order);
     }
     for (size_t i = 0; i < settings->rounds; i++) {
-        least[i] = starts_took(settings, wait_argv, NULL, CHAIN_COUNT);
-        leaves[i] = starts_took(settings, leaf_argv, NULL, CHAIN_COUNT);
-        ours[i] = starts_took(settings, boot_argv, dir, CHAIN_COUNT);
+        starts_once(settings, wait_argv, NULL, CHAIN_COUNT, &least, i);
+        starts_once(settings, leaf_argv, NULL, CHAIN_COUNT, &leaves, i);
+        starts_once(settings, boot_argv, dir, CHAIN_COUNT, &ours, i);
     }
-    (void)puts("\n### chain: 100 oneshots, each after the one before\n\n"
-               "| floor | floor ms | container-init ms | ratio |\n|---|--:|--:|--:|");
-    int64_t took = median(ours, settings->rounds);
-    print_row("spawn and wait, one after the other", took, median(least, settings->rounds));
-    print_row("the same, each in a leaf of its own", took, median(leaves, settings->rounds));
+    (void)puts("\n### chain: 100 oneshots, each after the one before\n\n" CPU_HEAD("floor"));
+    const int64_t took[] = { median(ours.took, settings->rounds), median(ours.cpu, settings->rounds) };
+    print_starts("spawn and wait, one after the other", took, &least, settings->rounds);
+    print_starts("the same, each in a leaf of its own", took, &leaves, settings->rounds);
     remove_tree(dir);
 }
 

@@ -20,6 +20,7 @@
 #include "supervisor/unit_type.h"
 #include "trace/trace.h"
 #include "unit/machine.h"
+#include "unit/special.h"
 
 #define PENDING_MAX 4096
 
@@ -218,6 +219,7 @@ static void start_unit(struct manager *m, const struct pid1_signal *signal)
     bool isolate = signal->intent == PID1_ISOLATE;
     const struct unit *unit = unit_set_find(m->set, signal->unit);
     struct job_error error = { .text = "" };
+    if (!unit && strcmp(signal->unit, DEFAULT_TARGET) == 0) unit = unit_set_find(m->set, DEFAULT_TARGET_FALLBACK);
     if (!unit) {
         log_info("received %s: there is no %s", pid1_signal_word(signal->signal), signal->unit);
         return;

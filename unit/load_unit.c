@@ -211,6 +211,7 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
         refused = fragment_parse(arena, path, data, size, &context, &loader->scratch, loader->diags);
         if (refused < 0) return refused;
     }
+    if (!file && !loader->options->describe) loader->scratch.unit_extra.allow_isolate = special_allows_isolate(name);
     if (!file && !context.native)
         r = special_target_dependencies(arena, name, &loader->scratch.unit);
     else

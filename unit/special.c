@@ -132,6 +132,15 @@ bool special_is_for_signal(const char *name)
     return false;
 }
 
+bool special_allows_isolate(const char *name)
+{
+    static const char *const names[] = { DEFAULT_TARGET, DEFAULT_TARGET_FALLBACK, "graphical.target", "rescue.target",
+                                         "emergency.target" };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
 static const struct {
     const char *target;
     enum unit_relation relation;

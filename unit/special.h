@@ -17,6 +17,9 @@ bool special_is_for_stop(const char *name);
 struct unit;
 const char *special_stop_of(const struct unit *unit, size_t index);
 
+/* systemd's own file of this target has AllowIsolate=yes. */
+bool special_allows_isolate(const char *name);
+
 /* What the targets of systemd's own package say, where no file does: the ones on the way from default.target to what a
  * unit's [Install] names. For systemd's rules; natively they are empty. 0 or -ENOMEM. */
 struct arena;

@@ -113,6 +113,32 @@ static void test_targets(void **state)
     }
 }
 
+/* Where no file is the default target, what takes its place is isolated; what has no file is told of. */
+static void test_built_in_targets(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    static const char unit[] = "[Unit]\nDefaultDependencies=no\n" SLEEPER;
+    scene_file(s, "/etc/systemd/system/a.service", 0644, unit);
+    scene_file(s, "/etc/systemd/system/sigpwr.target", 0644, "[Unit]\nWants=b.service\n");
+    scene_file(s, "/etc/systemd/system/b.service", 0644, unit);
+    spec.args[0] = "--systemd";
+    spec.box.setup = "cd /etc/systemd/system && rm -rf /lib/systemd/system/*.target* default.target *.wants && "
+                     "mkdir multi-user.target.wants && ln -s ../a.service multi-user.target.wants";
+    scene_boot(s, &spec);
+    life_wait_state(s, "a.service", "running");
+    scene_stop(s, SIGPWR);
+    life_wait_state(s, "b.service", "running");
+    scene_stop(s, SIGRTMIN);
+    life_wait_state(s, "b.service", "dead");
+    scene_stop(s, SIGRTMIN + 2);
+    scene_wait_log(s, "received signal 36: there is no emergency.target");
+    assert_int_equal(scene_count_events(s, "unit_state", "a.service", "sub", "dead", NULL), 0);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
 /* The state in the log, and how much of what happens goes there. */
 static void test_log(void **state)
 {
@@ -242,6 +268,7 @@ static void test_notify_full(void **state)
     assert_int_equal(box_spec_bind(&spec.box, outer, "/outer"), 0);
     assert_int_equal(box_spec_env(&spec.box, "NOTIFY_SOCKET=/outer/notify"), 0);
     scene_unit(s, "a.service", SLEEPER);
+    scene_unit(s, "b.service", SLEEPER);
     scene_boot(s, &spec);
     scene_wait_event(s, "startup_finished", NULL, NULL);
     life_signal_unit(s, "a.service", "KILL");
@@ -249,6 +276,7 @@ static void test_notify_full(void **state)
     h.want = "READY=1";
     while (!has_heard(s, &h)) (void)poll(NULL, 0, 1);
     assert_non_null(strstr(str_text(&h.all), "FILLER=1--\nREADY=1\nSTATUS="));
+    scene_stop(s, SIGTERM);
     assert_int_equal(scene_exit_code(s), 0);
     close(filler);
     close(h.fd);
@@ -383,6 +411,7 @@ int main(void)
         IN_BOTH_PLACES(test_ends),
         cmocka_unit_test(test_at_once_while_stopping),
         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_built_in_targets),
         IN_BOTH_PLACES(test_log),
         cmocka_unit_test(test_notify),
         cmocka_unit_test(test_notify_full),

@@ -6,6 +6,7 @@
 #include "base/siphash.h"
 #include "base/timezone.h"
 #include "supervisor/file_helper.h"
+#include "supervisor/local_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@ struct clock_watch {
     bool was_set;                 /* to be told by the next round */
     struct file_request *request; /* the zone is being read */
     bool again;                   /* and has changed since */
+    bool unknown;                 /* it was never read */
     uint64_t zone_hash;
 };
 
@@ -127,7 +129,9 @@ static void on_zone_read(int r, struct file_answer *answer, void *userdata)
     bool again = w->again;
     w->again = false;
     if (again) look_at_zone(w);
-    if (r > 0) w->hooks->zone_changed(w->userdata);
+    bool first = w->unknown;
+    w->unknown = false;
+    if (r > 0) w->hooks->zone_changed(first, w->userdata);
 }
 
 static void look_at_zone(struct clock_watch *w)
@@ -172,15 +176,19 @@ static int watch_zone(struct clock_watch *w)
     return loop_io_add(w->loop, w->inotify.n, EPOLLIN, LOOP_NORMAL, on_folder, w, &w->inotify_io);
 }
 
-/* PID 1 is still starting: it may look by itself. */
 static int first_zone(struct clock_watch *w)
 {
     struct file_answer answer = { .fds = NULL };
     int r = watch_zone(w);
     if (r < 0) log_warning("timers: changes of the time zone are not seen: %s", strerror(-r));
-    IGNORE_RESULT(read_zone(NULL, &answer)); /* there is none, or none that can be read: UTC */
+    w->unknown = !local_path_is(ZONE_FOLDER "/" ZONE_FILE);
+    if (!w->unknown) IGNORE_RESULT(read_zone(NULL, &answer)); /* there is none, or none that can be read: UTC */
     r = take_zone(w, &answer.bytes);
     file_answer_done(&answer);
+    if (w->unknown) {
+        log_debug("timers: the time zone is read by a file helper");
+        look_at_zone(w);
+    }
     return MIN_OF(r, 0);
 }
 

@@ -2,8 +2,8 @@
  *
  * One timerfd on CLOCK_REALTIME, armed for the earliest deadline only (far away when there is none), which the kernel
  * cancels when the clock is set; and an inotify on /etc, for the name localtime. Neither wakes anybody before something
- * has happened. A zone file is read by a file helper, since /etc/localtime may lead anywhere.
- * Source: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET, inotify(7), localtime(5). */
+ * has happened. /etc/localtime may lead anywhere: but for one that PID 1 may touch when it starts, a file helper reads
+ * it. Source: timerfd_create(2) TFD_TIMER_CANCEL_ON_SET, inotify(7), localtime(5). */
 #pragma once
 #include "base/attr.h"
 struct file_helpers;
@@ -15,7 +15,9 @@ struct clock_watch;
 struct clock_watch_hooks {
     void (*due)(void *userdata);
     void (*was_set)(void *userdata);
-    void (*zone_changed)(void *userdata); /* clock_watch_zone() is another one, and the former is gone */
+    /* clock_watch_zone() is another one, and the former is gone. `first`: it was not known before, because the file may
+     * not answer and was read aside; until then the zone is UTC. */
+    void (*zone_changed)(bool first, void *userdata);
 };
 
 /* `tz`: the TZ variable, with which /etc/localtime does not matter; NULL: not set. All that is given is borrowed; the

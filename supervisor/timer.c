@@ -260,7 +260,9 @@ static void arm_queues(struct timers *all)
 
 /* ---- what changes the wall clock ---- */
 
-static void look_again(struct timers *all, bool zone)
+enum change { CLOCK_SET, ZONE_CHANGED, ZONE_KNOWN };
+
+static void look_again(struct timers *all, enum change change)
 {
     struct manager *m = all->manager;
     usec_t now = clock_realtime();
@@ -273,7 +275,9 @@ static void look_again(struct timers *all, bool zone)
         t->last_trigger.realtime = MIN_OF(t->last_trigger.realtime, now);
         t->active_since.realtime = MIN_OF(t->active_since.realtime, now);
         if (t->state != TIMER_STATE_WAITING || t->stamp) continue;
-        if (zone ? settings_of(t)->on_timezone_change : settings_of(t)->on_clock_change)
+        const struct timer_section *settings = settings_of(t);
+        if ((change == CLOCK_SET && settings->on_clock_change) ||
+            (change == ZONE_CHANGED && settings->on_timezone_change))
             elapse(t);
         else if (t->calendars)
             enter_waiting(t);
@@ -285,13 +289,13 @@ static void look_again(struct timers *all, bool zone)
 static void on_clock_set(void *userdata)
 {
     log_info("timers: the clock was set");
-    look_again(userdata, false);
+    look_again(userdata, CLOCK_SET);
 }
 
-static void on_zone_changed(void *userdata)
+static void on_zone_changed(bool first, void *userdata)
 {
-    log_info("timers: the time zone has changed");
-    look_again(userdata, true);
+    if (!first) log_info("timers: the time zone has changed");
+    look_again(userdata, first ? ZONE_KNOWN : ZONE_CHANGED);
 }
 
 /* ---- making ---- */

@@ -319,6 +319,32 @@ static void test_hung_state(void **state)
     scene_end(s);
 }
 
+/* A time zone that does not answer counts as UTC meanwhile; one that PID 1 only cannot vouch for is read aside, which
+ * is no change of it (K72). */
+static void test_far_zone(void **state)
+{
+    static const char *const setups[] = {
+        ACTOR " hung-mount /hung </dev/null >/dev/null 2>&1; rm -f /etc/localtime; ln -s /hung/zone /etc/localtime\n",
+        "mkdir -p /run/low /run/up /run/work /far; cp /usr/share/zoneinfo/Asia/Kolkata /run/low/zone\n"
+        "mount -t overlay far -o lowerdir=/run/low,upperdir=/run/up,workdir=/run/work /far\n"
+        "ln -sf /far/zone /etc/localtime\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(setups); i++) {
+        struct scene *s = scene_new();
+        struct scene_spec spec = life_spec(state);
+        spec.args[0] = "--log-level=debug";
+        spec.box.setup = setups[i];
+        job(s, "moved", "OnTimezoneChange=yes\n");
+        job(s, "tick", "OnCalendar=*:*:*\n" EXACT);
+        scene_boot(s, &spec);
+        (void)wait_trigger(s, 3, "tick.timer");
+        life_expect_log(s, "timers: the time zone is read by a file helper", true);
+        life_expect_count(s, 0, "triggered", "moved.timer");
+        expect_stop(s, 0);
+        scene_end(s);
+    }
+}
+
 /* On a mount that PID 1 does not touch by itself, stamps are kept all the same. */
 static void test_far_state(void **state)
 {
@@ -477,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_read_only_state),
         cmocka_unit_test(test_hung_state),
         cmocka_unit_test(test_far_state),
+        cmocka_unit_test(test_far_zone),
         IN_BOTH_PLACES(test_job),
         cmocka_unit_test(test_troubles),
         cmocka_unit_test(test_stop),

@@ -74,8 +74,9 @@ static void was_set(void *userdata)
     arm_next(f);
 }
 
-static void zone_changed(void *userdata)
+static void zone_changed(bool first, void *userdata)
 {
+    (void)first;
     ((struct fixture *)userdata)->n_zones++;
 }
 

@@ -427,7 +427,9 @@ static void test_zone_changes(void **state)
     TIMERS("OnCalendar=*-*-* 12:00\n" EXACT, "OnTimezoneChange=yes\nOnCalendar=2100-01-01\n");
     assert_non_null(zones);
     assert_int_equal(zones_local(zones, "XYZ+8", &w.zone), 0); /* noon is 20:00 UTC */
-    w.hooks->zone_changed(w.hooks_userdata);
+    w.hooks->zone_changed(true, w.hooks_userdata);
+    assert_int_equal(w.n_starts, 0); /* it was not known */
+    w.hooks->zone_changed(false, w.hooks_userdata);
     assert_int_equal(w.n_starts, 1); /* by the second */
     service_ends();
     pass(9 * 3600 * S);

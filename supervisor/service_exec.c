@@ -353,8 +353,15 @@ int service_set_main(struct service *s, pid_t pid)
 {
     if (s->main.spawn) spawn_drain(s->main.spawn); /* it runs, and what that means is still to be told */
     s->main.spawn = NULL;
+    AUTO_FD struct fd probe = fd_own((int)syscall(SYS_pidfd_open, pid, 0));
+    if (!fd_is_open(&probe)) return errno == ESRCH ? 0 : -errno;
     process_release(s, &s->main);
     int r = service_adopt_main(s, pid);
+    if (r != 1) { /* it ended in this moment, and the former one is nobody now */
+        s->main_exit = (struct child_exit){ .pid = pid, .code = CLD_EXITED, .status = 0 };
+        s->main.exited = s->main_ended = true;
+        service_post(s, SERVICE_EVENT_MAIN_EXIT);
+    }
     /* Type=forking: neither PIDFile= nor a guess is needed any more. */
     if (r == 1 && s->state == SERVICE_STATE_START && !process_is_there(&s->control))
         service_post(s, SERVICE_EVENT_PID_FILE);

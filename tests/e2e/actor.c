@@ -71,7 +71,7 @@ static const struct verb verbs[] = {
     { "notify-store", 2, 3,   verb_notify_store, "NAME N [LINE]        FDSTORE=1 with N memfds of that name" },
     { "notify-store-pipe", 1, 1, verb_notify_store_pipe, "NAME            FDSTORE=1 with a pipe, whose other end is then closed" },
     { "notify-store-file", 2, 2, verb_notify_store_file, "NAME FILE       FDSTORE=1 with an open file" },
-    { "notify-main-child", 1, 1, verb_notify_main_child, "FILE            MAINPID= and READY=1 for a child; its pid goes to FILE; go on" },
+    { "notify-main-child", 1, 2, verb_notify_main_child, "FILE [HOW]       MAINPID= and READY=1 for a child; its pid goes to FILE; go on" },
     { "hup-block",    0, 0,   verb_hup_block,    "                     block HUP from here on" },
     { "notify-reload", 1, 1,  verb_notify_reload, "FILE                after hup-block: mark FILE and answer each HUP, for ever" },
     { "passed",       1, 1,   verb_passed,       "FILE                 append a line with names and contents of LISTEN_FDS" },

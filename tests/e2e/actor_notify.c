@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -214,17 +216,29 @@ int verb_notify_reload(char **args, int count)
     }
 }
 
-/* MAINPID= of a child that waits for ever; it goes on here, in a process that is not the main one any more. */
+/* MAINPID= of a child that waits for ever; it goes on here, in a process that is not the main one any more. How the
+ * child is named: by its number, by that and the inode of its pidfd (`id`, or `wrong-id`), by the pidfd alone. */
 int verb_notify_main_child(char **args, int count)
 {
-    char text[64];
-    (void)count;
+    char text[128];
+    const char *how = count > 1 ? args[1] : "";
     pid_t pid = fork();
     if (pid < 0) return actor_fail("fork");
     if (pid == 0)
         for (;;) (void)pause();
     int length = snprintf(text, sizeof text, "%d", pid);
     if (append_line(args[0], text) < 0) return actor_fail(args[0]);
-    length = snprintf(text, sizeof text, "MAINPID=%d\nREADY=1", pid);
-    return notify_send(text, (size_t)length, NULL, 0) < 0 || notify_barrier() < 0 ? actor_fail("notify") : 0;
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct stat st;
+    if (pidfd < 0 || fstat(pidfd, &st) < 0) return actor_fail("pidfd");
+    unsigned long long id = (unsigned long long)st.st_ino + (strcmp(how, "wrong-id") == 0);
+    bool by_pidfd = strcmp(how, "pidfd") == 0;
+    if (by_pidfd)
+        length = snprintf(text, sizeof text, "MAINPIDFD=1\nREADY=1");
+    else if (*how)
+        length = snprintf(text, sizeof text, "MAINPID=%d\nMAINPIDFDID=%llu\nREADY=1", pid, id);
+    else
+        length = snprintf(text, sizeof text, "MAINPID=%d\nREADY=1", pid);
+    int r = notify_send(text, (size_t)length, &pidfd, by_pidfd);
+    return r < 0 || notify_barrier() < 0 ? actor_fail("notify") : 0;
 }

@@ -260,6 +260,42 @@ static void test_main_pid(void **state)
     end_well(s);
 }
 
+/* The new main process as a pidfd, and by number with the inode of its pidfd: another inode is another process. */
+static void test_main_pidfd(void **state)
+{
+    static const struct {
+        const char *name, *how;
+        bool taken;
+    } rows[] = { { "pidfd", "pidfd", true }, { "id", "id", true }, { "wrong", "wrong-id", false } };
+    struct scene *s = scene_new();
+    struct utsname name;
+    char *rest;
+    assert_int_equal(uname(&name), 0);
+    unsigned long major = strtoul(name.release, &rest, 10), minor = *rest ? strtoul(rest + 1, NULL, 10) : 0;
+    bool has_inodes = major > 6 || (major == 6 && minor >= 9); /* else there is nothing to compare */
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char unit[32], text[256];
+        (void)snprintf(unit, sizeof unit, "%s.service", rows[i].name);
+        (void)snprintf(text, sizeof text,
+                       NOTIFY "ExecStart=" ACTOR " notify-main-child /scene/%s %s -- mark /scene/%s-sent x -- sleep\n",
+                       rows[i].name, rows[i].how, rows[i].name);
+        scene_unit(s, unit, text);
+    }
+    life_boot(s, state);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char unit[32], sent[64];
+        (void)snprintf(unit, sizeof unit, "%s.service", rows[i].name);
+        (void)snprintf(sent, sizeof sent, "%s-sent", rows[i].name);
+        scene_wait_file(s, sent, "x");
+        life_wait_state(s, unit, "running");
+        if (rows[i].taken || !has_inodes)
+            scene_wait_event(s, "main_changed", unit, NULL);
+        else
+            scene_wait_log(s, "it is another process than MAINPIDFDID= says");
+    }
+    end_well(s);
+}
+
 /* Type=forking: MAINPID= stands for PIDFile=, before the daemon's parent has left and after. */
 static void test_main_pid_of_forking(void **state)
 {
@@ -510,6 +546,7 @@ int main(void)
         IN_BOTH_PLACES(test_gone),
         IN_BOTH_PLACES(test_daemonized_sender),
         IN_BOTH_PLACES(test_main_pid),
+        cmocka_unit_test(test_main_pidfd),
         cmocka_unit_test(test_main_pid_of_forking),
         cmocka_unit_test(test_stopping),
         cmocka_unit_test(test_reloading),

@@ -56,8 +56,9 @@ static int unescape(const char *text, size_t length, char *out, size_t size)
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
         if (c == '%') {
-            if (length - i < 3 || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) return -EINVAL;
-            c = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+            int high = length - i < 3 ? -1 : hex_digit(text[i + 1]), low = high < 0 ? -1 : hex_digit(text[i + 2]);
+            if (high < 0 || low < 0) return -EINVAL;
+            c = (char)(high << 4 | low);
             i += 2;
         }
         if (c == '\0' || n >= size) return -EINVAL;

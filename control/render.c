@@ -18,6 +18,13 @@ static void print_escaped(FILE *out, const char *text)
     if (str_append_escaped(&escaped, text, strlen(text)) == 0) (void)fputs(str_text(&escaped), out);
 }
 
+static void print_around(FILE *out, const char *before, const char *text, const char *after)
+{
+    (void)fputs(before, out);
+    print_escaped(out, text);
+    (void)fputs(after, out);
+}
+
 /* ---- values ---- */
 
 static const char *text_of(const struct json_value *unit, const char *key)
@@ -44,7 +51,8 @@ static char *value_text(const struct json_value *unit, const char *key)
     } else if (json_array_count(value) > 0) {
         for (size_t i = 0; r == 0 && i < json_array_count(value); i++) {
             const char *item = json_string_text(json_array_at(value, i));
-            r = str_appendf(&text, "%s%s", i > 0 ? " " : "", item ? item : "");
+            if (i > 0) r = str_append_char(&text, ' ');
+            if (r == 0 && item) r = str_append_escaped(&text, item, strlen(item));
         }
     } else {
         char *plain = json_print(value, 0), buffer[TIMESTAMP_TEXT_MAX];
@@ -56,7 +64,7 @@ static char *value_text(const struct json_value *unit, const char *key)
             shown = *plain == 't' ? "yes" : "no";
         else if (strcmp(plain, "[]") == 0)
             shown = "";
-        r = str_append(&text, shown ? shown : "");
+        if (shown) r = str_append_escaped(&text, shown, strlen(shown));
         free(plain);
     }
     if (r == 0) r = str_append(&text, "");
@@ -70,11 +78,18 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Members that are none have lower-case names. */
+static bool is_property(const char *key)
+{
+    return key[0] >= 'A' && key[0] <= 'Z' &&
+           key[strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")] == '\0';
+}
+
 void control_render_properties(FILE *out, const struct json_value *unit, const struct strlist *names, bool value)
 {
     AUTO_STRLIST struct strlist keys = STRLIST_EMPTY;
     for (const char *key = json_object_next(unit, NULL); key; key = json_object_next(unit, key)) {
-        bool wanted = key[0] >= 'A' && key[0] <= 'Z' && (names->count == 0 || strlist_contains(names, key));
+        bool wanted = is_property(key) && (names->count == 0 || strlist_contains(names, key));
         if (wanted && strlist_add(&keys, key) < 0) return;
     }
     if (keys.count > 1) qsort(keys.items, keys.count, sizeof *keys.items, compare_texts);
@@ -100,8 +115,9 @@ static void print_active(FILE *out, const struct json_value *unit, usec_t now)
     int64_t since = 0;
     for (size_t i = 0; i < COUNT_OF(stamps); i++)
         if (strcmp(stamps[i].state, active) == 0) since = number_of(unit, stamps[i].since);
-    (void)fprintf(out, "     Active: %s (%s)", active, text_of(unit, "SubState"));
-    if (strcmp(active, "failed") == 0 && strcmp(result, "success") != 0) (void)fprintf(out, " (Result: %s)", result);
+    print_around(out, "     Active: ", active, "");
+    print_around(out, " (", text_of(unit, "SubState"), ")");
+    if (strcmp(active, "failed") == 0 && strcmp(result, "success") != 0) print_around(out, " (Result: ", result, ")");
     const char *when = timestamp_format((usec_t)since, zone_utc(), date);
     const char *relative = timestamp_format_relative((usec_t)since, now, ago);
     if (when && relative) (void)fprintf(out, " since %s; %s", when, relative);
@@ -130,7 +146,7 @@ static void print_main(FILE *out, const struct json_value *unit)
         int length = file_read_small(AT_FDCWD, path, comm, sizeof comm);
         if (length > 0) comm[strcspn(comm, "\n")] = '\0';
         (void)fprintf(out, "   Main PID: %" PRId64, pid);
-        if (length > 0) (void)fputs(" (", out), print_escaped(out, comm), (void)fputc(')', out);
+        if (length > 0) print_around(out, " (", comm, ")");
         (void)fputc('\n', out);
     } else if (last > 0) {
         bool exited = code == CLD_EXITED;
@@ -156,13 +172,10 @@ void control_render_status(FILE *out, const struct json_value *unit, usec_t now)
         if (strcmp(dots[i].active, active) == 0) dot = dots[i].dot;
     (void)fprintf(out, "%s ", dot);
     print_escaped(out, id);
-    if (strcmp(text_of(unit, "Description"), id) != 0) {
-        (void)fputs(" - ", out);
-        print_escaped(out, text_of(unit, "Description"));
-    }
+    if (strcmp(text_of(unit, "Description"), id) != 0) print_around(out, " - ", text_of(unit, "Description"), "");
     const char *path = text_of(unit, "FragmentPath");
-    (void)fprintf(out, "\n     Loaded: %s", text_of(unit, "LoadState"));
-    if (*path) (void)fputs(" (", out), print_escaped(out, path), (void)fputc(')', out);
+    print_around(out, "\n     Loaded: ", text_of(unit, "LoadState"), "");
+    if (*path) print_around(out, " (", path, ")");
     (void)fputc('\n', out);
     print_active(out, unit, now);
     print_list(out, unit, "TriggeredBy", "TriggeredBy");
@@ -176,9 +189,8 @@ void control_render_status(FILE *out, const struct json_value *unit, usec_t now)
         const char *text = text_of(unit, texts[i].key);
         bool quoted = i == 0;
         if (!*text) continue;
-        (void)fprintf(out, "%11s: %s", texts[i].label, quoted ? "\"" : "");
-        print_escaped(out, text);
-        (void)fputs(quoted ? "\"\n" : "\n", out);
+        (void)fprintf(out, "%11s: ", texts[i].label);
+        print_around(out, quoted ? "\"" : "", text, quoted ? "\"\n" : "\n");
     }
 }
 

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "supervisor/manager.h"
 #include "supervisor/operate.h"
+#include "supervisor/probe.h"
 #include "supervisor/service.h"
 #include "supervisor/service_notify.h"
 #include "supervisor/timer.h"
@@ -97,6 +98,7 @@ static void describe_service(struct description *d, struct service *s)
     int error = service_status_errno(s);
     add_text(d, "StatusText", service_status_text(s));
     add_int(d, "StatusErrno", error > 0 ? error : 0);
+    if (*probe_health(s)) add_text(d, "Health", probe_health(s)); /* ours */
     add_int(d, "NFileDescriptorStore", (int64_t)service_stored_fds(s));
 }
 

@@ -184,7 +184,7 @@ void control_render_status(FILE *out, const struct json_value *unit, usec_t now)
     print_main(out, unit);
     static const struct {
         const char *key, *label;
-    } texts[] = { { "StatusText", "Status" }, { "ControlGroup", "CGroup" } };
+    } texts[] = { { "StatusText", "Status" }, { "Health", "Health" }, { "ControlGroup", "CGroup" } };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         const char *text = text_of(unit, texts[i].key);
         bool quoted = i == 0;

@@ -143,6 +143,7 @@ static int write_note(void *argument, struct file_answer *answer)
 
 static void report(const struct note *note, int r)
 {
+    if (r == -ENOENT && !note->make) return; /* a default that could not be looked for */
     if (r < 0) log_warning("termination log: %s: %s", note->path, strerror(-r));
 }
 

@@ -256,6 +256,15 @@ static void test_action_none(void **state)
     (void)scene_wait_event(s, "health", "a.service", "health", "healthy", NULL);
     life_expect_path(s, "a.service", "start running");
     life_expect_count(s, 2, "health", "a.service");
+    struct str answer = STR_EMPTY;
+    static const char *const show[] = { "container-init", "systemctl", "show", "-p", "Health", "a", NULL };
+    assert_int_equal(scene_exec(s, show, &answer), 0);
+    assert_string_equal(str_text(&answer), "Health=healthy\n");
+    str_done(&answer);
+    static const char *const status[] = { "container-init", "systemctl", "status", "a", NULL };
+    assert_int_equal(scene_exec(s, status, &answer), 0);
+    assert_non_null(strstr(str_text(&answer), "\n     Health: healthy\n"));
+    str_done(&answer);
     scene_stop(s, SIGTERM);
     assert_int_equal(scene_exit_code(s), 0);
     scene_end(s);

@@ -23,7 +23,7 @@ static bool is_own(const struct child_terminal *t, int fd)
 /* What agetty(8) and systemd take for sane. */
 static void reset(int fd)
 {
-    struct termios t;
+    struct termios t = { .c_iflag = 0 };
     (void)sys_ioctl(fd, TIOCNXCL, 0); /* as the rest: what a device does not know it does not have */
     if (sys_ioctl(fd, TCGETS, (long)&t) < 0) return;
     t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | ISTRIP | INLCR | IGNCR | IUCLC);

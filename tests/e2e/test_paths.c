@@ -28,7 +28,8 @@ static void add_service(struct scene *s, const char *name, const char *head, con
 
 /* ---- each directive ---- */
 
-/* Each step is done once the one before has started the service as often as it says, and the service is down again. */
+/* Each is one event: touch(1) makes two, of which the second may come when the service has ended. Each step is done
+ * once the one before has started the service as often as it says, and the service is down again. */
 struct step {
     const char *script;
     size_t n_started; /* in all */
@@ -81,13 +82,13 @@ static const struct {
         { "echo y >/scene/g; mv /scene/g /scene/f", 2 },
         { "rm /scene/f", 3 },
         { "mkdir /scene/f", 4 },
-        { "touch /scene/f/new", 5 } },
+        { "mkdir /scene/f/new", 5 } },
       "w.path /scene/f\nw.path /scene/f\nw.path /scene/f\nw.path /scene/f\nw.path /scene/f\n" },
     { "PathChanged= of a path that comes later",
       "PathChanged=/scene/a/b\n",
       ":",
       ":",
-      { { "mkdir /scene/a", 0 }, { "touch /scene/a/b", 1 } },
+      { { "mkdir /scene/a", 0 }, { "mkdir /scene/a/b", 1 } },
       "w.path /scene/a/b\n" },
     { "PathModified= does not wait for the end of writing",
       "PathModified=/scene/f\n",
@@ -99,7 +100,7 @@ static const struct {
       "PathExists=/scene/never\nPathExists=\nPathExists=/scene/a\nPathChanged=/scene/b\n",
       "touch /scene/never",
       "rm -f /scene/a",
-      { { "touch /scene/a", 1 }, { "touch /scene/b", 2 } },
+      { { "touch /scene/a", 1 }, { "mkdir /scene/b", 2 } },
       "w.path /scene/a\nw.path /scene/b\n" },
     { "Unit=",
       "PathExists=/scene/flag\nUnit=group.target\n",
@@ -219,7 +220,7 @@ static void test_far(void **state)
     struct scene *s = scene_new();
     struct scene_spec spec = life_spec(state);
     spec.box.docker_caps = false;
-    spec.box.setup = "mkdir -p /far && mount -t mqueue far /far";
+    spec.box.setup = "mkdir -p /far && mount -t mqueue far /far && touch /far/other";
     scene_unit(s, "w.path", "[Path]\nPathExists=/far/flag\nPathChanged=/far/other\n");
     add_service(s, "w.service", "", "rm -f /far/flag");
     scene_boot(s, &spec);
@@ -228,7 +229,7 @@ static void test_far(void **state)
     sh(s, "touch /far/flag");
     (void)scene_wait_nth_event(s, 1, "unit_state", "w.service", "sub", "dead", NULL);
     (void)scene_wait_nth_event(s, 2, "unit_state", "w.path", "sub", "waiting", NULL);
-    sh(s, "touch /far/other");
+    sh(s, "rm /far/other");
     (void)scene_wait_nth_event(s, 2, "unit_state", "w.service", "sub", "dead", NULL);
     life_expect_file(s, "log", "w.path /far/flag\nw.path /far/other\n");
     end_well(s);

@@ -40,12 +40,12 @@ static void test_once(void **state)
     job(s, "active", "OnActiveSec=100ms\n" EXACT);
     job(s, "boot", "OnBootSec=150ms\n" EXACT);
     job(s, "startup", "OnStartupSec=200ms\n" EXACT);
-    job(s, "several", "OnActiveSec=50ms\nOnActiveSec=120ms\nOnBootSec=250ms\n" EXACT);
+    job(s, "several", "OnActiveSec=50ms\nOnBootSec=2s\n" EXACT); /* so far apart that the first run has ended */
     assert_int_equal(life_run(s, state), 0);
     life_expect_count(s, 1, "triggered", "active.timer");
     life_expect_count(s, 1, "triggered", "boot.timer");
     life_expect_count(s, 1, "triggered", "startup.timer");
-    life_expect_count(s, 3, "triggered", "several.timer");
+    life_expect_count(s, 2, "triggered", "several.timer");
     life_expect_path(s, "active.timer", "waiting running elapsed dead");
     life_expect_path(s, "boot.service", "start stop-sigterm dead");
     life_expect_log(s, "unit active.service: timer-activated (driven by attached .timer)", true);

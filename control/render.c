@@ -204,9 +204,10 @@ void control_render_table(FILE *out, const char *const *head, const struct strli
         size_t *width = &widths[i % n_columns];
         *width = MAX_OF(*width, strlen(cell));
     }
-    for (size_t i = head ? 0 : n_columns; i < cells->count + n_columns; i++) {
+    for (size_t i = 0; i < cells->count + n_columns; i++) {
         bool last = i % n_columns == n_columns - 1;
-        const char *cell = i < n_columns ? head[i] : cells->items[i - n_columns];
+        const char *cell = i >= n_columns ? cells->items[i - n_columns] : head ? head[i] : NULL;
+        if (!cell) continue;
         if (last)
             print_escaped(out, cell), (void)fputc('\n', out);
         else

@@ -269,14 +269,23 @@ static int receive(struct notify *n)
     return 0;
 }
 
-static void on_readable(int fd, uint32_t events, void *userdata)
+static void drain(struct notify *n)
 {
-    struct notify *n = userdata;
     int r = 0;
-    (void)fd;
-    (void)events;
     for (int i = 0; i < MESSAGES_PER_ROUND && (r == 0 || r == -EINTR); i++) r = receive(n);
     if (r == 0 || r == -EINTR || r == -EAGAIN || r == -ENOMEM || r == -ENOBUFS) return;
     log_error("notifications cannot be received any more: %s", strerror(-r));
     loop_io_remove(n->manager->loop, &n->io);
+}
+
+static void on_readable(int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    drain(userdata);
+}
+
+void notify_drain(struct manager *m)
+{
+    if (m->notify && m->notify->io != LOOP_IO_NONE) drain(m->notify);
 }

@@ -22,6 +22,9 @@ struct service;
 /* What $NOTIFY_SOCKET is for services; borrowed. NULL: there is none, which was logged once. */
 const char *notify_address(struct manager *manager);
 void notify_free(struct notify *notify); /* NULL is fine; the node goes with it */
+/* Reads what has arrived, within the bound of a round: called when an exit was collected and before it is told, for
+ * what the process said before it is there by now. */
+void notify_drain(struct manager *manager);
 
 struct notify_sender {
     pid_t pid; /* in our pid namespace; 0: of another one */

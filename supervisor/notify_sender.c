@@ -130,9 +130,12 @@ int notify_sender_service(struct manager *m, const struct notify_sender *sender,
     struct procs *run = NULL;
     *ret = NULL;
     int r = procs_run_of(m->procs, sender->pid, &run);
-    if (r == -ESRCH || r == -ENODATA || has_gone(sender->pidfd)) return service_of_ended(m, sender->pidfd, ret);
+    bool gone = r == -ESRCH || r == -ENODATA || has_gone(sender->pidfd);
+    /* Those that we follow keep their number until their exit is told, for which what they said is read first. */
+    if (!run || gone) *ret = service_where(m, is_known_process, &sender->pid);
+    if (*ret) return 0;
+    if (gone) return service_of_ended(m, sender->pidfd, ret);
     *ret = service_of_run(run);
-    if (!*ret) *ret = service_where(m, is_known_process, &sender->pid);
     if (!*ret && r == 0) *ret = service_by_cgroup(m, sender->pid);
     /* It may have ended while we looked. */
     if (has_gone(sender->pidfd)) return service_of_ended(m, sender->pidfd, ret);

@@ -62,6 +62,11 @@ static void process_ended(struct service *s, struct process *process, const stru
 static void on_main_exit(const struct child_exit *exit, void *userdata)
 {
     struct service *s = userdata;
+    service_notify_before_exit(s);
+    if (s->main.pid != exit->pid) { /* it has just named another main process */
+        procs_remove(s->base.manager->procs, &s->procs, exit->pid);
+        return;
+    }
     process_ended(s, &s->main, exit, &s->main_exit);
     s->main_ended = true;
     if (exit->code != CLD_EXITED && exit->status == SIGKILL) oom_look(s);
@@ -71,6 +76,7 @@ static void on_main_exit(const struct child_exit *exit, void *userdata)
 static void on_control_exit(const struct child_exit *exit, void *userdata)
 {
     struct service *s = userdata;
+    service_notify_before_exit(s);
     process_ended(s, &s->control, exit, &s->control_exit);
     manager_post(s->base.manager, s, SERVICE_EVENT_CONTROL_EXIT);
 }

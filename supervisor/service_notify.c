@@ -434,6 +434,12 @@ static void on_ready_readable(int fd, uint32_t events, void *userdata)
     forget_ready(n); /* as s6 does: what else is written there goes nowhere */
 }
 
+void service_notify_before_exit(struct service *s)
+{
+    if (service_notify_access(s) != NOTIFY_NONE) notify_drain(s->base.manager);
+    if (s->notify && fd_is_open(&s->notify->ready)) on_ready_readable(s->notify->ready.n, EPOLLIN, s->notify);
+}
+
 static int open_ready(struct service *s, struct fd *ret_write)
 {
     struct service_notify *n = notify_of(s);

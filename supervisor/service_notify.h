@@ -36,6 +36,8 @@ void service_notify_state_changed(struct service *s, enum service_state from);
 MUST_CHECK int service_notify_prepare(struct service *s, enum service_command slot, bool is_main,
                                       struct strlist *variables, struct passed_fds *passed,
                                       struct exec_request *request, struct fd *ret_ready);
+/* The exit of one of its processes was collected, and is not told yet: what it said before is heard first. */
+void service_notify_before_exit(struct service *s);
 void service_notify_done(struct service *s);
 /* Which processes it takes messages from, NOTIFYACCESS= included. */
 enum notify_access service_notify_access(const struct service *s);

@@ -323,7 +323,9 @@ static void test_main_pid_of_forking(void **state)
         scene_wait_event(s, "main_changed", unit, NULL);
         (void)snprintf(script, sizeof script, "kill -KILL $(cat /scene/%s)", names[i]);
         const char *const end[] = { "/bin/sh", "-c", script, NULL };
-        assert_int_equal(scene_exec(s, end, NULL), 0);
+        struct str said = STR_EMPTY;
+        if (scene_exec(s, end, &said) != 0) scene_fail(s, "%s: %s", unit, str_text(&said));
+        str_done(&said);
         scene_wait_event(s, "unit_state", unit, "sub", "failed", "result", "signal", NULL);
     }
     end_well(s);

@@ -64,7 +64,8 @@ int service_begin(struct service *s)
         log_warning("cgroup mkdir %s: %s (falling back to PGID kill path)", service_name(s), strerror(-leaf_error));
     s->begun = true;
     s->stop_requested = s->was_up = s->main_known = s->main_ended = false;
-    s->launched = s->ready = s->name_lost = s->reloading = s->idle = s->told_stopping = s->base.reload_failed = false;
+    s->launched = s->ready = s->has_name = s->name_lost = s->reloading = s->idle = s->told_stopping =
+        s->base.reload_failed = false;
     s->forced = FORCED_NOT;
     s->failure_code = 0;
     s->exec_failed = false;
@@ -101,10 +102,10 @@ static void launched(struct service *s)
 
 void act_ready(struct service *s, enum service_state from)
 {
-    s->ready = true;
     s->reloading = false;
-    s->name_lost = false;
-    if (from == SERVICE_STATE_START && s->launched && service_waits_for_ready(s))
+    s->ready = service_settings(s)->type != SERVICE_DBUS || s->has_name; /* READY=1 is no name */
+    if (s->ready) s->name_lost = false;
+    if (s->ready && from == SERVICE_STATE_START && s->launched && service_waits_for_ready(s))
         go_start_post(s);
     else if (from == SERVICE_STATE_RELOAD_NOTIFY)
         service_settle_up(s);
@@ -254,6 +255,8 @@ void act_reload(struct service *s, enum service_state from)
         service_post(s, SERVICE_EVENT_GO_RELOAD);
     else if (service_settings(s)->type == SERVICE_NOTIFY_RELOAD && s->main.pid > 0)
         service_post(s, SERVICE_EVENT_GO_RELOAD_SIGNAL);
+    else
+        (void)job_on_state(&s->base); /* nobody is left to be told: the job is done, and nothing has changed */
 }
 
 /* What RELOADING=1 has to be newer than, so that an answer to an older signal is none to this one. */
@@ -458,6 +461,8 @@ void act_main_exit(struct service *s, enum service_state from)
             main_ended_in_start(s);
         else if (s->state == SERVICE_STATE_RUNNING || s->state == SERVICE_STATE_RELOAD_SIGNAL ||
                  s->state == SERVICE_STATE_RELOAD_NOTIFY)
+            service_settle_up(s);
+        else if (s->state == SERVICE_STATE_EXITED && s->base.result != RESULT_SUCCESS)
             service_settle_up(s);
         break; /* else it is judged when the sequence under way is through */
     }

@@ -48,6 +48,7 @@ struct service {
     uint8_t forced;        /* enum forced, of this run */
     bool launched;         /* START: its own part is done, READY may be all that is missing */
     bool ready;            /* READY was seen in this run */
+    bool has_name;         /* BusName= has an owner */
     bool name_lost;        /* nobody has the name on the bus any more */
     bool reloading;        /* it told RELOADING=1, and READY=1 is still to come */
     bool told_stopping;    /* STOPPING=1 came: STOP_SIGTERM has no need to signal */

@@ -78,6 +78,7 @@ static void on_owner(struct bus_watch *watch, const char *owner, void *userdata)
 {
     struct service *s = userdata;
     log_debug("unit %s: BusName=%s: %s", service_name(s), watch->name, owner ? owner : "nobody has it");
+    s->has_name = owner != NULL;
     if (service_settings(s)->type == SERVICE_DBUS) {
         manager_post(s->base.manager, s, owner ? SERVICE_EVENT_READY : SERVICE_EVENT_NAME_LOST);
         return;

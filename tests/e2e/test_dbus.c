@@ -30,7 +30,7 @@ static struct scene *bus_scene(bool activated)
 static void boot(struct scene *s, void **state)
 {
     struct scene_spec spec = life_spec(state);
-    spec.box.setup = "mkfifo /scene/go-app /scene/go-once";
+    spec.box.setup = "mkfifo /scene/go-app /scene/go-once /scene/go-fails";
     scene_boot(s, &spec);
 }
 
@@ -82,7 +82,14 @@ static void test_name_lost(void **state)
     scene_unit(s, "once.service",
                "[Unit]\nWants=dbus.service\nAfter=dbus.service\n[Service]\nType=dbus\nBusName=" NAME ".Once\n"
                "Restart=on-failure\nRemainAfterExit=yes\n"
-               "ExecStart=" ACTOR " bus-own " NAME ".Once -- await /scene/go-once -- close 10 -- sleep\n");
+               "ExecStart=" ACTOR " bus-own " NAME
+               ".Once -- await /scene/go-once -- close 10 -- await /scene/go-once -- "
+               "exit 0\n");
+    scene_unit(s, "fails.service",
+               "[Unit]\nWants=dbus.service\nAfter=dbus.service\n[Service]\nType=dbus\nBusName=" NAME ".Fails\n"
+               "RemainAfterExit=yes\n"
+               "ExecStart=" ACTOR " bus-own " NAME ".Fails -- await /scene/go-fails -- close 10 -- "
+               "await /scene/go-fails -- exit 3\n");
     boot(s, state);
     life_wait_state(s, "app.service", "running");
     go(s, "app");
@@ -95,7 +102,20 @@ static void test_name_lost(void **state)
     life_wait_state(s, "once.service", "running");
     go(s, "once");
     life_wait_state(s, "once.service", "exited");
-    end_well(s);
+    print_message("  its process may end then, and is not waited for at the stop\n");
+    go(s, "once");
+    (void)scene_wait_event(s, "exited", "once.service", NULL);
+    print_message("  where it fails, the unit has failed\n");
+    life_wait_state(s, "fails.service", "running");
+    go(s, "fails");
+    life_wait_state(s, "fails.service", "exited");
+    go(s, "fails");
+    (void)scene_wait_event(s, "unit_state", "fails.service", "sub", "failed", "result", "exit-code", NULL);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    life_expect_log(s, "leaving it behind", false);
+    life_expect_log(s, "timed out", false);
+    scene_end(s);
 }
 
 /* The time limit, an end before the name comes, and one that is not there at all. */
@@ -120,6 +140,24 @@ static void test_never(void **state)
         scene_wait_event(s, "unit_state", ends[i].unit, "sub", "failed", "result", ends[i].result, NULL);
         assert_int_equal(scene_count_events(s, "unit_state", ends[i].unit, "sub", "running", NULL), 0);
     }
+    end_well(s);
+}
+
+/* READY=1 is no name. */
+static void test_ready_by_message(void **state)
+{
+    struct scene *s = bus_scene(false);
+    scene_unit(s, "app.service",
+               "[Unit]\nWants=dbus.service\nAfter=dbus.service\n[Service]\nType=dbus\nBusName=" NAME "\n"
+               "NotifyAccess=main\nTimeoutStartSec=infinity\n"
+               "ExecStart=" ACTOR " notify READY=1 -- notify STATUS=told -- await /scene/go-app -- notify STATUS=late "
+               "-- bus-own " NAME " -- sleep\n");
+    boot(s, state);
+    (void)scene_wait_event(s, "notify_status", "app.service", NULL);
+    go(s, "app");
+    life_wait_state(s, "app.service", "running");
+    size_t late = scene_event_position(s, "notify_status", "app.service", "status_text", "late", NULL);
+    assert_true(late < scene_event_position(s, "unit_state", "app.service", "sub", "running", NULL));
     end_well(s);
 }
 
@@ -219,9 +257,10 @@ int main(void)
         return 77;
     }
     const struct CMUnitTest tests[] = {
-        IN_BOTH_PLACES(test_ready),          IN_BOTH_PLACES(test_name_lost),    IN_BOTH_PLACES(test_never),
-        cmocka_unit_test(test_bus_restarts), cmocka_unit_test(test_silent_bus), cmocka_unit_test(test_main_by_name),
-        cmocka_unit_test(test_of_debian),
+        IN_BOTH_PLACES(test_ready),          IN_BOTH_PLACES(test_name_lost),
+        IN_BOTH_PLACES(test_never),          cmocka_unit_test(test_ready_by_message),
+        cmocka_unit_test(test_bus_restarts), cmocka_unit_test(test_silent_bus),
+        cmocka_unit_test(test_main_by_name), cmocka_unit_test(test_of_debian),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -365,6 +365,35 @@ static void test_reloading(void **state)
     end_well(s);
 }
 
+/* There is nobody to signal any more: the reload is over at once. */
+static void test_reload_without_main(void **state)
+{
+    static const struct {
+        const char *label, *settings, *program, *sub;
+    } kinds[] = {
+        { "RemainAfterExit=", "RemainAfterExit=yes\n", ACTOR " notify READY=1 -- exit 0", "exited" },
+        { "ExitType=cgroup", "ExitType=cgroup\n",
+          "/bin/sh -c '" ACTOR " sleep & exec " ACTOR " notify READY=1 -- exit 0'", "running" },
+    };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        print_message("  %s\n", kinds[i].label);
+        char text[512];
+        struct scene *s = scene_new();
+        (void)snprintf(text, sizeof text, "[Service]\nType=notify-reload\n%sExecStart=%s\n", kinds[i].settings,
+                       kinds[i].program);
+        scene_unit(s, "app.service", text);
+        life_boot(s, state);
+        (void)scene_wait_event(s, "exited", "app.service", NULL);
+        life_wait_state(s, "app.service", kinds[i].sub);
+        const char *const reload[] = { "/usr/bin/timeout", "5", "/usr/local/bin/container-init", "systemctl", "reload",
+                                       "app.service",      NULL };
+        assert_int_equal(scene_exec(s, reload, NULL), 0);
+        scene_stop(s, SIGTERM);
+        assert_int_equal(scene_exit_code(s), 0);
+        scene_end(s);
+    }
+}
+
 /* Type=notify-reload: ReloadSignal=, and the answer by messages; ExecReload= comes first. */
 static void test_notify_reload(void **state)
 {
@@ -553,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_stopping),
         cmocka_unit_test(test_reloading),
         cmocka_unit_test(test_notify_reload),
+        cmocka_unit_test(test_reload_without_main),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_broken),
         cmocka_unit_test(test_notify_fd),

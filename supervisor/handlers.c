@@ -141,8 +141,6 @@ void unit_went_down(struct runtime *rt)
             why[0] = '\0';
         sockets_service_down((struct service *)rt, why[0] ? why : NULL);
     }
-    if (rt->active == ACTIVE_STATE_INACTIVE && rt->unit->kind != UNIT_KIND_SERVICE) /* a service's machine says so */
-        unit_action(rt, ACTION_ON_SUCCESS, 0);
     if (m->shutdown.begun) return;
     if (rt->is_handler && (rt->result == RESULT_DEPENDENCY || rt->skipped)) handler_ended(rt, !rt->skipped);
 }
@@ -205,6 +203,9 @@ void unit_state_changed(struct runtime *rt, enum active_state from, bool unexpec
     bool was_up = from == ACTIVE_STATE_ACTIVE || from == ACTIVE_STATE_RELOADING || from == ACTIVE_STATE_ACTIVATING;
     if (unexpected && !rt->manager->shutdown.begun && was_up != is_on_its_way(rt)) follow_up(rt, !was_up);
     if (runtime_is_down(rt)) unit_went_down(rt);
+    bool was_down = from == ACTIVE_STATE_INACTIVE || from == ACTIVE_STATE_FAILED;
+    if (!was_down && rt->active == ACTIVE_STATE_INACTIVE && rt->unit->kind != UNIT_KIND_SERVICE)
+        unit_action(rt, ACTION_ON_SUCCESS, 0); /* a service's machine says so itself */
     unit_recheck(rt);
 }
 

@@ -134,7 +134,7 @@ static void install(struct runtime *rt, const struct planned_job *planned)
                          .id = m->last_job_id };
     m->n_jobs++;
     for_each_ordered(rt, count_blocker);
-    job_start_timer(rt, false);
+    if (!job->held) job_start_timer(rt, false); /* else its time begins when it is let go */
     job_queue(rt);
 }
 
@@ -219,7 +219,8 @@ static bool fail_one(struct runtime *rt, struct runtime *culprit, const char *wh
     if (starts) {
         if (!job_missing_requirement(rt)) job_log_dependency(rt, culprit, what);
         if (strcmp(what, "failed") == 0) job_note_deciding(culprit);
-        rt->result = RESULT_DEPENDENCY;
+        /* Of a run that is still on its way down the result is its own. */
+        if (runtime_is_down(rt) || job_unit_waits_to_restart(rt)) rt->result = RESULT_DEPENDENCY;
     }
     if (starts && job_unit_waits_to_restart(rt)) { /* it is not down: its job ends with its state */
         rt->job.state = JOB_RUNNING;
@@ -340,6 +341,7 @@ void job_hold(struct runtime *rt)
     if (rt->manager->shutdown.begun || job_is_stop(job)) return;
     if (job->type == JOB_RELOAD) job_finish(rt, JOB_RESULT_FAILED, JOB_SPREADS);
     job->held = true;
+    drop_timer(rt); /* RestartSec= is no part of JobTimeoutSec= */
     if (job->type == JOB_NONE)
         install(rt, &(struct planned_job){ .rt = rt, .type = JOB_START });
     else if (job->type == JOB_VERIFY_ACTIVE)

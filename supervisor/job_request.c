@@ -141,6 +141,7 @@ int job_release(struct runtime *rt)
     /* What requires it was up with its former run and starts again with the new one (systemd.unit(5) Requires=). */
     int r = jobs_ask(rt->manager, rt, JOB_START, JOB_MODE_RESTART_DEPENDENCIES);
     if (r < 0 && rt->job.type == JOB_NONE) job_apply(&(struct planned_job){ .rt = rt, .type = JOB_START });
+    if (rt->job.type != JOB_NONE) job_start_timer(rt, false); /* unless it has begun before */
     job_queue(rt);
     return r;
 }

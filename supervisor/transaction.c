@@ -178,13 +178,26 @@ static int compare_units(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* isolate, flush: the jobs of all other units are cancelled first. */
-static void cancel_others(struct transaction *tr, transaction_install_fn *cancel)
+/* isolate, flush: the jobs of all other units are cancelled first. The end of a job may begin another transaction, so
+ * that they are listed while units still know what is planned for them, and cancelled when they do not. */
+static int list_others(struct transaction *tr)
 {
     struct manager *m = tr->manager;
-    for (uint32_t id = 0; id < m->n_units; id++) {
-        struct runtime *rt = manager_unit(m, id);
-        if (rt->job.type != JOB_NONE && rt->planned == NO_JOB) cancel(&(struct planned_job){ .rt = rt });
+    int r = 0;
+    tr->stack.count = 0;
+    if (tr->mode != JOB_MODE_ISOLATE && tr->mode != JOB_MODE_FLUSH) return 0;
+    for (uint32_t id = 0; id < m->n_units && r == 0; id++) {
+        const struct runtime *rt = manager_unit(m, id);
+        if (rt->job.type != JOB_NONE && rt->planned == NO_JOB) r = vec_push(&tr->stack, id);
+    }
+    return r;
+}
+
+static void cancel_others(struct transaction *tr, transaction_install_fn *cancel)
+{
+    for (size_t i = 0; i < tr->stack.count; i++) {
+        struct runtime *rt = manager_unit(tr->manager, tr->stack.items[i]);
+        if (rt->job.type != JOB_NONE) cancel(&(struct planned_job){ .rt = rt });
     }
 }
 
@@ -197,8 +210,8 @@ static void forget_plan(struct transaction *tr)
 static void apply(struct transaction *tr, transaction_install_fn *install, transaction_install_fn *cancel)
 {
     size_t kept = 1;
-    if (tr->mode == JOB_MODE_ISOLATE || tr->mode == JOB_MODE_FLUSH) cancel_others(tr, cancel);
     forget_plan(tr);
+    cancel_others(tr, cancel);
     const uint32_t anchor = tr->anchor;
     const uint32_t anchor_unit = tr->jobs.items[anchor].unit;
     for (size_t i = 1; i < tr->jobs.count; i++)
@@ -291,6 +304,7 @@ int transaction_run(struct manager *m, const struct transaction_request *request
     int r = begin(tr);
     if (r == 0) r = request->rt ? plan_request(tr, request) : plan_boot(tr);
     if (r == 0) r = transaction_settle(tr);
+    if (r == 0) r = list_others(tr);
     if (r == 0)
         apply(tr, install, cancel);
     else

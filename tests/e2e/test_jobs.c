@@ -214,6 +214,26 @@ static void test_handler_modes(void **state)
     end_well(s);
 }
 
+/* A start that waits for the unit's own stop and then fails is no failure of the run that ends. */
+static void test_start_fails_while_it_stops(void **state)
+{
+    struct scene *s = new_scene();
+    scene_unit(s, "needed.service",
+               "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'test ! -e /scene/twice; x=$$?; : > /scene/twice; exit "
+               "$$x'\n");
+    scene_unit(s, "a.service",
+               "[Unit]\nRequires=needed.service\nAfter=needed.service\n" SLEEPER
+               "ExecStop=/bin/sh -c 'until test -e /scene/go; do sleep 0.01; done'\n");
+    boot(s, state);
+    ask(s, "stop --no-block a", 0, NULL);
+    life_wait_state(s, "a.service", "stop");
+    ask(s, "start --no-block a", 0, NULL);
+    (void)scene_wait_event(s, "dependency_failed", "a.service", NULL);
+    life_touch(s, "go");
+    (void)scene_wait_event(s, "unit_state", "a.service", "sub", "dead", "result", "success", NULL);
+    end_well(s);
+}
+
 /* JobTimeoutSec= ends the job, not the unit; who waits for it fails, and OnFailure= is started. */
 static void test_job_timeout(void **state)
 {
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_refused_to_people),
         cmocka_unit_test(test_isolate),
         cmocka_unit_test(test_handler_modes),
+        cmocka_unit_test(test_start_fails_while_it_stops),
         cmocka_unit_test(test_job_timeout),
         cmocka_unit_test(test_job_running_timeout),
         cmocka_unit_test(test_modes),

@@ -39,6 +39,7 @@ static const struct { const char *label, *unit, *service; int exit_code; const c
     { "StartLimitAction= in [Service]", LIMIT, "StartLimitAction=exit\n" AGAIN "ExecStart=" ACTOR " exit 6\n", 6, "StartLimitAction=exit" },
     /* jobs */
     { "JobTimeoutAction=", "JobTimeoutSec=400ms\nJobTimeoutAction=exit\n", "Type=oneshot\nExecStart=" ACTOR " sleep\n", 1, "unit a.service: JobTimeoutAction=exit -- initiating reverse shutdown" },
+    { "JobTimeoutAction= does not count RestartSec=", "JobTimeoutSec=500ms\nJobTimeoutAction=exit\nStartLimitBurst=2\nStartLimitIntervalSec=60\nStartLimitAction=exit\n", "Restart=on-failure\nRestartSec=1s\nExecStart=" ACTOR " exit 6\n", 6, "StartLimitAction=exit" },
     { "D2: the first that decides", "FailureAction=exit\n", "ExitContainerOnFailure=yes\nExecStart=" ACTOR " exit 4\n", 4, "ExitContainerOnFailure" },
 };
 /* clang-format on */
@@ -113,6 +114,23 @@ static void test_reboot_with_the_capability(void **state)
     scene_unit(s, "a.service", "[Unit]\nSuccessAction=reboot\n[Service]\nType=oneshot\nExecStart=" ACTOR " exit 0\n");
     scene_boot(s, NULL);
     assert_int_equal(scene_exit_code(s), 128 + SIGHUP);
+    scene_end(s);
+}
+
+/* A start that comes to nothing is no end. */
+static void test_no_end(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "b.service", "[Service]\nType=oneshot\nExecStart=" ACTOR " exit 3\n");
+    scene_unit(s, "a.target",
+               "[Unit]\nSuccessAction=exit\nSuccessActionExitStatus=9\nRequires=b.service\nAfter=b.service\n");
+    scene_unit(s, "c.target", "[Unit]\nSuccessAction=exit\nSuccessActionExitStatus=8\nConditionPathExists=/nowhere\n");
+    scene_unit(s, "other.service", "[Unit]\nAfter=a.target c.target\n" SLEEPER);
+    life_boot(s, state);
+    life_wait_state(s, "other.service", "running");
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    life_expect_log(s, "SuccessAction=exit", false);
     scene_end(s);
 }
 
@@ -314,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_actions),
         IN_BOTH_PLACES(test_manners),
         cmocka_unit_test(test_reboot_with_the_capability),
+        cmocka_unit_test(test_no_end),
         cmocka_unit_test(test_other_kinds),
         cmocka_unit_test(test_reason),
         cmocka_unit_test(test_long_reason),

@@ -56,7 +56,7 @@ static void fail_look(struct service_probe *sp, const char *why)
 static void on_too_long(void *userdata)
 {
     struct service_probe *sp = userdata;
-    (void)process_signal(&sp->process, SIGKILL); /* ESRCH: its exit is on the way */
+    probe_look_kill(sp);
     sp->looking = false;
     fail_look(sp, "it took too long");
 }

@@ -60,6 +60,7 @@ struct service_probe {
 /* Begins a look. 0 or -errno with sp->why filled in; its end is told to probe_look_ended(). */
 MUST_CHECK int probe_look(struct service_probe *sp);
 /* Kills and forgets a look under way. */
+void probe_look_kill(struct service_probe *sp);
 void probe_look_stop(struct service_probe *sp);
 /* log: from here on lines are kept for the looks; with `only_new` not those of streams that are open already. */
 MUST_CHECK int probe_lines_open(struct service_probe *sp, bool only_new);

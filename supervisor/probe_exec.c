@@ -177,10 +177,18 @@ int probe_look(struct service_probe *sp)
     return r;
 }
 
+/* What it has started is of its session, and so of its group; its number is its own until it is collected (K09). */
+void probe_look_kill(struct service_probe *sp)
+{
+    if (sp->process.pid <= 0) return;
+    (void)kill(-sp->process.pid, SIGKILL);       /* ESRCH: it has no group of its own yet */
+    (void)process_signal(&sp->process, SIGKILL); /* ESRCH: its exit is on the way */
+}
+
 void probe_look_stop(struct service_probe *sp)
 {
     sp->looking = false;
     if (sp->process.pid <= 0) return;
-    (void)process_signal(&sp->process, SIGKILL); /* ESRCH: it has gone already */
-    process_release(sp->service, &sp->process);  /* collected as an orphan */
+    probe_look_kill(sp);
+    process_release(sp->service, &sp->process); /* collected as an orphan */
 }

@@ -270,6 +270,29 @@ static void test_action_none(void **state)
     scene_end(s);
 }
 
+/* What a look has started ends with it when it takes too long, or each look would leave something behind. */
+static void test_look_with_children(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "a.service",
+               "[Service]\nHealthAction=none\nHealthIntervalSec=20ms\nHealthTimeoutSec=400ms\nHealthRetries=1\n"
+               "HealthCheck=exec:/bin/sh -c 'sleep 1000 & echo $$! >/scene/child; wait'\n"
+               "ExecStart=" ACTOR " sleep\n");
+    life_boot(s, state);
+    scene_wait_file(s, "child", "\n");
+    char *first = scene_read(s, "child"), path[PATH_MAX];
+    (void)scene_wait_nth_event(s, 2, "probe", "a.service", "err", "it took too long", NULL);
+    FILE *copy = fopen(scene_path(s, "first", path), "we");
+    assert_non_null(copy);
+    assert_true(fputs(first, copy) >= 0);
+    assert_int_equal(fclose(copy), 0);
+    free(first);
+    life_expect_alive(s, "first", false);
+    scene_stop(s, SIGTERM);
+    assert_int_equal(scene_exit_code(s), 0);
+    scene_end(s);
+}
+
 /* HealthStartPeriodSec=: failures do not count, until the first success. */
 static void test_start_period(void **state)
 {
@@ -379,6 +402,7 @@ int main(void)
         IN_BOTH_PLACES(test_health_check),
         cmocka_unit_test(test_actions),
         cmocka_unit_test(test_action_none),
+        IN_BOTH_PLACES(test_look_with_children),
         cmocka_unit_test(test_start_period),
         cmocka_unit_test(test_without_proc),
         cmocka_unit_test(test_hung_path),

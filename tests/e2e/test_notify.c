@@ -328,7 +328,8 @@ static void test_main_pid_of_forking(void **state)
         str_done(&said);
         scene_wait_event(s, "unit_state", unit, "sub", "failed", "result", "signal", NULL);
     }
-    end_well(s);
+    assert_int_equal(scene_exit_code(s), 0); /* nothing is left to run */
+    scene_end(s);
 }
 
 /* ---- stopping, reloading ---- */

@@ -72,7 +72,7 @@ static void test_find(void **state)
         { SECTION_SOCKET, "ActivationMode", "extension" },
         { SECTION_SOCKET, "ProxyTarget", "extension" },
         { SECTION_SOCKET, "TriggerLimitBurst", "supported" },
-        { SECTION_INSTALL, "WantedBy", "accepted" },
+        { SECTION_INSTALL, "WantedBy", "supported" },
         { SECTION_SERVICE, "ProtectSystem", "unsupported" },
         { SECTION_SERVICE, "MemoryMax", "unsupported" },
         { SECTION_SERVICE, "Slice", "supported" },

@@ -368,8 +368,9 @@ int service_set_main(struct service *s, pid_t pid)
         s->main.exited = s->main_ended = true;
         service_post(s, SERVICE_EVENT_MAIN_EXIT);
     }
-    /* Type=forking: neither PIDFile= nor a guess is needed any more. */
-    if (r == 1 && s->state == SERVICE_STATE_START && !process_is_there(&s->control))
+    /* Neither PIDFile= nor a guess is needed any more. */
+    if (r == 1 && service_settings(s)->type == SERVICE_FORKING && s->state == SERVICE_STATE_START &&
+        !process_is_there(&s->control))
         service_post(s, SERVICE_EVENT_PID_FILE);
     return r;
 }

@@ -366,6 +366,25 @@ static void test_reloading(void **state)
     end_well(s);
 }
 
+/* Who is the main process does not say that the start is over. */
+static void test_main_of_a_oneshot(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "app.service",
+               "[Service]\nType=oneshot\nNotifyAccess=all\nExecStart=/bin/sh -c '" ACTOR " await /scene/go & " ACTOR
+               " notify MAINPID=$$! -- notify-barrier; wait'\n");
+    struct scene_spec spec = life_spec(state);
+    spec.box.setup = "mkfifo /scene/go";
+    scene_boot(s, &spec);
+    (void)scene_wait_event(s, "main_changed", "app.service", NULL);
+    const char *const go[] = { "/bin/sh", "-c", "echo > /scene/go", NULL };
+    assert_int_equal(scene_exec(s, go, NULL), 0);
+    life_wait_state(s, "app.service", "dead");
+    assert_int_equal(scene_exit_code(s), 0);
+    assert_int_equal(scene_count_events(s, "unit_state", "app.service", "sub", "running", NULL), 0);
+    scene_end(s);
+}
+
 /* There is nobody to signal any more: the reload is over at once. */
 static void test_reload_without_main(void **state)
 {
@@ -584,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_reloading),
         cmocka_unit_test(test_notify_reload),
         cmocka_unit_test(test_reload_without_main),
+        cmocka_unit_test(test_main_of_a_oneshot),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_broken),
         cmocka_unit_test(test_notify_fd),

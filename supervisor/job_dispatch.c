@@ -185,7 +185,10 @@ static void dispatch_start(struct runtime *rt)
     }
     if (!take_start(rt)) {
         unit_action(rt, ACTION_ON_START_LIMIT, rt->exit_code);
-        fail_start(rt, RESULT_START_LIMIT_HIT);
+        if (rt->job.type != JOB_NONE) /* else it has begun the stop, which has cancelled the job */
+            fail_start(rt, RESULT_START_LIMIT_HIT);
+        else
+            rt->result = RESULT_START_LIMIT_HIT;
         return;
     }
     rt->result = RESULT_SUCCESS;

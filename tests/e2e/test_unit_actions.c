@@ -117,6 +117,29 @@ static void test_reboot_with_the_capability(void **state)
     scene_end(s);
 }
 
+/* StartLimitAction= of a unit that has failed before: the stop that begins is not held up by its job. */
+static void test_start_limit_of_a_failed_unit(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "a.service",
+               "[Unit]\nStartLimitBurst=1\nStartLimitIntervalSec=60\nStartLimitAction=exit\n[Service]\n"
+               "ExecStart=" ACTOR " exit 6\n");
+    scene_unit(s, "other.service", SLEEPER);
+    BOOT_WITH(s, state, "--stop-timeout=20s");
+    life_wait_state(s, "a.service", "failed");
+    life_wait_state(s, "other.service", "running");
+    const char *const start[] = {
+        "/usr/local/bin/container-init", "systemctl", "start", "--no-block", "a.service", NULL
+    };
+    (void)scene_exec(s, start, NULL); /* the container may be gone before the answer */
+    assert_int_equal(scene_exit_code(s), 6);
+    life_expect_log(s, "unit a.service: StartLimitAction=exit", true);
+    int64_t took = 0;
+    assert_int_equal(json_get_i64(scene_wait_event(s, "reverse_shutdown_done", NULL, NULL), "dt_ms", &took), 0);
+    assert_true(took < 10 * 1000); /* not at the bound */
+    scene_end(s);
+}
+
 /* A start that comes to nothing is no end. */
 static void test_no_end(void **state)
 {
@@ -332,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_actions),
         IN_BOTH_PLACES(test_manners),
         cmocka_unit_test(test_reboot_with_the_capability),
+        cmocka_unit_test(test_start_limit_of_a_failed_unit),
         cmocka_unit_test(test_no_end),
         cmocka_unit_test(test_other_kinds),
         cmocka_unit_test(test_reason),

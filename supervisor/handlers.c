@@ -113,7 +113,10 @@ void unit_failed_for_good(struct runtime *rt, int exit_code)
         shutdown_begin(m, NULL);
     }
     unit_action(rt, ACTION_ON_FAILURE, exit_code);
-    invoke_all(rt, GRAPH_ON_FAILURE, exit_code);
+    if (m->shutdown.begun)
+        tell_not_invoked(rt); /* by this very failure */
+    else
+        invoke_all(rt, GRAPH_ON_FAILURE, exit_code);
 }
 
 void unit_start_canceled(struct runtime *rt)

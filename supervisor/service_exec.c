@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/str.h"
 #include "cgroup/leaf.h"
 #include "supervisor/logs.h"
 #include "supervisor/manager.h"
@@ -156,31 +157,53 @@ static void on_control_spawned(const struct exec_failure *failure, void *userdat
 
 /* ---- starting ---- */
 
+static int add_variable(struct strlist *out, const char *prefix, const char *name, const char *value)
+{
+    AUTO_STR struct str text = STR_EMPTY;
+    int r = str_appendf(&text, "%s%s=%s", prefix, name, value);
+    return r < 0 ? r : strlist_add(out, str_text(&text));
+}
+
+/* How the service ended, as far as it is known. */
+static int add_result(const struct service *s, const char *prefix, struct strlist *out)
+{
+    int r = add_variable(out, prefix, "SERVICE_RESULT", unit_result_name(s->base.result));
+    if (r < 0 || !s->main_ended) return r;
+    const struct child_exit *e = &s->main_exit;
+    char status[DECIMAL_MAX(int)];
+    (void)snprintf(status, sizeof status, "%d", e->status); /* the bound is in the type */
+    bool exited = e->code == CLD_EXITED;
+    r = add_variable(out, prefix, "EXIT_CODE", exited ? "exited" : e->code == CLD_DUMPED ? "dumped" : "killed");
+    return r < 0 ? r
+                 : add_variable(out, prefix, "EXIT_STATUS", exited ? status : signal_name(e->status) + strlen("SIG"));
+}
+
+/* A handler's commands are told whose end started it. */
+static int add_cause(const struct service *s, struct strlist *out)
+{
+    static const char prefix[] = "MONITOR_";
+    const struct runtime *cause = s->base.cause;
+    if (!cause || cause->unit->kind != UNIT_KIND_SERVICE) return 0;
+    const struct service *monitored = (const struct service *)cause;
+    int r = add_result(monitored, prefix, out);
+    if (r == 0) r = add_variable(out, prefix, "INVOCATION_ID", monitored->invocation_id);
+    return r < 0 ? r : add_variable(out, prefix, "UNIT", runtime_name(cause));
+}
+
 int service_variables(const struct service *s, enum service_command slot, struct strlist *out)
 {
-    char text[64];
-    (void)snprintf(text, sizeof text, "INVOCATION_ID=%s", s->invocation_id); /* fits: 32 digits */
-    int r = strlist_add(out, text);
+    char text[DECIMAL_MAX(int)];
+    int r = add_variable(out, "", "INVOCATION_ID", s->invocation_id);
     if (r == 0 && s->main.pid > 0) {
-        (void)snprintf(text, sizeof text, "MAINPID=%d", (int)s->main.pid); /* fits */
-        r = strlist_add(out, text);
+        (void)snprintf(text, sizeof text, "%d", (int)s->main.pid); /* the bound is in the type */
+        r = add_variable(out, "", "MAINPID", text);
     }
     if (r == 0) r = trigger_variables(&s->base, out);
     if (r == 0 && s->n_restarts > 0 && s->base.unit->service_extra->restart_mode == RESTART_MODE_DEBUG)
         r = strlist_add(out, "DEBUG_INVOCATION=1");
-    if (slot != SERVICE_EXEC_STOP && slot != SERVICE_EXEC_STOP_POST) return r;
-    (void)snprintf(text, sizeof text, "SERVICE_RESULT=%s", unit_result_name(s->base.result)); /* fits */
-    if (r == 0) r = strlist_add(out, text);
-    if (r < 0 || !s->main_ended) return r;
-    const struct child_exit *e = &s->main_exit;
-    r = strlist_add(out, e->code == CLD_EXITED   ? "EXIT_CODE=exited"
-                         : e->code == CLD_DUMPED ? "EXIT_CODE=dumped"
-                                                 : "EXIT_CODE=killed");
-    if (e->code == CLD_EXITED)
-        (void)snprintf(text, sizeof text, "EXIT_STATUS=%d", e->status); /* fits */
-    else
-        (void)snprintf(text, sizeof text, "EXIT_STATUS=%s", signal_name(e->status) + strlen("SIG")); /* fits */
-    return r < 0 ? r : strlist_add(out, text);
+    if (r == 0 && (slot == SERVICE_EXEC_START_PRE || slot == SERVICE_EXEC_START)) r = add_cause(s, out);
+    if (r < 0 || (slot != SERVICE_EXEC_STOP && slot != SERVICE_EXEC_STOP_POST)) return r;
+    return add_result(s, "", out);
 }
 
 const char *service_log_label(const struct service *s, size_t *ret_length)

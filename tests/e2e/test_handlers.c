@@ -135,6 +135,51 @@ static const struct { const char *label, *log; size_t runs; struct unit_text uni
 };
 /* clang-format on */
 
+/* Source: systemd.exec(5), $MONITOR_SERVICE_RESULT and its like. */
+static void test_told(void **state)
+{
+    static const struct {
+        const char *label, *unit, *told;
+    } cases[] = {
+        { "a failure", ON_FAILURE("handler.service") "[Service]\nExecStart=" ACTOR " exit 7\n",
+          "a.service exit-code exited 7 32\n" },
+        { "a signal", ON_FAILURE("handler.service") "[Service]\nExecStart=" ACTOR " kill-self KILL\n",
+          "a.service signal killed KILL 32\n" },
+        { "success", "[Unit]\nOnSuccess=handler.service\n[Service]\nExecStart=" ACTOR " exit 0\n",
+          "a.service success exited 0 32\n" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        print_message("  %s\n", cases[i].label);
+        struct scene *s = scene_new();
+        scene_unit(s, "a.service", cases[i].unit);
+        scene_unit(s, "handler.service",
+                   "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo $MONITOR_UNIT $MONITOR_SERVICE_RESULT "
+                   "$MONITOR_EXIT_CODE $MONITOR_EXIT_STATUS ${#MONITOR_INVOCATION_ID} >/scene/told; test -z "
+                   "\"$SERVICE_RESULT\"'\n");
+        assert_int_equal(life_run(s, state), 0);
+        life_expect_file(s, "told", cases[i].told);
+        scene_end(s);
+    }
+}
+
+/* The failure that ends the container starts no handler, and the log says so. */
+static void test_not_invoked_at_the_end(void **state)
+{
+    static const char *const units[] = {
+        ON_FAILURE("handler.service") "[Service]\nExitContainerOnFailure=yes\nExecStart=" ACTOR " exit 7\n",
+        ON_FAILURE("handler.service") "FailureAction=exit\n[Service]\nExecStart=" ACTOR " exit 7\n",
+    };
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        struct scene *s = scene_new();
+        scene_unit(s, "a.service", units[i]);
+        scene_unit(s, "handler.service", HANDLER);
+        assert_int_equal(life_run(s, state), 7);
+        life_expect_log(s, "OnFailure: handler.service not invoked: shutting down", true);
+        life_expect_count(s, 0, "spawn", "handler.service");
+        scene_end(s);
+    }
+}
+
 static void test_runs(void **state)
 {
     for (size_t i = 0; i < COUNT_OF(runs); i++) {
@@ -178,6 +223,8 @@ int main(void)
         cmocka_unit_test(test_handlers_of_each_other),
         cmocka_unit_test(test_held_back),
         cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_not_invoked_at_the_end),
         cmocka_unit_test(test_handler_runs_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,8 @@ static void spread(struct runtime *rt, enum job_type type, enum job_result resul
 void job_finish(struct runtime *rt, enum job_result result, enum job_spread how)
 {
     enum job_type type = rt->job.type;
+    bool taken_away = type == JOB_START && !rt->job.held && how == JOB_SPREADS &&
+                      (result == JOB_RESULT_CANCELED || result == JOB_RESULT_TIMEOUT);
     if (type == JOB_RESTART && result == JOB_RESULT_DONE && !rt->manager->shutdown.begun) {
         change_type(rt, JOB_START);
         return;
@@ -277,6 +279,7 @@ void job_finish(struct runtime *rt, enum job_result result, enum job_spread how)
     remove_job(rt, result);
     if (how == JOB_SPREADS) spread(rt, type, result);
     if (type == JOB_START && result == JOB_RESULT_CANCELED && runtime_is_down(rt)) unit_start_canceled(rt);
+    if (taken_away && job_unit_waits_to_restart(rt)) rt->type->skipped(rt); /* it waited for nothing else */
     unit_recheck(rt);
 }
 

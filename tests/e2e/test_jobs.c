@@ -214,6 +214,50 @@ static void test_handler_modes(void **state)
     end_well(s);
 }
 
+/* A restart whose job is taken away has not begun and does not: the unit is down, and holds nothing. */
+static void test_restart_is_cancelled(void **state)
+{
+    static const struct {
+        const char *label, *unit;
+        bool cancel;
+    } ways[] = { { "cancel", "", true }, { "JobTimeoutSec=", "JobTimeoutSec=500ms\n", false } };
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        print_message("  %s\n", ways[i].label);
+        struct scene *s = new_scene();
+        char text[256], path[PATH_MAX];
+        (void)snprintf(text, sizeof text,
+                       "[Unit]\nAfter=slow.service\n%s[Service]\nRestart=on-failure\nRestartSec=0\nExecStart=" ACTOR
+                       " sleep\n",
+                       ways[i].unit);
+        scene_unit(s, "a.service", text);
+        scene_unit(s, "slow.service", "[Service]\nType=oneshot\n" GATED);
+        struct scene_spec spec = life_spec(state);
+        spec.box.setup = ": > /scene/go";
+        scene_boot(s, &spec);
+        life_wait_state(s, "a.service", "running");
+        assert_int_equal(unlink(scene_path(s, "go", path)), 0);
+        ask(s, "start --no-block slow", 0, NULL);
+        (void)scene_wait_nth_event(s, 2, "spawn", "slow.service", NULL);
+        ask(s, "kill --signal=KILL a", 0, NULL);
+        life_wait_state(s, "a.service", "auto-restart-queued");
+        if (ways[i].cancel) {
+            struct str jobs = STR_EMPTY;
+            const char *const list[] = { "/bin/sh", "-c",
+                                         SYSTEMCTL
+                                         " cancel $(" SYSTEMCTL
+                                         " list-jobs --no-legend | sed -n 's/^ *\\([0-9]*\\) a.service.*/\\1/p')",
+                                         NULL };
+            assert_int_equal(scene_exec(s, list, &jobs), 0);
+            str_done(&jobs);
+        }
+        life_wait_state(s, "a.service", "dead");
+        life_touch(s, "go");
+        assert_int_equal(scene_exit_code(s), 0); /* nothing is left (D5) */
+        life_expect_count(s, 1, "spawn", "a.service");
+        scene_end(s);
+    }
+}
+
 /* A start that waits for the unit's own stop and then fails is no failure of the run that ends. */
 static void test_start_fails_while_it_stops(void **state)
 {
@@ -343,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_refused_to_people),
         cmocka_unit_test(test_isolate),
         cmocka_unit_test(test_handler_modes),
+        cmocka_unit_test(test_restart_is_cancelled),
         cmocka_unit_test(test_start_fails_while_it_stops),
         cmocka_unit_test(test_job_timeout),
         cmocka_unit_test(test_job_running_timeout),

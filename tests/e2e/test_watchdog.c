@@ -47,7 +47,7 @@ static void test_keep_alive(void **state)
     scene_wait_file(s, "lived", "x");
     life_expect_count(s, 0, "watchdog", "lives.service");
     scene_wait_event(s, "watchdog", "lives.service", NULL); /* and no longer than that */
-    assert_int_equal(scene_exit_code(s), 0); /* nothing is left to run */
+    assert_int_equal(scene_exit_code(s), 0);                /* nothing is left to run */
     scene_end(s);
 }
 

@@ -121,6 +121,7 @@ void unit_failed_for_good(struct runtime *rt, int exit_code)
 
 void unit_start_canceled(struct runtime *rt)
 {
+    rt->skipped = false; /* as the start before it may have been */
     if (rt->unit->kind == UNIT_KIND_SERVICE) sockets_service_down((struct service *)rt, NULL);
 }
 

@@ -258,6 +258,36 @@ static void test_restart_is_cancelled(void **state)
     }
 }
 
+/* A start that is cancelled was not skipped, though the one before it was: the socket goes on listening. */
+static void test_cancelled_is_not_skipped(void **state)
+{
+    struct scene *s = new_scene();
+    char path[PATH_MAX];
+    scene_unit(s, "a.socket", "[Socket]\nListenStream=/run/a\n");
+    scene_unit(s, "a.service", "[Unit]\nConditionPathExists=/scene/wanted\nAfter=slow.service\n" SLEEPER);
+    scene_unit(s, "slow.service", "[Service]\nType=oneshot\n" GATED);
+    struct scene_spec spec = life_spec(state);
+    spec.args[0] = "--stay";
+    spec.box.setup = ": > /scene/go; : > /scene/wanted";
+    scene_boot(s, &spec);
+    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    assert_int_equal(unlink(scene_path(s, "wanted", path)), 0);
+    close(scene_connect(s, "unix:/run/a"));
+    life_wait_state(s, "a.socket", "dead");
+    life_touch(s, "wanted");
+    ask(s, "start a.socket", 0, NULL);
+    assert_int_equal(unlink(scene_path(s, "go", path)), 0);
+    ask(s, "start --no-block slow", 0, NULL);
+    (void)scene_wait_nth_event(s, 2, "spawn", "slow.service", NULL);
+    int client = scene_connect(s, "unix:/run/a");
+    (void)scene_wait_nth_event(s, 2, "triggered", "a.socket", NULL);
+    ask(s, "cancel", 0, NULL);
+    ask(s, "is-active a.socket", 0, "active");
+    close(client);
+    life_touch(s, "go");
+    end_well(s);
+}
+
 /* A start that waits for the unit's own stop and then fails is no failure of the run that ends. */
 static void test_start_fails_while_it_stops(void **state)
 {
@@ -388,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_isolate),
         cmocka_unit_test(test_handler_modes),
         cmocka_unit_test(test_restart_is_cancelled),
+        cmocka_unit_test(test_cancelled_is_not_skipped),
         cmocka_unit_test(test_start_fails_while_it_stops),
         cmocka_unit_test(test_job_timeout),
         cmocka_unit_test(test_job_running_timeout),

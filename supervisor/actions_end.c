@@ -221,6 +221,16 @@ static void timed_out(struct service *s, const char *what)
           TF_STR("sub", service_state_name(s->state)));
 }
 
+/* What the start waited for in vain; of ReadyWhen= its last look says that. */
+static void tell_awaited(const struct service *s)
+{
+    const struct service_extra_section *extra = s->base.unit->service_extra;
+    if (s->base.unit->service->type == SERVICE_DBUS)
+        log_warning("unit %s: %s has no owner on the system bus", service_name(s), extra->bus_name);
+    else if (service_type_notifies(s))
+        log_warning("unit %s: no %s came", service_name(s), extra->notify_fd ? "newline at NotifyFD=" : "READY=1");
+}
+
 void service_force(struct service *s, enum forced why)
 {
     if (s->forced != FORCED_NOT) return;
@@ -329,6 +339,7 @@ void act_timeout(struct service *s, enum service_state from)
     switch (service_state_active(from)) {
     case ACTIVE_STATE_ACTIVATING:
         timed_out(s, "start");
+        if (from == SERVICE_STATE_START) tell_awaited(s);
         service_set_result(s, RESULT_TIMEOUT, 1);
         fail_in_mode(s, s->base.unit->service_extra->start_failure_mode, false);
         break;

@@ -66,6 +66,7 @@ const char *probe_status_words(int status)
 {
     static const char *const http[] = { "no HTTP answer",  "HTTP status 1xx", "HTTP status 2xx",
                                         "HTTP status 3xx", "HTTP status 4xx", "HTTP status 5xx" };
+    if (status == PROBE_STATUS_NAME) return "no such name in /etc/hosts (there is no DNS here)";
     if (status == PROBE_STATUS_USAGE) return "it was asked in a form that it does not know";
     if (status < PROBE_STATUS_HTTP) return strerror(status);
     size_t class = (size_t)(status - PROBE_STATUS_HTTP);

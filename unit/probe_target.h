@@ -36,6 +36,7 @@ struct probe_url {
 MUST_CHECK int probe_target_url(const char *target, struct probe_url *ret);
 
 /* Exit statuses of `__probe`: 0, an errno, or one of these. */
+#define PROBE_STATUS_NAME  198 /* the name of a host is not in /etc/hosts */
 #define PROBE_STATUS_USAGE 199
 #define PROBE_STATUS_HTTP  200 /* no HTTP answer; plus 1 to 5: an answer of that class */
 /* What an exit status says: "Connection refused", "HTTP status 4xx". Static. */

@@ -22,7 +22,7 @@ static int connect_to(const struct address *address, struct fd *ret)
 {
     struct socket_address to;
     int r = socket_address_make(address, NULL, &to);
-    if (r < 0) return r;
+    if (r < 0) return r == -EADDRNOTAVAIL ? -PROBE_STATUS_NAME : r;
     AUTO_FD struct fd fd = fd_own(socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (fd.n < 0 || connect(fd.n, &to.any, to.length) < 0) return -errno;
     *ret = fd_take(&fd);

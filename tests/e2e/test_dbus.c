@@ -140,6 +140,7 @@ static void test_never(void **state)
         scene_wait_event(s, "unit_state", ends[i].unit, "sub", "failed", "result", ends[i].result, NULL);
         assert_int_equal(scene_count_events(s, "unit_state", ends[i].unit, "sub", "running", NULL), 0);
     }
+    life_expect_log(s, "unit late.service: " NAME ".Late has no owner on the system bus", true);
     end_well(s);
 }
 

@@ -55,6 +55,7 @@ static void test_start_timeout(void **state)
     scene_unit(s, "bounded.service", NOTIFY "TimeoutStartSec=500ms\nExecStart=" ACTOR " sleep\n");
     life_boot(s, state);
     scene_wait_event(s, "unit_state", "bounded.service", "sub", "failed", "result", "timeout", NULL);
+    life_expect_log(s, "unit bounded.service: no READY=1 came", true);
     life_expect_path(s, "zero.service", "start"); /* longer than the other one had */
     life_expect_path(s, "infinity.service", "start");
     life_touch(s, "go");

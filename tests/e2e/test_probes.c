@@ -85,6 +85,8 @@ static void test_never_ready(void **state)
     scene_unit(s, "b.service",
                "[Service]\nReadyWhen=path:/nowhere\nReadyIntervalSec=20ms\n"
                "ExecStart=/bin/sh -c '" WAIT_FOR("go") "'\n");
+    scene_unit(s, "c.service",
+               "[Service]\nReadyWhen=tcp:db.example.com:5432\nTimeoutStartSec=500ms\nExecStart=" ACTOR " sleep\n");
     life_boot(s, state);
     (void)scene_wait_nth_event(s, 2, "probe", "b.service", "err", "No such file or directory", NULL);
     life_touch(s, "go");
@@ -94,6 +96,7 @@ static void test_never_ready(void **state)
     life_expect_log(s, "unit a.service: ReadyWhen=tcp:127.0.0.1:9 was not true at the last look: Connection refused",
                     true);
     life_expect_log(s, "unit b.service: failed to start: its main process ended before it was ready", true);
+    life_expect_log(s, "at the last look: no such name in /etc/hosts (there is no DNS here)", true);
     scene_end(s);
 }
 

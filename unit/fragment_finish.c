@@ -261,6 +261,11 @@ static void warn_of_service(struct finish *f)
         warn(f, "RuntimeMaxSec", "RuntimeMaxSec= has no effect with Type=oneshot (ignored)");
     if (!bounded && extra->runtime_random_extra != 0)
         warn(f, "RuntimeRandomizedExtraSec", "RuntimeRandomizedExtraSec= needs RuntimeMaxSec= (ignored)");
+    bool grows = extra->restart_max_delay != USEC_INFINITY;
+    if (extra->restart_steps > 0 && !grows)
+        warn(f, "RestartSteps", "RestartSteps= needs RestartMaxDelaySec= (ignored)");
+    if (extra->restart_steps == 0 && grows)
+        warn(f, "RestartMaxDelaySec", "RestartMaxDelaySec= needs RestartSteps= (ignored)");
 }
 
 /* What the program can be asked depends on what kind of service it is, and on where its output goes. */

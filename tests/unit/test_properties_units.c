@@ -64,6 +64,8 @@ static const struct shown_case services[] = {
     { "GuessMainPID=no\nNonBlocking=yes", "", "GuessMainPID", "no", "false" },
     { "USBFunctionStrings=/a\nUSBFunctionDescriptors=/b", "", "USBFunctionDescriptors", "/b", NULL },
     { "USBFunctionStrings=/a", "bad-combination", "USBFunctionStrings", "/a", NULL },
+    { "RestartSteps=3", "bad-combination", "RestartSteps", "3", NULL },
+    { "RestartMaxDelaySec=10", "bad-combination", "RestartMaxDelayUSec", "10s", NULL },
     { "SuccessExitStatus=3 TERM 1 RTMIN+2", "", "SuccessExitStatus", "1 3 TERM RTMIN+2", "[[1, 3], [15, 36]]" },
     { "RestartForceExitStatus=TEMPFAIL", "", "RestartForceExitStatus", "75", "[[75], []]" },
     { "Restart=on-abnormal\nRestartSec=1min 1s", "", "RestartUSec", "1min 1s", "61000000" },

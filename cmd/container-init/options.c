@@ -78,7 +78,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
         const char *word = argv[i];
         int r = option_take(argc, argv, &i, ret_options, option_find);
         if (r < 0) return r;
-        if (r == 0) return usage_error(word[0] != '-' || !word[1] ? "not an option" : "unknown option", word);
+        if (r == 0)
+            return usage_error(word[0] != '-' || !word[1] ? "neither an option nor a command" : "unknown option", word);
     }
     return 0;
 }

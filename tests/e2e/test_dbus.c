@@ -30,7 +30,7 @@ static struct scene *bus_scene(bool activated)
 static void boot(struct scene *s, void **state)
 {
     struct scene_spec spec = life_spec(state);
-    spec.box.setup = "mkfifo /scene/go-app /scene/go-once /scene/go-fails";
+    spec.box.setup = "mkfifo /scene/go-app /scene/go-once /scene/go-fails /scene/go-end /scene/go-fail";
     scene_boot(s, &spec);
 }
 
@@ -83,13 +83,13 @@ static void test_name_lost(void **state)
                "[Unit]\nWants=dbus.service\nAfter=dbus.service\n[Service]\nType=dbus\nBusName=" NAME ".Once\n"
                "Restart=on-failure\nRemainAfterExit=yes\n"
                "ExecStart=" ACTOR " bus-own " NAME
-               ".Once -- await /scene/go-once -- close 10 -- await /scene/go-once -- "
+               ".Once -- await /scene/go-once -- close 10 -- await /scene/go-end -- "
                "exit 0\n");
     scene_unit(s, "fails.service",
                "[Unit]\nWants=dbus.service\nAfter=dbus.service\n[Service]\nType=dbus\nBusName=" NAME ".Fails\n"
                "RemainAfterExit=yes\n"
                "ExecStart=" ACTOR " bus-own " NAME ".Fails -- await /scene/go-fails -- close 10 -- "
-               "await /scene/go-fails -- exit 3\n");
+               "await /scene/go-fail -- exit 3\n");
     boot(s, state);
     life_wait_state(s, "app.service", "running");
     go(s, "app");
@@ -103,13 +103,13 @@ static void test_name_lost(void **state)
     go(s, "once");
     life_wait_state(s, "once.service", "exited");
     print_message("  its process may end then, and is not waited for at the stop\n");
-    go(s, "once");
+    go(s, "end");
     (void)scene_wait_event(s, "exited", "once.service", NULL);
     print_message("  where it fails, the unit has failed\n");
     life_wait_state(s, "fails.service", "running");
     go(s, "fails");
     life_wait_state(s, "fails.service", "exited");
-    go(s, "fails");
+    go(s, "fail");
     (void)scene_wait_event(s, "unit_state", "fails.service", "sub", "failed", "result", "exit-code", NULL);
     scene_stop(s, SIGTERM);
     assert_int_equal(scene_exit_code(s), 0);

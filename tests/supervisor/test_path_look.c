@@ -297,7 +297,7 @@ static void random_operation(int dir, uint32_t *seed)
         (void)unlinkat(dir, one, 0);
         break;
     case 4:
-        (void)symlinkat(two, dir, one);
+        IGNORE_RESULT(symlinkat(two, dir, one));
         break;
     case 5: {
         int fd = openat(dir, one, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);

@@ -321,7 +321,7 @@ static void make_timers(const char *dir, size_t n)
 static void bench_timers(const struct settings *settings)
 {
     static const size_t counts[] = { 1, 1000, 10000 };
-    uint64_t pss[COUNT_OF(counts)], woken[COUNT_OF(counts)];
+    uint64_t pss[COUNT_OF(counts)] = { 0 }, woken[COUNT_OF(counts)] = { 0 };
     (void)puts("\n### timers: exec of PID 1 until N timers wait; memory; wake-ups in 5 s while none is due\n\n"
                "| N | ms | PSS KiB of PID 1 | wake-ups |\n|---|--:|--:|--:|");
     for (size_t c = 0; c < COUNT_OF(counts); c++) {

@@ -82,8 +82,10 @@ usec_t random_span(uint64_t *state, usec_t max)
 static double power(double base, uint32_t exponent)
 {
     double result = 1;
-    for (; exponent > 0; exponent >>= 1, base *= base)
+    for (; exponent > 0; exponent >>= 1) {
         if (exponent & 1) result *= base;
+        base *= base;
+    }
     return result;
 }
 

@@ -75,18 +75,16 @@ static usec_t monotonic_now(void)
     return (usec_t)now.tv_sec * USEC_PER_SEC + (usec_t)now.tv_nsec / 1000;
 }
 
-/* Without the interface the container runs all the same. */
-static struct control_server *open_control(struct manager *manager, const char *path)
+/* Without the interface the container runs all the same: *ret_server is then untouched. */
+static void open_control(struct manager *manager, const char *path, struct control_server **ret_server)
 {
-    struct control_server *server = NULL;
     const char *where;
-    if (path && !*path) return NULL;
-    int r = control_server_new(manager, path, &server, &where);
+    if (path && !*path) return;
+    int r = control_server_new(manager, path, ret_server, &where);
     if (r < 0)
         log_warning("control: %s: %s; going on without", path ? path : CONTROL_PATH_DEFAULT, strerror(-r));
     else
         log_debug("control: %s", where);
-    return server;
 }
 
 /* Says what is wrong, and keeps it. Warnings are not the reason. */
@@ -133,7 +131,7 @@ static int run(const struct options *options, const struct validate_request *req
     AUTO(manager_free) struct manager *manager = NULL;
     AUTO(control_server_free) struct control_server *control = NULL;
     r = manager_new(&manager_options, units.set, units.graph, &manager);
-    if (r == 0) control = open_control(manager, options->control);
+    if (r == 0) open_control(manager, options->control, &control);
     if (r == 0) r = manager_run(manager);
     if (r >= 0) return pid1_leave(manager->shutdown.goal, manager->shutdown.reboot_argument, r);
     log_error("supervisor: %s", strerror(-r));

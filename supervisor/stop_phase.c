@@ -108,7 +108,7 @@ static bool is_target(const struct runtime *rt)
 
 void stop_phase_begin(struct manager *m)
 {
-    struct runtime **units = calloc(m->n_units + 1, sizeof *units);
+    struct runtime **units = calloc(m->n_units + 1, sizeof(struct runtime *));
     if (!units) {
         log_error("shutdown: out of memory: nothing is started for it");
         return;

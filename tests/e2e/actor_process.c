@@ -135,10 +135,13 @@ int verb_pty(char **args, int count)
 int verb_await(char **args, int count)
 {
     char byte;
+    ssize_t n;
     (void)count;
-    int fd = open(args[0], O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, &byte, 1) < 0) return actor_fail(args[0]);
-    close(fd);
+    do { /* nothing to read: who wrote for an earlier wait had not closed it yet */
+        int fd = open(args[0], O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || (n = read(fd, &byte, 1)) < 0) return actor_fail(args[0]);
+        close(fd);
+    } while (n == 0);
     return 0;
 }
 

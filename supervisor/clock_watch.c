@@ -29,6 +29,7 @@ struct clock_watch {
     struct file_helpers *helpers;
     struct zones *zones;
     const struct zone *zone;
+    const char *path; /* of the zone's file */
     const struct clock_watch_hooks *hooks;
     void *userdata;
     struct fd timer, inotify;
@@ -97,10 +98,10 @@ static void on_timer(int fd, uint32_t events, void *userdata)
 
 static int read_zone(void *argument, struct file_answer *answer)
 {
+    const struct clock_watch *w = argument;
     char *data = NULL;
     size_t size = 0;
-    (void)argument;
-    int r = file_read(AT_FDCWD, ZONE_FOLDER "/" ZONE_FILE, ZONE_SIZE_MAX, &data, &size);
+    int r = file_read(AT_FDCWD, w->path, ZONE_SIZE_MAX, &data, &size);
     if (r == 0) r = str_append_bytes(&answer->bytes, data, size);
     free(data);
     return r;
@@ -125,7 +126,7 @@ static void on_zone_read(int r, struct file_answer *answer, void *userdata)
     struct clock_watch *w = userdata;
     w->request = NULL;
     if (r == 0 || r == -ENOENT) r = take_zone(w, &answer->bytes);
-    if (r < 0) log_warning("timers: " ZONE_FOLDER "/" ZONE_FILE ": %s: the time zone stays", strerror(-r));
+    if (r < 0) log_warning("timers: %s: %s: the time zone stays", w->path, strerror(-r));
     bool again = w->again;
     w->again = false;
     if (again) look_at_zone(w);
@@ -136,9 +137,12 @@ static void on_zone_read(int r, struct file_answer *answer, void *userdata)
 
 static void look_at_zone(struct clock_watch *w)
 {
-    struct file_task task = {
-        .run = read_zone, .keep_fd = -1, .timeout = FILE_HELPER_TIMEOUT, .done = on_zone_read, .userdata = w
-    };
+    struct file_task task = { .run = read_zone,
+                              .argument = w,
+                              .keep_fd = -1,
+                              .timeout = FILE_HELPER_TIMEOUT,
+                              .done = on_zone_read,
+                              .userdata = w };
     if (w->request) {
         w->again = true;
         return;
@@ -176,13 +180,17 @@ static int watch_zone(struct clock_watch *w)
     return loop_io_add(w->loop, w->inotify.n, EPOLLIN, LOOP_NORMAL, on_folder, w, &w->inotify_io);
 }
 
-static int first_zone(struct clock_watch *w)
+/* TZ= as tzset(3) takes it: a rule and a name cost nothing to look for, a path may lead anywhere. */
+static int first_zone(struct clock_watch *w, const char *tz)
 {
     struct file_answer answer = { .fds = NULL };
-    int r = watch_zone(w);
+    const char *path = tz ? tz + (*tz == ':') : NULL;
+    if (path && *path != '/') return zones_local(w->zones, tz, &w->zone);
+    w->path = path ? path : ZONE_FOLDER "/" ZONE_FILE;
+    int r = path ? 0 : watch_zone(w);
     if (r < 0) log_warning("timers: changes of the time zone are not seen: %s", strerror(-r));
-    w->unknown = !local_path_is(ZONE_FOLDER "/" ZONE_FILE);
-    if (!w->unknown) IGNORE_RESULT(read_zone(NULL, &answer)); /* there is none, or none that can be read: UTC */
+    w->unknown = !local_path_is(w->path);
+    if (!w->unknown) IGNORE_RESULT(read_zone(w, &answer)); /* there is none, or none that can be read: UTC */
     r = take_zone(w, &answer.bytes);
     file_answer_done(&answer);
     if (w->unknown) {
@@ -204,7 +212,7 @@ int clock_watch_new(struct loop *loop, struct file_helpers *helpers, struct zone
     w->timer = fd_own(timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!fd_is_open(&w->timer)) return -errno;
     int r = loop_io_add(loop, w->timer.n, EPOLLIN, LOOP_NORMAL, on_timer, w, &w->timer_io);
-    if (r == 0) r = tz ? zones_local(zones, tz, &w->zone) : first_zone(w);
+    if (r == 0) r = first_zone(w, tz);
     if (r < 0) return r;
     clock_watch_arm(w, USEC_INFINITY);
     *ret = TAKE(w);

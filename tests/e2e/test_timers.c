@@ -323,17 +323,25 @@ static void test_hung_state(void **state)
  * is no change of it (K72). */
 static void test_far_zone(void **state)
 {
-    static const char *const setups[] = {
-        ACTOR " hung-mount /hung </dev/null >/dev/null 2>&1; rm -f /etc/localtime; ln -s /hung/zone /etc/localtime\n",
-        "mkdir -p /run/low /run/up /run/work /far; cp /usr/share/zoneinfo/Asia/Kolkata /run/low/zone\n"
-        "mount -t overlay far -o lowerdir=/run/low,upperdir=/run/up,workdir=/run/work /far\n"
-        "ln -sf /far/zone /etc/localtime\n",
+    static const struct {
+        const char *label, *tz, *setup;
+    } cases[] = {
+        { "/etc/localtime, hung", "",
+          ACTOR " hung-mount /hung </dev/null >/dev/null 2>&1; rm -f /etc/localtime; ln -s /hung/zone "
+                "/etc/localtime\n" },
+        { "/etc/localtime, elsewhere", "",
+          "mkdir -p /run/low /run/up /run/work /far; cp /usr/share/zoneinfo/Asia/Kolkata /run/low/zone\n"
+          "mount -t overlay far -o lowerdir=/run/low,upperdir=/run/up,workdir=/run/work /far\n"
+          "ln -sf /far/zone /etc/localtime\n" },
+        { "TZ, hung", "TZ=:/hung/zone", ACTOR " hung-mount /hung </dev/null >/dev/null 2>&1\n" },
     };
-    for (size_t i = 0; i < COUNT_OF(setups); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        print_message("  %s\n", cases[i].label);
         struct scene *s = scene_new();
         struct scene_spec spec = life_spec(state);
         spec.args[0] = "--log-level=debug";
-        spec.box.setup = setups[i];
+        spec.box.setup = cases[i].setup;
+        if (*cases[i].tz) assert_int_equal(box_spec_env(&spec.box, cases[i].tz), 0);
         job(s, "moved", "OnTimezoneChange=yes\n");
         job(s, "tick", "OnCalendar=*:*:*\n" EXACT);
         scene_boot(s, &spec);

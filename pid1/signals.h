@@ -39,9 +39,10 @@ enum pid1_goal { PID1_EXIT, PID1_HALT, PID1_POWEROFF, PID1_REBOOT, PID1_KEXEC, P
     X(RT + 0,   ISOLATE,  EXIT,     false, "default.target")   X(RT + 1,  ISOLATE,  EXIT,     false, "rescue.target") \
     X(RT + 2,   ISOLATE,  EXIT,     false, "emergency.target") X(RT + 3,  SHUTDOWN, HALT,     false, NULL) \
     X(RT + 4,   SHUTDOWN, POWEROFF, false, NULL)               X(RT + 5,  SHUTDOWN, REBOOT,   false, NULL) \
-    X(RT + 6,   SHUTDOWN, KEXEC,    false, NULL)               X(RT + 13, LEAVE,    HALT,     false, NULL) \
-    X(RT + 14,  LEAVE,    POWEROFF, false, NULL)               X(RT + 15, LEAVE,    REBOOT,   false, NULL) \
-    X(RT + 16,  LEAVE,    KEXEC,    false, NULL)               X(RT + 20, STATUS,   EXIT,     true,  NULL) \
+    X(RT + 6,   SHUTDOWN, KEXEC,    false, NULL)               X(RT + 7,  SHUTDOWN, REBOOT,   false, NULL) \
+    X(RT + 13,  LEAVE,    HALT,     false, NULL)               X(RT + 14, LEAVE,    POWEROFF, false, NULL) \
+    X(RT + 15,  LEAVE,    REBOOT,   false, NULL)               X(RT + 16, LEAVE,    KEXEC,    false, NULL) \
+    X(RT + 17,  LEAVE,    REBOOT,   false, NULL)               X(RT + 20, STATUS,   EXIT,     true,  NULL) \
     X(RT + 21,  STATUS,   EXIT,     false, NULL)               X(RT + 22, DEBUG,    EXIT,     true,  NULL) \
     X(RT + 23,  DEBUG,    EXIT,     false, NULL)               X(RT + 24, LEAVE,    EXIT,     false, NULL)
 /* clang-format on */

@@ -54,7 +54,7 @@ static const struct { enum pid1_intent intent; enum pid1_goal goal; bool flag; c
     { PID1_SHUTDOWN, PID1_POWEROFF, false, NULL },
     { PID1_SHUTDOWN, PID1_REBOOT,   false, NULL },                /* 5 */
     { PID1_SHUTDOWN, PID1_KEXEC,    false, NULL },
-    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_SHUTDOWN, PID1_REBOOT,   false, NULL },                /* soft-reboot, since 254 */
     { PID1_OTHER,    PID1_EXIT,     false, NULL },
     { PID1_OTHER,    PID1_EXIT,     false, NULL },
     { PID1_OTHER,    PID1_EXIT,     false, NULL },                /* 10 */
@@ -64,7 +64,7 @@ static const struct { enum pid1_intent intent; enum pid1_goal goal; bool flag; c
     { PID1_LEAVE,    PID1_POWEROFF, false, NULL },
     { PID1_LEAVE,    PID1_REBOOT,   false, NULL },                /* 15 */
     { PID1_LEAVE,    PID1_KEXEC,    false, NULL },
-    { PID1_OTHER,    PID1_EXIT,     false, NULL },
+    { PID1_LEAVE,    PID1_REBOOT,   false, NULL },
     { PID1_OTHER,    PID1_EXIT,     false, NULL },
     { PID1_OTHER,    PID1_EXIT,     false, NULL },
     { PID1_STATUS,   PID1_EXIT,     true,  NULL },                /* 20 */

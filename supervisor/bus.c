@@ -16,6 +16,8 @@
 /* What concerns us is short: names have at most 255 bytes. */
 #define BUFFER_SIZE     4096
 #define READS_PER_ROUND 16
+/* A bus that takes nothing of this much is stopped; it is tried again as one that is gone. */
+#define UNSENT_MAX (64 * 1024)
 /* A bus that is just being started is no news. */
 #define TELL_FROM (500 * USEC_PER_MSEC)
 
@@ -164,6 +166,10 @@ static void flush(struct bus *bus)
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) break; /* EAGAIN; or it is gone, which reading tells */
         bus->sent += (size_t)n;
+    }
+    if (bus->out.length - bus->sent > UNSENT_MAX) {
+        fail(bus, "it does not read");
+        return;
     }
     bool done = bus->sent == bus->out.length;
     if (done) {

@@ -455,6 +455,27 @@ static void test_addresses(void **state)
     }
 }
 
+/* A bus that is stopped while units come and go: what it is asked does not pile up. */
+static void test_bus_that_does_not_read(void **state)
+{
+    struct place *p = *state;
+    struct bus_watch watch = WATCH(p), other = WATCH(p);
+    bus_watch_add(p->bus, &watch);
+    connect_with(p, NULL);
+    for (int i = 0; i < 20000 && bus_is_connected(p->bus); i++) {
+        bus_watch_add(p->bus, &other);
+        bus_watch_remove(&other);
+    }
+    assert_false(bus_is_connected(p->bus));
+    unsigned dials = p->dials;
+    for (int i = 0; i < 2000 && p->dials == dials; i++) {
+        assert_int_equal(loop_wait(p->loop, false), 0);
+        (void)poll(NULL, 0, 1);
+    }
+    assert_int_equal(p->dials, dials + 1);
+    bus_watch_remove(&watch);
+}
+
 /* A listener that nobody accepts from: the backlog is full, connect(2) does not wait. */
 static void test_dial(void **state)
 {
@@ -492,6 +513,7 @@ int main(void)
         IN_PLACE(test_oversized),
         IN_PLACE(test_bad_buses),
         IN_PLACE(test_retries),
+        IN_PLACE(test_bus_that_does_not_read),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_dial),
     };

@@ -377,7 +377,7 @@ static void test_main_of_a_oneshot(void **state)
     scene_boot(s, &spec);
     (void)scene_wait_event(s, "main_changed", "app.service", NULL);
     const char *const go[] = { "/bin/sh", "-c", "echo > /scene/go", NULL };
-    assert_int_equal(scene_exec(s, go, NULL), 0);
+    (void)scene_exec(s, go, NULL); /* the container ends for it, and it may not see its own end */
     life_wait_state(s, "app.service", "dead");
     assert_int_equal(scene_exit_code(s), 0);
     assert_int_equal(scene_count_events(s, "unit_state", "app.service", "sub", "running", NULL), 0);

@@ -148,7 +148,7 @@ static void test_forking_without_main(void **state)
     const char *const kill_b[] = { "/bin/sh", "-c", "kill $(cat /scene/b)", NULL };
     assert_int_equal(scene_exec(s, kill_a, NULL), 0); /* until it is collected: nothing comes of it */
     life_expect_log(s, "leaving", false);
-    assert_int_equal(scene_exec(s, kill_b, NULL), 0);
+    (void)scene_exec(s, kill_b, NULL); /* may be killed with the rest of the box */
     assert_int_equal(scene_exit_code(s), 0);
     life_expect_path(s, "d.service", "start running stop stop-sigterm dead");
     life_expect_file(s, "main", "\n");
@@ -266,7 +266,7 @@ static void test_main_is_a_grandchild(void **state)
     life_boot(s, state);
     life_wait_state(s, "d.service", "running");
     const char *const end[] = { "/bin/sh", "-c", "kill -KILL $(cat /scene/main-child)", NULL };
-    assert_int_equal(scene_exec(s, end, NULL), 0);
+    (void)scene_exec(s, end, NULL); /* may be killed with the rest of the box */
     assert_int_equal(scene_exit_code(s), 0);
     life_expect_states_in_order(s, "d.service", "stop", "d.service", "stop-sigterm"); /* its parent is left over */
     scene_wait_event(s, "unit_state", "d.service", "sub", "dead", "result", "success", NULL);

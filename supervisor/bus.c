@@ -17,7 +17,7 @@
 #define BUFFER_SIZE     4096
 #define READS_PER_ROUND 16
 /* A bus that takes nothing of this much is stopped; it is tried again as one that is gone. */
-#define UNSENT_MAX (64 * 1024)
+#define UNSENT_MAX ((size_t)64 * 1024)
 /* A bus that is just being started is no news. */
 #define TELL_FROM (500 * USEC_PER_MSEC)
 

@@ -104,9 +104,10 @@ static void test_settings(void **state)
                            "TTYColumns=111\nExecStart=/bin/sh -c '(stty -a; stty size) > /scene/set; "
                            "stty -echo'\n");
     scene_unit(s, "set.service.d/order.conf", "[Unit]\nAfter=spoil.service\n");
-    scene_unit(s, "reader.service",
-               "[Unit]\nAfter=set.service\n[Service]\nExecStart=/bin/sh -c 'exec 3<>/run/terminal; "
-               "trap \"\" HUP; echo > /scene/open; read x <&3; echo $? > /scene/hung-up'\n");
+    scene_unit(
+        s, "reader.service",
+        "[Unit]\nAfter=set.service\n[Service]\nExecStart=/bin/sh -c 'trap \"\" HUP; " /* both hang-ups come to it */
+        "exec 3<>/run/terminal; echo > /scene/open; read x <&3; echo $? > /scene/hung-up'\n");
     scene_unit(s, "hang.service", ON_TERMINAL "StandardOutput=tty\nTTYVHangup=yes\n" TELL_WHEN_OPEN);
     scene_unit(s, "hang.service.d/order.conf", "[Unit]\nAfter=set.service\n");
     scene_boot(s, &spec);

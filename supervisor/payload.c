@@ -130,8 +130,10 @@ PRINTF(2, 3) static void tell(struct manager *m, const char *fmt, ...)
     va_list args;
     if (!p->address) return;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args); /* cut when a status is long */
+    int length = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    if (length >= (int)sizeof text)
+        text[sizeof text - 2] = '\n'; /* a long status is cut, and still a line of its own */
     int r = p->pending.length + sizeof text > PENDING_MAX ? -ENOBUFS : str_append(&p->pending, text);
     if (r < 0)
         lose(m, -r);
@@ -186,7 +188,10 @@ static void write_machine_id(const struct manager *m)
     if (n < 0 || (n > 0 && strcmp(old, "uninitialized\n") != 0)) return; /* it is not to be written, or has been */
     id[MACHINE_ID_LENGTH] = '\n';
     n = pwrite(fd.n, id, MACHINE_ID_LENGTH + 1, 0);
-    if (n == MACHINE_ID_LENGTH + 1) log_info("%s: set to container_uuid", path);
+    if (n == MACHINE_ID_LENGTH + 1)
+        log_info("%s: set to container_uuid", path);
+    else
+        log_warning("%s: not set to container_uuid: %s", path, n < 0 ? strerror(errno) : "cut short");
 }
 
 void payload_open(struct manager *m)

@@ -19,7 +19,9 @@
 
 #define RING_SIZE     ((size_t)64 << 10)
 #define LINE_MAX_KEPT ((size_t)1024)
-#define WRITE_TIMEOUT (250 * USEC_PER_MSEC)
+/* What may stand in a unit's name (systemd.unit(5)). */
+#define UNIT_NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@"
+#define WRITE_TIMEOUT   (250 * USEC_PER_MSEC)
 
 /* In the ring in front of each line. */
 struct record {
@@ -75,12 +77,23 @@ static void ring_add(struct termination *t, const char *label, const char *line,
     ring_copy_in(t, line, record.length);
 }
 
+/* Is it there as a whole name? ba.service is not a.service. */
+static bool names(const char *line, size_t length, const char *name)
+{
+    size_t size = strlen(name);
+    const char *end = line + length, *at = line;
+    for (; (at = memmem(at, (size_t)(end - at), name, size)); at++) {
+        if (at == line || at[-1] == '\0' || !strchr(UNIT_NAME_BYTES, at[-1])) return true;
+    }
+    return false;
+}
+
 /* Of our own lines, those about the unit; without one, those about units that had to be killed. */
 static bool is_about(const struct termination *t, const char *label, const char *line, size_t length)
 {
     if (label) return label == t->label;
     const char *name = t->decider ? runtime_name(t->decider) : "force-killed";
-    return memmem(line, length, name, strlen(name)) != NULL;
+    return names(line, length, name);
 }
 
 static void on_line(const char *label, size_t label_length, const char *line, size_t length, void *userdata)

@@ -193,7 +193,8 @@ static void expect_reason(struct scene *s, const char *want)
     if (!same) scene_fail(s, "another reason");
 }
 
-/* Unit, cause, and what it said last; nobody else's lines. An older, longer reason is gone. */
+/* Unit, cause, and what it said last; nobody else's lines, whose name may end alike. An older, longer reason is gone.
+ */
 static void test_reason(void **state)
 {
     struct scene *s = scene_new();
@@ -201,7 +202,7 @@ static void test_reason(void **state)
         s, "a.service",
         "[Service]\nExitContainerOnFailure=yes\nExecStartPre=/bin/sh -c 'head -c 5000 /dev/zero >/scene/reason'\n"
         "ExecStart=/bin/sh -c 'echo opening the database; echo no such table >&2; exit 3'\n");
-    scene_unit(s, "other.service",
+    scene_unit(s, "other-a.service",
                "[Unit]\nBefore=a.service\n[Service]\nExecStart=/bin/sh -c 'echo good morning; exec " ACTOR
                " on-term /scene/marks other 0'\n");
     BOOT_WITH(s, state, "--termination-log", "/scene/reason");

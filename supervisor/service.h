@@ -67,10 +67,20 @@ struct service {
     struct service_probe *probe;   /* once ReadyWhen= or HealthCheck= was asked */
     struct bus_watch *bus;         /* while BusName= is watched */
     struct service_notify *notify; /* supervisor/service_notify.h; NULL: it told nothing yet */
+    struct service_connection *connection; /* Accept=yes: what this instance serves, from before its start until it is
+                                              down (supervisor/socket_accept.c); NULL: it has none */
     loop_io events_io;
     int oom_wd;         /* watch of memory.events; 0: none */
     uint64_t oom_kills; /* its count, as last read */
     char invocation_id[33];
+};
+
+/* The accepted socket of an instance: LISTEN_FDS=1 under the name "connection", and StandardInput=socket. The address
+ * variables are missing where the client has no such thing. Source: systemd.exec(5), $REMOTE_ADDR and $REMOTE_PORT. */
+struct service_connection {
+    struct fd fd;
+    char *remote_addr, *remote_port; /* "10.0.0.7" and "4711"; of a Unix client its path or "@name", and NULL */
+    const struct unit *socket;       /* the unit that accepted it */
 };
 
 static inline struct service *service_of(struct runtime *rt)

@@ -9,6 +9,14 @@ struct manager;
 struct runtime;
 struct service;
 
+/* Since the unit was started: NAccepted, NConnections and NRefused of org.freedesktop.systemd1(5); of a proxy, its
+ * clients. */
+struct socket_counters {
+    uint64_t accepted, refused;
+    uint32_t connections;
+};
+const struct socket_counters *socket_counters(const struct runtime *rt);
+
 struct passed_fds {
     VEC(int) fds; /* borrowed from the listeners */
     VEC(const char *) names;

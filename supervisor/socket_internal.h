@@ -1,0 +1,82 @@
+/* supervisor/socket_internal.h - what the parts of a socket unit share: socket.c moves its states, socket_wait.c waits
+ * for connections and counts them, socket_service.c follows the service, socket_proxy.c lends the proxy what it needs.
+ */
+#pragma once
+#include "base/loop.h"
+#include "supervisor/manager.h"
+#include "supervisor/service.h"
+#include "supervisor/socket.h"
+#include "supervisor/unit_type.h"
+
+/* SubState= of systemd's sockets. START_CHOWN: a file helper opens the listeners; STOP_POST: it removes the nodes. */
+enum socket_state {
+    SOCKET_DEAD,
+    SOCKET_START_CHOWN,
+    SOCKET_LISTENING,
+    SOCKET_RUNNING,
+    SOCKET_STOP_POST,
+    SOCKET_FAILED,
+    SOCKET_STATE_COUNT
+};
+
+struct file_request;
+struct listener;
+struct proxy;
+struct socket;
+struct socket_listener {
+    struct listener *listener;
+    loop_io io; /* LOOP_IO_NONE: nobody waits */
+    struct socket *socket;
+};
+struct socket {
+    struct runtime base;
+    enum socket_state state;
+    struct socket_counters counters;
+    struct service *service; /* NULL until the start found it */
+    struct socket_listener *listeners;
+    uint32_t n_listeners;
+    bool is_far;                  /* a file helper opens them: their nodes are not touched by us */
+    struct file_request *request; /* START_CHOWN; or nodes are removed, which STOP_POST waits for and a start cancels */
+    struct proxy *proxy;
+    struct loop_deadline pause; /* accepting goes on after a lack of descriptors */
+    bool lacking;               /* which was told of already (K88) */
+    usec_t trigger_begin;
+    uint32_t trigger_count;
+    bool connected_once;
+};
+
+static inline struct socket *socket_of(struct runtime *rt)
+{
+    return (struct socket *)rt;
+}
+static inline const struct socket_section *socket_settings(const struct socket *s)
+{
+    return s->base.unit->socket;
+}
+static inline const char *socket_name(const struct socket *s)
+{
+    return s->base.unit->name;
+}
+static inline bool socket_is_native(const struct socket *s)
+{
+    return socket_settings(s)->activation_mode == ACTIVATION_NATIVE;
+}
+
+/* ---- socket.c ---- */
+/* The one mover of states. */
+void socket_set_state(struct socket *s, enum socket_state to);
+/* Closes everything and fails the unit. `why` is for people. */
+void socket_fail(struct socket *s, enum unit_result result, const char *why);
+void socket_close_listeners(struct socket *s, bool remove_nodes);
+
+/* ---- socket_wait.c ---- */
+/* Nobody polls the listeners any more, whatever the reason was to do so. */
+void socket_stop_waiting(struct socket *s);
+/* Polls those that are not polled yet; fails the unit where that cannot be. */
+void socket_wait(struct socket *s);
+/* A connection is there: starts the service, within TriggerLimit*=, in this round's deadlines: for a trigger may end in
+ * the closing of the proxy that calls, or begin a transaction. */
+void socket_trigger_soon(struct socket *s);
+
+/* ---- socket_proxy.c ---- */
+MUST_CHECK int socket_proxy_new(struct socket *s);

@@ -1,0 +1,112 @@
+/* The service of a socket comes up and goes down. */
+#include "supervisor/socket_internal.h"
+
+#include "base/log.h"
+#include "socketact/listener.h"
+#include "socketact/proxy.h"
+#include "trace/trace.h"
+
+#include <string.h>
+
+/* The socket among the units that trigger a service at this place, or NULL: a timer or path triggers it as well. */
+static struct socket *socket_at(const struct manager *m, struct id_span span, uint32_t i)
+{
+    struct runtime *rt = manager_unit(m, span.ids[i]);
+    return rt->unit->kind == UNIT_KIND_SOCKET ? socket_of(rt) : NULL;
+}
+
+void passed_fds_done(struct passed_fds *passed)
+{
+    vec_done(&passed->fds);
+    vec_done(&passed->names);
+}
+
+int sockets_collect(struct service *service, struct passed_fds *ret)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        const struct socket *s = socket_at(m, span, i);
+        if (!s) continue;
+        const char *name = socket_settings(s)->file_descriptor_name;
+        if (!name) name = socket_name(s);
+        if (strchr(name, ':')) name = "unknown"; /* a colon would end the name within LISTEN_FDNAMES (K56) */
+        for (uint32_t k = 0; socket_is_native(s) && k < s->n_listeners; k++) {
+            int r = vec_push(&ret->fds, listener_fd(s->listeners[k].listener));
+            if (r == 0) r = vec_push(&ret->names, name);
+            if (r < 0) return r;
+        }
+    }
+    return 0;
+}
+
+void sockets_service_starting(struct service *service)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_at(m, span, i);
+        if (!s || s->state != SOCKET_LISTENING) continue;
+        if (socket_is_native(s)) {
+            socket_stop_waiting(s);
+            socket_set_state(s, SOCKET_RUNNING);
+        }
+    }
+}
+
+void sockets_service_ready(struct service *service)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_at(m, span, i);
+        if (s && s->proxy) proxy_set_ready(s->proxy, true);
+    }
+}
+
+static void service_down(struct socket *s, struct service *service, const char *why)
+{
+    struct manager *m = s->base.manager;
+    bool listening = s->state == SOCKET_LISTENING || s->state == SOCKET_RUNNING;
+    if (!listening || m->shutdown.begun) return;
+    if (s->proxy && service->base.result == RESULT_SUCCESS)
+        proxy_drop_dialing(s->proxy);
+    else if (s->proxy)
+        proxy_drop_waiting(s->proxy); /* what they waited for has failed; the next one tries again */
+    if (why) {
+        socket_fail(s, RESULT_SERVICE_START_LIMIT_HIT, why);
+        return;
+    }
+    if (service->base.skipped) {
+        log_info("socket %s: service %s skipped; closing the listener", socket_name(s), service_name(service));
+        socket_close_listeners(s, true);
+        socket_set_state(s, SOCKET_DEAD);
+        return;
+    }
+    if (s->state != SOCKET_RUNNING) return;
+    log_info("socket %s: %s stopped; listening again", socket_name(s), service_name(service));
+    TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));
+    socket_set_state(s, SOCKET_LISTENING);
+    socket_wait(s);
+    if (s->proxy && proxy_waiting(s->proxy) > 0) socket_trigger_soon(s); /* who came meanwhile is served (K57) */
+}
+
+void sockets_service_leaving(struct service *service)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_at(m, span, i);
+        if (s && s->proxy) proxy_set_ready(s->proxy, false);
+    }
+}
+
+void sockets_service_down(struct service *service, const char *why)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_at(m, span, i);
+        if (s) service_down(s, service, why);
+    }
+}

@@ -104,7 +104,7 @@ static void take_listeners(struct socket *s, struct socket_opened *opened)
         struct socket_listener *l = &s->listeners[i];
         *l = (struct socket_listener){ .listener = opened->listeners[i], .socket = s };
         log_info("socket %s: bound %s/%s -> %s (mode=%s)", socket_name(s), listener_network(l->listener),
-                 listener_address(l->listener), service_name(s->service), mode);
+                 listener_address(l->listener), socket_service_name(s), mode);
         TRACE(s->base.manager->trace, "bound", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
               TF_STR("network", listener_network(l->listener)), TF_STR("address", listener_address(l->listener)),
               TF_STR("mode", mode));
@@ -117,13 +117,12 @@ static void take_listeners(struct socket *s, struct socket_opened *opened)
 static int begin_listening(struct socket *s, struct socket_opened *opened)
 {
     struct manager *m = s->base.manager;
-    const char *service = service_name(s->service);
     if (opened->error > 0) {
         bind_failed(s, &socket_settings(s)->listens.items[opened->index], opened->step, opened->error);
         return -opened->error;
     }
     if (opened->skipped) {
-        log_info("unit %s: skipped (service %s skipped)", socket_name(s), service);
+        log_info("unit %s: skipped (service %s skipped)", socket_name(s), socket_service_name(s));
         TRACE(m->trace, "skipped", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
               TF_STR("reason", str_text(&opened->reason)));
         s->base.skipped = true;
@@ -139,7 +138,7 @@ static int begin_listening(struct socket *s, struct socket_opened *opened)
         socket_close_listeners(s, true);
         return r;
     }
-    bool service_up = s->service->base.active == ACTIVE_STATE_ACTIVE;
+    bool service_up = s->service && s->service->base.active == ACTIVE_STATE_ACTIVE;
     s->trigger_count = 0;
     socket_set_state(s, service_up && socket_is_native(s) ? SOCKET_RUNNING : SOCKET_LISTENING);
     if (s->proxy) proxy_set_ready(s->proxy, service_up);
@@ -149,7 +148,7 @@ static int begin_listening(struct socket *s, struct socket_opened *opened)
 
 static struct socket_to_open to_open(const struct socket *s)
 {
-    return (struct socket_to_open){ s->base.manager, s->base.unit, s->service->base.unit };
+    return (struct socket_to_open){ s->base.manager, s->base.unit, s->service ? s->service->base.unit : NULL };
 }
 
 static int open_task(void *argument, struct file_answer *answer)
@@ -185,24 +184,33 @@ static int open_by_helper(struct socket *s)
     return 0;
 }
 
-static int socket_start(struct runtime *rt)
+/* What its connections are for. Of Accept=yes there is nothing before the first one. */
+static int find_service(struct socket *s)
 {
-    struct socket *s = socket_of(rt);
-    struct manager *m = rt->manager;
-    const char *service = unit_triggered_name(rt->unit);
+    struct manager *m = s->base.manager;
+    if (socket_settings(s)->accept) return 0;
+    const char *service = unit_triggered_name(s->base.unit);
     const struct unit *unit = service ? unit_set_find(m->set, service) : NULL;
     if (!unit || unit->kind != UNIT_KIND_SERVICE) {
         log_error("socket %s: unknown service %s", socket_name(s), service ? service : "?");
         return -ENOENT;
     }
     s->service = service_of(manager_unit(m, unit->id));
+    return 0;
+}
+
+static int socket_start(struct runtime *rt)
+{
+    struct socket *s = socket_of(rt);
+    int r = find_service(s);
+    if (r < 0) return r;
     struct socket_to_open what = to_open(s);
     file_helper_cancel(&s->request);
     s->is_far = !socket_open_is_local(&what);
     if (s->is_far) return open_by_helper(s);
     struct socket_opened opened;
     IGNORE_RESULT(socket_open(&what, &opened)); /* it is in `opened` as well */
-    int r = begin_listening(s, &opened);
+    r = begin_listening(s, &opened);
     socket_opened_done(&opened);
     return r;
 }

@@ -38,8 +38,9 @@ struct socket {
     bool is_far;                  /* a file helper opens them: their nodes are not touched by us */
     struct file_request *request; /* START_CHOWN; or nodes are removed, which STOP_POST waits for and a start cancels */
     struct proxy *proxy;
-    struct loop_deadline pause; /* accepting goes on after a lack of descriptors */
-    bool lacking;               /* which was told of already (K88) */
+    struct loop_deadline trigger_due; /* socket_trigger_soon() */
+    struct loop_deadline pause;       /* accepting goes on after a lack of descriptors */
+    bool lacking;                     /* which was told of already (K88) */
     usec_t trigger_begin;
     uint32_t trigger_count;
     bool connected_once;
@@ -56,6 +57,11 @@ static inline const struct socket_section *socket_settings(const struct socket *
 static inline const char *socket_name(const struct socket *s)
 {
     return s->base.unit->name;
+}
+/* Accept=yes: there is no one service. */
+static inline const char *socket_service_name(const struct socket *s)
+{
+    return s->service ? service_name(s->service) : "an instance for each connection";
 }
 static inline bool socket_is_native(const struct socket *s)
 {
@@ -78,5 +84,15 @@ void socket_wait(struct socket *s);
  * the closing of the proxy that calls, or begin a transaction. */
 void socket_trigger_soon(struct socket *s);
 
+/* ---- socket_accept.c ---- */
+/* Accept=yes, and a connection is there: takes one and starts its instance. The caller has looked at the limits of the
+ * socket as a whole (TriggerLimit*=, PollLimit*=). 0: done, refused because of MaxConnections*= and told of, or the
+ * client had gone; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the caller pauses the socket; other -errno: the caller fails
+ * the unit with RESULT_RESOURCES. */
+MUST_CHECK int socket_accept_connection(struct socket *s, struct socket_listener *l);
+
 /* ---- socket_proxy.c ---- */
 MUST_CHECK int socket_proxy_new(struct socket *s);
+/* Something is there to be read at a listener of a proxy. >= 0: taken, or none of our business; -errno: the caller
+ * pauses the socket. */
+MUST_CHECK int socket_proxy_ready(struct socket *s, struct socket_listener *l);

@@ -42,7 +42,7 @@ bool socket_open_is_local(const struct socket_to_open *what)
 {
     const struct socket_section *settings = what->unit->socket;
     struct condition_context context = manager_condition_context(what->manager);
-    if (!conditions_are_local(what->service, &context)) return false;
+    if (what->service && !conditions_are_local(what->service, &context)) return false;
     if (listen_fds_has_all(what->manager, what->unit)) return true; /* nothing is bound */
     if ((settings->socket_user || settings->socket_group) && !exec_userdb_is_local(what->manager->userdb)) return false;
     for (uint32_t i = 0; i < settings->listens.count; i++)
@@ -111,7 +111,7 @@ int socket_open(const struct socket_to_open *what, struct socket_opened *ret)
     const char *step = "";
     *ret = (struct socket_opened){ .error = 0 };
     /* A socket whose service would be skipped is skipped itself: nobody should connect and wait for ever. */
-    if (conditions_hold(what->service, &context, &ret->reason, &is_assert) == 0 && !is_assert) {
+    if (what->service && conditions_hold(what->service, &context, &ret->reason, &is_assert) == 0 && !is_assert) {
         ret->skipped = true;
         return 0;
     }

@@ -14,7 +14,7 @@ struct unit;
 /* Whose socket; borrowed for as long as it is opened. */
 struct socket_to_open {
     struct manager *manager;
-    const struct unit *unit, *service;
+    const struct unit *unit, *service; /* service: NULL with Accept=yes */
 };
 /* What came of it. Zeroed is an empty one. */
 struct socket_opened {

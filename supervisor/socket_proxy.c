@@ -2,9 +2,11 @@
 #include "supervisor/socket_internal.h"
 
 #include "base/log.h"
+#include "socketact/listener.h"
 #include "socketact/proxy.h"
 #include "supervisor/file_helper.h"
 #include "supervisor/socket_open.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -70,4 +72,14 @@ int socket_proxy_new(struct socket *s)
 {
     const struct proxy_hooks *chosen = socket_target_is_local(s->base.unit) ? &hooks : &far_hooks;
     return proxy_new(s->base.manager->loop, socket_settings(s)->proxy_target, chosen, s, &s->proxy);
+}
+
+int socket_proxy_ready(struct socket *s, struct socket_listener *l)
+{
+    int r = proxy_accept(s->proxy, listener_fd(l->listener));
+    if (r > 0 && !s->connected_once) {
+        TRACE(s->base.manager->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
+        s->connected_once = true;
+    }
+    return r;
 }

@@ -3,21 +3,28 @@
 
 #include "base/log.h"
 #include "base/timespan.h"
+#include "socketact/listener.h"
 #include "socketact/proxy.h"
 #include "supervisor/job.h"
 #include "supervisor/restart.h"
 #include "trace/trace.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "socketact/listener.h"
 
 /* Accepting is tried again this long after descriptors ran out. */
 #define ACCEPT_PAUSE (100 * USEC_PER_MSEC)
 
-void socket_stop_waiting(struct socket *s)
+static void stop_polling(struct socket *s)
 {
     for (uint32_t i = 0; i < s->n_listeners; i++) loop_io_remove(s->base.manager->loop, &s->listeners[i].io);
+}
+
+void socket_stop_waiting(struct socket *s)
+{
+    stop_polling(s);
+    loop_deadline_clear(s->base.manager->loop, &s->trigger_due);
     loop_deadline_clear(s->base.manager->loop, &s->pause);
 }
 
@@ -57,7 +64,6 @@ static void on_trigger_due(void *userdata)
 {
     struct socket *s = userdata;
     const struct runtime *rt = &s->service->base;
-    socket_wait(s);
     if (!runtime_is_down(rt) || rt->job.type == JOB_START) return; /* on its way already */
     if (s->proxy && proxy_waiting(s->proxy) > 0) trigger(s);
 }
@@ -66,7 +72,7 @@ static void on_trigger_due(void *userdata)
 void socket_trigger_soon(struct socket *s)
 {
     struct loop *loop = s->base.manager->loop;
-    if (loop_deadline_set(loop, &s->pause, loop_now(loop), on_trigger_due, s) < 0)
+    if (loop_deadline_set(loop, &s->trigger_due, loop_now(loop), on_trigger_due, s) < 0)
         log_error("socket %s: out of memory: its connections wait for the next one", socket_name(s));
 }
 
@@ -76,30 +82,41 @@ static void on_pause_over(void *userdata)
     socket_wait(s);
 }
 
+/* Descriptors ran out, or memory: those that wait go on waiting, and it is told once (K88). */
+static void pause_accepting(struct socket *s, int error)
+{
+    struct loop *loop = s->base.manager->loop;
+    if (!s->lacking) log_error("socket %s accept: %s", socket_name(s), strerror(error));
+    s->lacking = true;
+    stop_polling(s);
+    if (loop_deadline_set(loop, &s->pause, usec_add(loop_now(loop), ACCEPT_PAUSE), on_pause_over, s) < 0)
+        socket_fail(s, RESULT_RESOURCES, "out of memory");
+}
+
+static bool is_lack(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
+}
+
 static void on_connection(int fd, uint32_t events, void *userdata)
 {
     struct socket_listener *l = userdata;
     struct socket *s = l->socket;
+    bool is_accept = socket_settings(s)->accept;
+    (void)fd;
     (void)events;
-    if (socket_is_native(s)) {
+    if (socket_is_native(s) && !is_accept) {
         trigger(s);
         return;
     }
-    int r = proxy_accept(s->proxy, fd);
-    if (r >= 0) {
+    if (is_accept && !take_trigger(s)) return;
+    int r = is_accept ? socket_accept_connection(s, l) : socket_proxy_ready(s, l);
+    if (r >= 0)
         s->lacking = false;
-        if (r > 0 && !s->connected_once) {
-            TRACE(s->base.manager->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
-            s->connected_once = true;
-        }
-        return;
-    }
-    if (!s->lacking) log_error("socket %s accept: %s", socket_name(s), strerror(-r));
-    s->lacking = true;
-    socket_stop_waiting(s);
-    struct loop *loop = s->base.manager->loop;
-    if (loop_deadline_set(loop, &s->pause, usec_add(loop_now(loop), ACCEPT_PAUSE), on_pause_over, s) < 0)
-        socket_fail(s, RESULT_RESOURCES, "out of memory");
+    else if (!is_accept || is_lack(r))
+        pause_accepting(s, -r);
+    else
+        socket_fail(s, RESULT_RESOURCES, strerror(-r));
 }
 
 void socket_wait(struct socket *s)

@@ -63,6 +63,7 @@ static void remove_far_nodes(struct socket *s)
 void socket_close_listeners(struct socket *s, bool remove_nodes)
 {
     socket_stop_waiting(s);
+    socket_idle_end(s);
     if (s->is_far && remove_nodes && s->n_listeners > 0) remove_far_nodes(s);
     for (uint32_t i = 0; i < s->n_listeners; i++) listener_free(s->listeners[i].listener, remove_nodes && !s->is_far);
     free(s->listeners);

@@ -44,6 +44,8 @@ struct socket {
     usec_t trigger_begin;
     uint32_t trigger_count;
     bool connected_once;
+    bool idle;                      /* no connection has been open for IdleStopSec=, and none came since */
+    struct loop_deadline idle_look; /* socket_idle.c looks, or asks again for the stop */
 };
 
 static inline struct socket *socket_of(struct runtime *rt)
@@ -96,3 +98,14 @@ MUST_CHECK int socket_proxy_new(struct socket *s);
 /* Something is there to be read at a listener of a proxy. >= 0: taken, or none of our business; -errno: the caller
  * pauses the socket. */
 MUST_CHECK int socket_proxy_ready(struct socket *s, struct socket_listener *l);
+
+/* ---- socket_idle.c: IdleStopSec= ---- */
+/* No connection has been open for IdleStopSec=. The service stops once that holds for all its sockets that have the
+ * setting, at once or later. The worker of a proxy that has told this holds whoever comes from now on, and tells that
+ * somebody waits. */
+void socket_idle_reached(struct socket *s);
+/* Somebody has come to a socket that was idle. true: the service is up and stays so, a worker may be told at once to let
+ * them in; false: it is down or on its way there, and they wait until it was started again. */
+MUST_CHECK bool socket_idle_over(struct socket *s);
+/* The service is no longer up, or the socket closes: nothing of this is followed any more. */
+void socket_idle_end(struct socket *s);

@@ -97,6 +97,7 @@ void sockets_service_leaving(struct service *service)
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
+        if (s) socket_idle_end(s);
         if (s && s->proxy) proxy_set_ready(s->proxy, false);
     }
 }

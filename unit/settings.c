@@ -156,6 +156,7 @@ const struct unit_settings unit_settings_default = {
         .trigger_limit_interval = 2 * USEC_PER_SEC,
         .trigger_limit_burst = 20,
         .timeout = 90 * USEC_PER_SEC,
+        .idle_stop = USEC_INFINITY,
     },
     .socket_extra = {
         .ip_tos = -1,

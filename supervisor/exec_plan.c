@@ -93,6 +93,8 @@ static int plan_stream(struct exec_plan *plan, const struct exec_request *reques
         return stream->path ? 0 : -ENOMEM;
     case STD_SOCKET:
     case STD_FD:
+        plan->child.fds[i] = request->stream_fds[i];
+        return request->stream_fds[i] > 0 ? 0 : -EBADF;
     case STD_DATA:
     case STD_COUNT:
         return -EOPNOTSUPP;

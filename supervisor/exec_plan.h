@@ -59,6 +59,7 @@ struct exec_request {
     const int *listen_fds; /* borrowed; become 3, 4, ... */
     const char *const *listen_names;
     size_t n_listen_fds;
+    int stream_fds[3];        /* borrowed: of the streams that are STD_SOCKET or STD_FD; 0: there is none */
     usec_t watchdog_usec;     /* $WATCHDOG_USEC, with $WATCHDOG_PID; 0: none */
     int notify_fd;            /* borrowed; becomes notify_target, which lies behind the listen_fds */
     uint32_t notify_target;   /* 0: there is none */

@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "cgroup/leaf.h"
+#include "supervisor/exec_streams.h"
 #include "supervisor/logs.h"
 #include "supervisor/manager.h"
 #include "supervisor/oom.h"
@@ -199,6 +200,9 @@ int service_variables(const struct service *s, enum service_command slot, struct
         r = add_variable(out, "", "MAINPID", text);
     }
     if (r == 0) r = trigger_variables(&s->base, out);
+    const struct service_connection *c = s->connection;
+    if (r == 0 && c && c->remote_addr) r = add_variable(out, "", "REMOTE_ADDR", c->remote_addr);
+    if (r == 0 && c && c->remote_port) r = add_variable(out, "", "REMOTE_PORT", c->remote_port);
     if (r == 0 && s->n_restarts > 0 && s->base.unit->service_extra->restart_mode == RESTART_MODE_DEBUG)
         r = strlist_add(out, "DEBUG_INVOCATION=1");
     if (r == 0 && (slot == SERVICE_EXEC_START_PRE || slot == SERVICE_EXEC_START)) r = add_cause(s, out);
@@ -291,10 +295,33 @@ struct exec_request service_exec_request(const struct service *s, const struct c
     };
 }
 
+/* Sockets, stored descriptors, those that are streams, and those of notifications. Passed as LISTEN_FDS= to the program
+ * itself alone, and not where a stream is the socket; streams are those of every command. */
+static int collect_fds(struct service *s, enum service_command slot, bool is_main, struct strlist *variables,
+                       struct passed_fds *passed, struct exec_request *request, struct fd *ret_ready,
+                       struct exec_failure *failure)
+{
+    const struct exec_section *exec = s->base.unit->exec;
+    bool is_start = slot == SERVICE_EXEC_START, needed = exec_streams_need_fds(exec);
+    int r = is_start || needed ? sockets_collect(s, passed) : 0;
+    size_t n_sockets = passed->fds.count;
+    for (size_t i = 0; r == 0 && is_start && i < n_sockets; i++) {
+        r = exec_streams_set_mode(passed->fds.items[i], s->base.unit->service_extra->non_blocking);
+        if (r < 0) *failure = (struct exec_failure){ .stage = EXEC_STAGE_FDS, .error = -r, .subject = "NonBlocking=" };
+    }
+    if (r == 0) r = service_notify_prepare(s, slot, is_main, variables, passed, request, ret_ready);
+    if (r == 0 && needed) r = exec_streams_find(exec, passed, n_sockets, request, failure);
+    if (r < 0 || !is_start || exec_streams_have_socket(exec)) return r;
+    request->listen_fds = passed->fds.items;
+    request->listen_names = passed->names.items;
+    request->n_listen_fds = passed->fds.count;
+    return 0;
+}
+
 int service_spawn(struct service *s, enum service_command slot, const struct command *command, struct process *process)
 {
     struct manager *m = s->base.manager;
-    bool is_start = slot == SERVICE_EXEC_START, is_main = process == &s->main;
+    bool is_main = process == &s->main;
     AUTO_STRLIST struct strlist variables = STRLIST_EMPTY;
     struct passed_fds passed = { 0 };
     AUTO_FD struct fd ready = FD_NONE;
@@ -306,15 +333,12 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     process->since = loop_now(m->loop);
     s->exec_failed = false;
     int r = service_variables(s, slot, &variables);
-    if (r == 0 && is_start) r = sockets_collect(s, &passed);
     struct exec_request request = service_exec_request(s, command, &variables);
-    if (r == 0) r = service_notify_prepare(s, slot, is_main, &variables, &passed, &request, &ready);
+    if (r == 0) r = collect_fds(s, slot, is_main, &variables, &passed, &request, &ready, &failure);
     if (r < 0) {
-        failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
+        if (failure.stage == EXEC_STAGE_NONE)
+            failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
     } else {
-        request.listen_fds = passed.fds.items;
-        request.listen_names = passed.names.items;
-        request.n_listen_fds = passed.fds.count;
         request.make_directories = slot <= SERVICE_EXEC_START;
         r = start_process(s, slot, process, &request, &failure);
     }

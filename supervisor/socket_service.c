@@ -21,9 +21,16 @@ void passed_fds_done(struct passed_fds *passed)
     vec_done(&passed->names);
 }
 
+static int add_passed(struct passed_fds *passed, int fd, const char *name)
+{
+    int r = vec_push(&passed->fds, fd);
+    return r < 0 ? r : vec_push(&passed->names, name);
+}
+
 int sockets_collect(struct service *service, struct passed_fds *ret)
 {
     struct manager *m = service->base.manager;
+    if (service->connection) return add_passed(ret, service->connection->fd.n, "connection");
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         const struct socket *s = socket_at(m, span, i);
@@ -32,8 +39,7 @@ int sockets_collect(struct service *service, struct passed_fds *ret)
         if (!name) name = socket_name(s);
         if (strchr(name, ':')) name = "unknown"; /* a colon would end the name within LISTEN_FDNAMES (K56) */
         for (uint32_t k = 0; socket_is_native(s) && k < s->n_listeners; k++) {
-            int r = vec_push(&ret->fds, listener_fd(s->listeners[k].listener));
-            if (r == 0) r = vec_push(&ret->names, name);
+            int r = add_passed(ret, listener_fd(s->listeners[k].listener), name);
             if (r < 0) return r;
         }
     }

@@ -129,9 +129,9 @@ enum exec_std {              /* StandardInput=, StandardOutput=, StandardError= 
                 STD_FILE_TRUNCATE,
                 STD_TTY,    /* /dev/console */
                 STD_RAW,    /* output, extension "raw": PID 1's own descriptor, untouched */
-                STD_SOCKET, /* the activation socket: refused until Accept=yes exists */
-                STD_FD,     /* a named descriptor of Sockets= or the file descriptor store: refused as well */
-                STD_DATA,   /* StandardInputText= and StandardInputData=: refused as well */
+                STD_SOCKET, /* the connection of Accept=yes, or the unit's one socket */
+                STD_FD,     /* a named descriptor of its sockets or of the file descriptor store */
+                STD_DATA,   /* StandardInputText= and StandardInputData=: refused */
                 STD_COUNT
 };
 struct exec_stream {

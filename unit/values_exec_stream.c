@@ -58,15 +58,6 @@ static int stream_argument(struct parse *p, const struct value *value, const cha
     return r < 0 ? r : 1;
 }
 
-/* What exists in systemd and not here: refused where the unit is to run. */
-static void tell_unsupported(struct parse *p, const struct value *value, enum exec_std kind)
-{
-    if (kind == STD_FD) parse_unsupported(p, value, "descriptors of sockets cannot be standard streams yet");
-    if (kind == STD_SOCKET)
-        parse_unsupported(p, value, "connections as standard streams need Accept=yes, which is not built yet");
-    if (kind == STD_DATA) parse_unsupported(p, value, "text and data for standard input are not passed yet");
-}
-
 /* The index in words_streams; the number of bytes that the word has in the text. -1: none. */
 static int find_stream(struct parse *p, const struct value *value, const char *text, uint32_t kinds, size_t *ret_length)
 {
@@ -108,7 +99,7 @@ static int read_stream(struct parse *p, const struct value *value, uint32_t kind
         r = stream_argument(p, value, text + length + (text[length] == ':'), fallback, &stream);
         if (r <= 0) return r;
     }
-    tell_unsupported(p, value, stream.kind);
+    if (stream.kind == STD_DATA) parse_unsupported(p, value, "text and data for standard input are not passed yet");
     *slot = stream;
     return 0;
 }

@@ -1,10 +1,13 @@
 #include "tests/supervisor/spawn_fixture.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "supervisor/exec_env.h"
 #include "supervisor/exec_identity.h"
+#include "supervisor/exec_streams.h"
 #include "supervisor/local_path.h"
+#include "supervisor/socket.h"
 
 static int open_fixture(void **state)
 {
@@ -549,8 +552,67 @@ static void test_streams(void **state)
     assert_string_equal(f->output, "from a file\n");
     (void)unlink(input); /* of the test's own making */
     f->settings.exec.streams[1] = (struct exec_stream){ .kind = STD_SOCKET };
-    assert_int_equal(fixture_run(f, WORDS("/bin/cat")), -EOPNOTSUPP);
+    assert_int_equal(fixture_run(f, WORDS("/bin/cat")), -EBADF); /* nobody gave it one */
     assert_int_equal(f->failure.stage, EXEC_STAGE_STDOUT);
+}
+
+/* systemd.exec(5): "socket", and "fd:NAME" of which the first counts. Both ways over one descriptor. */
+static void test_streams_of_sockets(void **state)
+{
+    static const struct {
+        const char *label;
+        enum exec_std in, out, err;
+        const char *name;
+        size_t n_fds, n_sockets;
+        int r;
+        enum exec_stage stage;
+        const char *subject;
+        int want_in, want_out, want_err; /* which of the passed descriptors */
+    } rows[] = {
+        { "the one socket", STD_SOCKET, STD_INHERIT, STD_LOG, NULL, 1, 1, 0, EXEC_STAGE_NONE, "", 0, -1, -1 },
+        { "output too", STD_NULL, STD_SOCKET, STD_SOCKET, NULL, 2, 1, 0, EXEC_STAGE_NONE, "", -1, 0, 0 },
+        { "none", STD_SOCKET, STD_LOG, STD_LOG, NULL, 2, 0, -EINVAL, EXEC_STAGE_STDIN, "no socket was passed", 0, 0,
+          0 },
+        { "two", STD_NULL, STD_LOG, STD_SOCKET, NULL, 2, 2, -EINVAL, EXEC_STAGE_STDERR,
+          "more than one socket was passed", 0, 0, 0 },
+        { "by name", STD_FD, STD_FD, STD_LOG, "b", 3, 2, 0, EXEC_STAGE_NONE, "", 1, 1, -1 },
+        { "of the store", STD_NULL, STD_FD, STD_LOG, "c", 3, 2, 0, EXEC_STAGE_NONE, "", -1, 2, -1 },
+        { "no such name", STD_NULL, STD_FD, STD_LOG, "x", 3, 2, -ENOENT, EXEC_STAGE_STDOUT, "fd:x", 0, 0, 0 },
+    };
+    struct fixture *f = *state;
+    int pair[2], fds[3];
+    const char *names[] = { "a", "b", "c" };
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    for (size_t i = 0; i < COUNT_OF(fds); i++) fds[i] = fcntl(pair[1], F_DUPFD_CLOEXEC, 50);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        print_message("  %s\n", rows[i].label);
+        struct passed_fds passed = { { fds, rows[i].n_fds, 0 }, { names, rows[i].n_fds, 0 } };
+        const enum exec_std kinds[] = { rows[i].in, rows[i].out, rows[i].err };
+        for (size_t k = 0; k < 3; k++)
+            f->settings.exec.streams[k] = (struct exec_stream){ .kind = kinds[k], .path = rows[i].name };
+        memset(f->request.stream_fds, 0, sizeof f->request.stream_fds);
+        f->failure = (struct exec_failure){ .stage = EXEC_STAGE_NONE };
+        assert_int_equal(exec_streams_find(&f->settings.exec, &passed, rows[i].n_sockets, &f->request, &f->failure),
+                         rows[i].r);
+        assert_int_equal(f->failure.stage, rows[i].stage);
+        assert_string_equal(f->failure.subject, rows[i].subject);
+        if (rows[i].r < 0) continue;
+        const int wanted[] = { rows[i].want_in, rows[i].want_out, rows[i].want_err };
+        for (size_t k = 0; k < 3; k++) assert_int_equal(f->request.stream_fds[k], wanted[k] < 0 ? 0 : fds[wanted[k]]);
+    }
+    print_message("  a program that speaks to it\n");
+    char text[16] = "";
+    assert_int_equal(fcntl(pair[1], F_GETFL) & O_NONBLOCK, 0); /* a program expects to wait */
+    f->settings.exec.streams[0].kind = STD_SOCKET;
+    f->settings.exec.streams[1].kind = STD_INHERIT;
+    f->settings.exec.streams[2].kind = STD_LOG;
+    f->request.stream_fds[0] = pair[1];
+    assert_int_equal(write(pair[0], "hello\n", 6), 6);
+    assert_int_equal(fixture_run(f, WORDS("/usr/bin/head", "-n", "1")), 0);
+    assert_int_equal(read(pair[0], text, sizeof text), 6);
+    assert_string_equal(text, "hello\n");
+    for (size_t i = 0; i < COUNT_OF(fds); i++) close(fds[i]);
+    close(pair[0]), close(pair[1]);
 }
 
 /* ---- paths that PID 1 may touch ---- */
@@ -585,6 +647,7 @@ int main(void)
         TEST(test_inherited_soft_limit),
         TEST(test_home_directory),
         TEST(test_streams),
+        TEST(test_streams_of_sockets),
         TEST(test_local_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,7 @@ static void control_start(struct service *s)
     const struct command *command = &service_commands(s, s->slot)->items[s->command_next++];
     service_arm_timeout(s);
     /* One that was not killed (SendSIGKILL=no) may still be there: it is an orphan of the unit from now on. */
-    process_release(s, &s->control);
+    process_release(s->base.manager, &s->control);
     if (service_spawn(s, s->slot, command, &s->control) < 0) service_post(s, SERVICE_EVENT_CONTROL_EXIT);
 }
 

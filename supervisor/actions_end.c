@@ -407,8 +407,8 @@ static bool end_run(struct service *s, usec_t next)
     enum kill_mode mode = s->base.unit->kill->mode;
     bool leaves_rest = mode == KILL_PROCESS || mode == KILL_NONE, is_empty = procs_is_empty(m->procs, &s->procs);
     report_forced(s, is_empty || (leaves_rest && !process_is_there(&s->main)));
-    process_release(s, &s->main);
-    process_release(s, &s->control);
+    process_release(m, &s->main);
+    process_release(m, &s->control);
     loop_io_remove(m->loop, &s->events_io);
     pid_file_forget(s);
     remove_pid_file(s);

@@ -54,7 +54,7 @@ int probe_lines_open(struct service_probe *sp, bool only_new)
     if (fcntl(sp->lines_write.n, F_SETFL, O_NONBLOCK) < 0) return -errno;
     (void)fcntl(sp->lines_write.n, F_SETPIPE_SZ, LINES_PIPE_SIZE); /* what may not be had is 64 KiB */
     sp->lost_lines = 0;
-    sp->tap.label = service_log_label(s, &length);
+    sp->tap.label = unit_log_label(s->base.unit, &length);
     sp->tap.line = on_line;
     sp->tap.userdata = sp;
     logs_tap(s->base.manager->logs, &sp->tap, only_new);
@@ -105,53 +105,35 @@ static void on_look_exit(const struct child_exit *exit, void *userdata)
     struct service *s = sp->service;
     if (sp->process.spawn) spawn_drain(sp->process.spawn);
     procs_remove(s->base.manager->procs, &s->procs, exit->pid);
-    process_release(s, &sp->process);
+    process_release(s->base.manager, &sp->process);
     if (!sp->looking) return;
     sp->looking = false;
     judge(sp, exit);
     probe_look_ended(sp);
 }
 
-static int open_output(struct service *s, struct exec_request *request, struct fd *out, struct fd *err)
-{
-    int r = service_open_streams(s, out, err);
-    request->stdout_fd = fd_is_open(out) ? out->n : -1;
-    request->stderr_fd = fd_is_open(err) ? err->n : -1;
-    return r;
-}
-
 static int start(struct service_probe *sp, const struct command *command, struct exec_failure *failure)
 {
     struct service *s = sp->service;
-    struct manager *m = s->base.manager;
     AUTO_FD struct fd out = FD_NONE, err = FD_NONE;
     AUTO_STRLIST struct strlist variables = STRLIST_EMPTY;
-    AUTO(exec_plan_free) struct exec_plan *plan = NULL;
     bool own = sp->check->kind != PROBE_EXEC;
     *failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = ENOMEM };
     int r = service_variables(s, SERVICE_EXEC_START_POST, &variables);
     if (r < 0) return r;
-    struct exec_request request = service_exec_request(s, command, &variables);
+    struct exec_request request = process_request(&s->base, &s->procs, command, &variables);
     request.is_probe = true;
-    request.stdout_fd = request.stderr_fd = -1;
-    request.program_fd = own ? m->program.n : 0;
+    request.program_fd = own ? s->base.manager->program.n : 0;
     request.stdin_fd = sp->check->kind == PROBE_LOG ? sp->lines_read.n : 0;
-    if (!own) r = open_output(s, &request, &out, &err);
-    if (r == 0) r = exec_plan_new(&request, &plan, failure);
+    if (!own) r = process_open_streams(&s->base, &request, &out, &err, failure);
     if (r < 0) return r;
-    struct spawn_result result = { .pidfd = FD_NONE };
-    r = spawn_start(m->spawner, TAKE(plan), s->procs.leaf, on_spawned, sp, &result, failure);
-    if (r < 0) return r;
-    sp->process.pid = result.pid;
-    sp->process.pidfd = fd_take(&result.pidfd);
-    sp->process.spawn = result.spawn;
-    procs_add(m->procs, &s->procs, result.pid, result.in_leaf);
-    r = reaper_add(m->reaper, result.pid, on_look_exit, sp);
-    if (r >= 0) return 0;
-    *failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
-    (void)process_signal(&sp->process, SIGKILL); /* ESRCH: it has gone already */
-    process_release(s, &sp->process);
-    return r;
+    struct process_start what = { .rt = &s->base,
+                                  .procs = &s->procs,
+                                  .request = &request,
+                                  .on_spawned = on_spawned,
+                                  .on_exit = on_look_exit,
+                                  .userdata = sp };
+    return process_start(&what, &sp->process, failure);
 }
 
 int probe_look(struct service_probe *sp)
@@ -190,5 +172,5 @@ void probe_look_stop(struct service_probe *sp)
     sp->looking = false;
     if (sp->process.pid <= 0) return;
     probe_look_kill(sp);
-    process_release(sp->service, &sp->process); /* collected as an orphan */
+    process_release(sp->service->base.manager, &sp->process); /* collected as an orphan */
 }

@@ -274,8 +274,8 @@ static int service_init(struct runtime *rt)
 static void service_done(struct runtime *rt)
 {
     struct service *s = service_of(rt);
-    process_release(s, &s->main);
-    process_release(s, &s->control);
+    process_release(rt->manager, &s->main);
+    process_release(rt->manager, &s->control);
     pid_file_forget(s);
     service_idle_end(s);
     probe_done(s);

@@ -10,6 +10,7 @@
 #include "supervisor/exec_plan.h"
 #include "supervisor/procs.h"
 #include "supervisor/service_states.h"
+#include "supervisor/unit_process.h"
 #include "supervisor/unit_type.h"
 
 struct bus_watch;
@@ -17,16 +18,6 @@ struct pid_file;
 struct service_probe;
 struct service_notify;
 struct spawn;
-
-struct process {
-    pid_t pid;   /* 0: none */
-    bool exited; /* its exit was collected and is still to be judged */
-    struct fd pidfd;
-    loop_io io;          /* on the pidfd, for a main process that may be another one's child */
-    struct spawn *spawn; /* until exec is proved or has failed */
-    usec_t since;
-    const struct command *command;
-};
 
 /* Why a run had to be killed: before the container's stop began, since its own time limit or the whole bound passed. */
 enum forced { FORCED_NOT, FORCED_BEFORE_THE_STOP, FORCED_BY_GRACE, FORCED_BY_BOUND };
@@ -119,11 +110,6 @@ static inline bool service_in_auto_restart(const struct service *s)
     return s->state == SERVICE_STATE_AUTO_RESTART || s->state == SERVICE_STATE_AUTO_RESTART_QUEUED;
 }
 
-static inline bool process_is_there(const struct process *process)
-{
-    return process->pid > 0 || process->exited;
-}
-
 /* Queues an event; what an action decides is done as soon as the action returns. */
 void service_post(struct service *s, enum service_event event);
 /* Moves; see the matrix. Called by the manager's settle loop only. */
@@ -166,19 +152,10 @@ void service_set_result(struct service *s, enum unit_result result, int failure_
  * and recorded as if the process had exited with the status of the step that failed; the caller posts the exit. */
 MUST_CHECK int service_spawn(struct service *s, enum service_command slot, const struct command *command,
                              struct process *process);
-/* What every command of the unit is started with: variables ("MAINPID=12"), the request, the streams that its settings
- * send to the log, and the name in front of its lines, which is the unit's own pointer. */
+/* The variables that a command of the unit is started with ("MAINPID=12"). */
 MUST_CHECK int service_variables(const struct service *s, enum service_command slot, struct strlist *out);
-struct exec_request service_exec_request(const struct service *s, const struct command *command,
-                                         const struct strlist *variables);
-MUST_CHECK int service_open_streams(struct service *s, struct fd *ret_stdout, struct fd *ret_stderr);
-const char *service_log_label(const struct service *s, size_t *ret_length);
-/* Forgets a process: descriptor, registration, report. */
-void process_release(struct service *s, struct process *process);
 /* A process that is not our child, or was not known as the main one, becomes it. 1; 0: it has ended; -errno. */
 MUST_CHECK int service_adopt_main(struct service *s, pid_t pid);
-/* Signals through the pidfd. */
-int process_signal(const struct process *process, int signal);
 /* Follows another process of the unit as its main one. 1: done; 0: it has ended; -errno. */
 MUST_CHECK int service_set_main(struct service *s, pid_t pid);
 /* PIDFile= or what is left in the unit (Type=forking). 1: found, 0: not yet, -errno: it cannot be used. */

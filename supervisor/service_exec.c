@@ -30,24 +30,6 @@
 
 /* ---- processes ---- */
 
-int process_signal(const struct process *process, int signal)
-{
-    if (process->pid <= 0 || !fd_is_open(&process->pidfd)) return -ESRCH;
-    return syscall(SYS_pidfd_send_signal, process->pidfd.n, signal, NULL, 0) < 0 ? -errno : 0;
-}
-
-void process_release(struct service *s, struct process *process)
-{
-    struct manager *m = s->base.manager;
-    if (process->spawn) spawn_forget(process->spawn);
-    process->spawn = NULL;
-    if (process->pid > 0) reaper_remove(m->reaper, process->pid);
-    loop_io_remove(m->loop, &process->io);
-    fd_close(&process->pidfd);
-    process->pid = 0;
-    process->exited = false;
-}
-
 /* An exit was collected: the report of the start, if it is still to come, is there now (K82). */
 static void process_ended(struct service *s, struct process *process, const struct child_exit *exit,
                           struct child_exit *ret_exit)
@@ -57,7 +39,7 @@ static void process_ended(struct service *s, struct process *process, const stru
     process->spawn = NULL;
     procs_remove(m->procs, &s->procs, exit->pid);
     *ret_exit = *exit;
-    process_release(s, process);
+    process_release(m, process);
     process->exited = true;
 }
 
@@ -210,89 +192,26 @@ int service_variables(const struct service *s, enum service_command slot, struct
     return add_result(s, "", out);
 }
 
-const char *service_log_label(const struct service *s, size_t *ret_length)
-{
-    const char *label = s->base.unit->exec->syslog_identifier;
-    if (!label) return unit_name_stem(service_name(s), ret_length);
-    *ret_length = strlen(label);
-    return label;
-}
-
-int service_open_streams(struct service *s, struct fd *ret_stdout, struct fd *ret_stderr)
-{
-    const struct exec_section *exec = s->base.unit->exec;
-    struct logs *logs = s->base.manager->logs;
-    size_t length = 0;
-    const char *label = service_log_label(s, &length);
-    int r = 0;
-    if (exec->streams[1].kind == STD_LOG) r = logs_open_stream(logs, label, length, 1, ret_stdout);
-    /* Inherited from a logged standard output it is logged as well, as what it is: standard error (S15). */
-    bool follows = exec->streams[2].kind == STD_INHERIT && exec->streams[1].kind == STD_LOG;
-    if (r == 0 && (exec->streams[2].kind == STD_LOG || follows))
-        r = logs_open_stream(logs, label, length, 2, ret_stderr);
-    return r;
-}
-
 static int start_process(struct service *s, enum service_command slot, struct process *process,
                          struct exec_request *request, struct exec_failure *failure)
 {
     struct manager *m = s->base.manager;
     bool is_main = process == &s->main;
     AUTO_FD struct fd out = FD_NONE, err = FD_NONE;
-    AUTO(exec_plan_free) struct exec_plan *plan = NULL;
-    int r = service_open_streams(s, &out, &err);
-    if (r < 0) {
-        *failure = (struct exec_failure){ .stage = EXEC_STAGE_FDS, .error = -r, .subject = "log pipe" };
-        return r;
-    }
-    request->stdout_fd = fd_is_open(&out) ? out.n : -1;
-    request->stderr_fd = fd_is_open(&err) ? err.n : -1;
-    r = exec_plan_new(request, &plan, failure);
+    int r = process_open_streams(&s->base, request, &out, &err, failure);
     if (r < 0) return r;
-    const struct strlist *unset = exec_plan_unset_variables(plan);
-    for (size_t i = 0; unset && i < unset->count; i++)
-        log_debug("unit %s: %s=: variable %s is not set", service_name(s), service_command_name(slot), unset->items[i]);
-    const struct strlist *lowered = exec_plan_lowered_limits(plan);
-    for (size_t i = 0; i < lowered->count; i++)
-        log_warning("unit %s: %s= is above our hard limit, which we may not raise: it becomes the limit",
-                    service_name(s), lowered->items[i]);
-    const struct exec_plan *kept = plan; /* alive until the report of the start */
-    struct spawn_result result = { .pidfd = FD_NONE };
-    r = spawn_start(m->spawner, TAKE(plan), s->procs.leaf, is_main ? on_main_spawned : on_control_spawned, s, &result,
-                    failure);
+    struct process_start start = { .rt = &s->base,
+                                   .procs = &s->procs,
+                                   .request = request,
+                                   .directive = service_command_name(slot),
+                                   .on_spawned = is_main ? on_main_spawned : on_control_spawned,
+                                   .on_exit = is_main ? on_main_exit : on_control_exit,
+                                   .userdata = s };
+    r = process_start(&start, process, failure);
     if (r < 0) return r;
-    process->pid = result.pid;
-    process->pidfd = fd_take(&result.pidfd);
-    process->spawn = result.spawn;
-    if (m->trace && slot == SERVICE_EXEC_START) manager_trace_spawn(m, service_name(s), kept, result.pid);
+    if (m->trace && slot == SERVICE_EXEC_START) manager_trace_spawn(m, service_name(s), start.plan, process->pid);
     if (s->procs.leaf && s->events_io == LOOP_IO_NONE) cg_leaf_rest(s->procs.leaf); /* opened again when it is needed */
-    procs_add(m->procs, &s->procs, result.pid, result.in_leaf);
-    r = reaper_add(m->reaper, result.pid, is_main ? on_main_exit : on_control_exit, s);
-    if (r >= 0) return 0;
-    /* Without a registration its exit would never be told: it must not live. */
-    *failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
-    (void)process_signal(process, SIGKILL); /* ESRCH: it has gone already */
-    process_release(s, process);
-    return r;
-}
-
-struct exec_request service_exec_request(const struct service *s, const struct command *command,
-                                         const struct strlist *variables)
-{
-    struct manager *m = s->base.manager;
-    return (struct exec_request){
-        .unit = s->base.unit,
-        .command = command,
-        .environ = m->options.environ,
-        .variables = variables,
-        .userdb = m->userdb,
-        .mark = s->procs.mark,
-        .slots = spawner_slots(m->spawner),
-        .inherited_nofile_soft = m->boot.nofile.rlim_cur,
-        .is_root = m->uid == 0,
-        .own_uid = m->uid,
-        .own_gid = m->gid,
-    };
+    return 0;
 }
 
 /* Sockets, stored descriptors, those that are streams, and those of notifications. Passed as LISTEN_FDS= to the program
@@ -333,7 +252,7 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
     process->since = loop_now(m->loop);
     s->exec_failed = false;
     int r = service_variables(s, slot, &variables);
-    struct exec_request request = service_exec_request(s, command, &variables);
+    struct exec_request request = process_request(&s->base, &s->procs, command, &variables);
     if (r == 0) r = collect_fds(s, slot, is_main, &variables, &passed, &request, &ready, &failure);
     if (r < 0) {
         if (failure.stage == EXEC_STAGE_NONE)
@@ -397,7 +316,7 @@ int service_adopt_main(struct service *s, pid_t pid)
     int r = loop_io_add(m->loop, fd, EPOLLIN, LOOP_LATE, on_adopted_gone, s, &s->main.io);
     if (r == 0) r = reaper_add(m->reaper, pid, on_main_exit, s);
     if (r >= 0) return 1;
-    process_release(s, &s->main);
+    process_release(m, &s->main);
     s->main_known = false;
     return r;
 }
@@ -408,7 +327,7 @@ int service_set_main(struct service *s, pid_t pid)
     s->main.spawn = NULL;
     AUTO_FD struct fd probe = fd_own((int)syscall(SYS_pidfd_open, pid, 0));
     if (!fd_is_open(&probe)) return errno == ESRCH ? 0 : -errno;
-    process_release(s, &s->main);
+    process_release(s->base.manager, &s->main);
     int r = service_adopt_main(s, pid);
     if (r != 1) { /* it ended in this moment, and the former one is nobody now */
         s->main_exit = (struct child_exit){ .pid = pid, .code = CLD_EXITED, .status = 0 };

@@ -229,7 +229,7 @@ void termination_decided(struct termination *t, const struct runtime *rt)
     if (!t || t->decider) return;
     t->decider = rt;
     if (rt->unit->kind == UNIT_KIND_SERVICE)
-        t->label = service_log_label((const struct service *)(const void *)rt, &length);
+        t->label = unit_log_label(rt->unit, &length);
 }
 
 /* ---- without a manager ---- */

@@ -19,9 +19,11 @@
 #define UNIT_COUNT  1000
 
 static const char usage[] =
-    "usage: bench [OPTION]... BINARY boot|stop|reap|restart|chain|validate|parse|idle|timers|all...\n"
+    "usage: bench [OPTION]... BINARY boot|stop|reap|restart|chain|validate|parse|idle|timers|socket|all...\n"
     "  --rounds N   each figure is the median of N (default 5)\n"
-    "  --peers      other supervisors too, where they are installed\n";
+    "  --peers      other supervisors too, where they are installed\n"
+    "  --quick      socket: rougher figures, two rounds\n"
+    "  --cpus N     socket: on so many processors (default 1)\n";
 
 static const char *const boot_argv[] = { "/bench/container-init", "--units", "/units", "--drop-in", "/none", NULL };
 
@@ -390,6 +392,7 @@ static const struct {
     { "boot", bench_boot },       { "stop", bench_stop },   { "reap", bench_reap },
     { "restart", bench_restart }, { "chain", bench_chain }, { "validate", bench_validate },
     { "parse", bench_parse },     { "idle", bench_idle },   { "timers", bench_all_timers },
+    { "socket", bench_socket },
 };
 
 static bool run_named(const struct settings *settings, const char *name)
@@ -406,11 +409,15 @@ static bool run_named(const struct settings *settings, const char *name)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = { .rounds = 5 };
+    struct settings settings = { .rounds = 5, .processors = 1 };
     int i = 1;
     for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
         if (strcmp(argv[i], "--peers") == 0)
             settings.peers = true;
+        else if (strcmp(argv[i], "--quick") == 0)
+            settings.quick = true, settings.rounds = 2;
+        else if (strcmp(argv[i], "--cpus") == 0 && i + 1 < argc)
+            settings.processors = strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
             settings.rounds = strtoul(argv[++i], NULL, 10);
         else

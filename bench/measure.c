@@ -77,6 +77,7 @@ void write_file(const char *directory, const char *name, mode_t mode, const char
 
 void run_start(const struct settings *settings, struct run *run, const char *const *argv, const char *units)
 {
+    static const char *const tools[] = { "tick", "floor", "storm", "hello", "socket_load", "socket_floor" };
     static const char *const stamp[] = { "/bench/floor", "stamp", "/shared/start" };
     const char *line[32] = { stamp[0], stamp[1], stamp[2] };
     char why[BOX_WHY_MAX] = "";
@@ -88,12 +89,11 @@ void run_start(const struct settings *settings, struct run *run, const char *con
     spec.setup = "mkfifo /shared/start /shared/ticks && chmod 755 /bench/*";
     spec.stdout_fd = spec.stderr_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (getenv("BENCH_SHOW")) spec.stdout_fd = spec.stderr_fd = STDERR_FILENO;
-    char source[3][sizeof settings->tools + 8];
-    static const char *const tools[] = { "tick", "floor", "storm" };
+    char source[COUNT_OF(tools)][sizeof settings->tools + 32], inside[COUNT_OF(tools)][32];
     int r = box_spec_copy(&spec, settings->binary, "/bench/container-init");
     for (size_t i = 0; r == 0 && i < COUNT_OF(tools); i++) {
-        static const char *const inside[] = { "/bench/tick", "/bench/floor", "/bench/storm" };
         (void)snprintf(source[i], sizeof source[i], "%s/%s", settings->tools, tools[i]);
+        (void)snprintf(inside[i], sizeof inside[i], "/bench/%s", tools[i]);
         r = box_spec_copy(&spec, source[i], inside[i]);
     }
     if (r == 0 && units) r = box_spec_copy(&spec, units, "/units");

@@ -1,6 +1,6 @@
 /* bench/measure.h - one measured run: a program as PID 1 of a throw-away container, and what its services report.
  *
- * Inside the box: /bench holds tick, floor and storm, /units the directory the caller made, /shared two FIFOs. PID 1
+ * Inside the box: /bench holds the programs of bench/, /units the directory the caller made, /shared two FIFOs. PID 1
  * begins when `floor stamp` has written the time to /shared/start; services write to /shared/ticks (bench/tick.c).
  * Times are nanoseconds of CLOCK_MONOTONIC. Nothing is returned that went wrong: the benchmark ends with a message. */
 #pragma once
@@ -16,7 +16,9 @@ struct settings {
     const char *binary; /* container-init */
     char tools[4096];   /* directory of the programs of bench/ */
     size_t rounds;
+    size_t processors; /* for `socket` */
     bool peers;
+    bool quick; /* rougher figures of `socket` in a fraction of the time */
 };
 
 struct run {
@@ -64,6 +66,7 @@ int64_t time_program(const char *const *argv, uint64_t *ret_peak_kib);
 /* A row of a table: a floor or a peer, container-init, and the ratio. */
 void print_row(const char *what, int64_t ours, int64_t floor_time);
 void bench_parse(const struct settings *settings);
+void bench_socket(const struct settings *settings);
 
 /* Sorts. */
 int64_t median(int64_t *values, size_t count);

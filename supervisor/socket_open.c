@@ -28,8 +28,7 @@ static bool address_is_local(const struct address *address)
 
 static bool listen_is_local(const struct socket_listen *listen)
 {
-    struct address address;
-    return address_parse(listen->text, &address) < 0 || address_is_local(&address);
+    return listen->text[0] != '/' || listen->kind == LISTEN_MESSAGE_QUEUE || local_path_is(listen->text);
 }
 
 bool socket_target_is_local(const struct unit *unit)
@@ -52,7 +51,7 @@ bool socket_open_is_local(const struct socket_to_open *what)
 
 /* ---- opening ---- */
 
-static int resolve_owner(const struct socket_to_open *what, struct listener_options *options, const char **ret_step)
+static int resolve_owner(const struct socket_to_open *what, struct listener_settings *options, const char **ret_step)
 {
     const struct socket_section *settings = what->unit->socket;
     struct userdb *db = what->manager->userdb;
@@ -74,11 +73,9 @@ static int resolve_owner(const struct socket_to_open *what, struct listener_opti
 static int open_all(const struct socket_to_open *what, struct socket_opened *opened, const char **ret_step)
 {
     const struct socket_section *settings = what->unit->socket;
-    struct listener_options options = { .uid = (uid_t)-1,
-                                        .gid = (gid_t)-1,
-                                        .socket_mode = settings->socket_mode,
-                                        .directory_mode = settings->directory_mode,
-                                        .backlog = settings->backlog };
+    struct listener_settings options = {
+        .socket = settings, .extra = what->unit->socket_extra, .uid = (uid_t)-1, .gid = (gid_t)-1
+    };
     int r = resolve_owner(what, &options, ret_step);
     if (r < 0) return r;
     opened->listeners = calloc(settings->listens.count, sizeof(struct listener *));
@@ -86,9 +83,10 @@ static int open_all(const struct socket_to_open *what, struct socket_opened *ope
     for (uint32_t i = 0; i < settings->listens.count; i++) {
         opened->index = i;
         struct fd passed = listen_fds_take(what->manager, what->unit, i);
-        r = fd_is_open(&passed) ? listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
-                                                      &opened->listeners[i])
-                                : listener_open(&settings->listens.items[i], &options, &opened->listeners[i], ret_step);
+        r = fd_is_open(&passed)
+                ? listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
+                                      &opened->listeners[i])
+                : listener_open(&settings->listens.items[i], &options, &opened->listeners[i], NULL, ret_step);
         if (r < 0) return r;
         opened->n_listeners++;
     }
@@ -209,6 +207,7 @@ struct socket_nodes {
     uint32_t count;
     struct {
         struct listener_node node;
+        enum listen_kind kind;
         char *path;
     } items[];
 };
@@ -224,6 +223,7 @@ void socket_nodes_add(struct socket_nodes *nodes, const struct listener *listene
     char *copy = path ? strdup(path) : NULL;
     if (!copy) return; /* without memory the node stays, and the next start finds it stale */
     nodes->items[nodes->count].path = copy;
+    nodes->items[nodes->count].kind = listener_kind(listener);
     nodes->items[nodes->count++].node = listener_node(listener);
 }
 
@@ -238,6 +238,6 @@ int socket_nodes_remove_task(void *nodes, struct file_answer *answer)
 {
     const struct socket_nodes *n = nodes;
     (void)answer;
-    for (uint32_t i = 0; i < n->count; i++) listener_remove_node(n->items[i].path, n->items[i].node);
+    for (uint32_t i = 0; i < n->count; i++) listener_remove_node(n->items[i].path, n->items[i].kind, n->items[i].node);
     return 0;
 }

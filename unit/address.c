@@ -185,8 +185,3 @@ const char *address_format(const struct address *address, char *buffer)
     }
     return buffer;
 }
-
-const char *address_network(const struct address *address)
-{
-    return address->kind == ADDRESS_PATH || address->kind == ADDRESS_ABSTRACT ? "unix" : "tcp";
-}

@@ -37,5 +37,7 @@ bool address_clashes(const struct address *a, const struct address *b);
 /* "[::]:5050", "127.0.0.1:80", "/run/x.sock", "@abstract", "db:5432"; long host names are cut. Returns `buffer`, which
  * holds ADDRESS_TEXT_MAX bytes. */
 const char *address_format(const struct address *address, char *buffer);
-/* "tcp" or "unix": the word of log and trace (S16, S67). */
-const char *address_network(const struct address *address);
+static inline bool address_is_unix(const struct address *address)
+{
+    return address->kind == ADDRESS_PATH || address->kind == ADDRESS_ABSTRACT;
+}

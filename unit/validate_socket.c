@@ -81,11 +81,6 @@ static bool is_clash(const struct claim *a, const struct claim *b)
     return same_space && address_clashes(&a->address, &b->address);
 }
 
-static const char *listen_key(const struct socket_listen *listen)
-{
-    return listen->kind == LISTEN_STREAM ? "ListenStream" : "ListenDatagram";
-}
-
 /* Two sockets of which at most one will listen, because conditions choose between them, are how one image serves two
  * places: a note only. */
 static void report_clash(struct validator *v, const struct claim *first, const struct claim *second)
@@ -94,9 +89,10 @@ static void report_clash(struct validator *v, const struct claim *first, const s
     bool conditional = first->socket != second->socket &&
                        (first->socket->unit->conditions.count > 0 || second->socket->unit->conditions.count > 0);
     diag_report(v->diags, conditional ? DIAG_NOTE : DIAG_WARNING,
-                about_origin(second->listen->origin, "Socket", listen_key(second->listen)), "address-clash", NULL,
-                "%s is taken by %s (line %u); %s cannot listen there", address_format(&second->address, text),
-                first->socket->name, first->listen->origin.line, second->socket->name);
+                about_origin(second->listen->origin, "Socket", listen_kind_directive(second->listen->kind)),
+                "address-clash", NULL, "%s is taken by %s (line %u); %s cannot listen there",
+                address_format(&second->address, text), first->socket->name, first->listen->origin.line,
+                second->socket->name);
 }
 
 static void report_clashes(struct validator *v, const struct claims *claims)
@@ -138,21 +134,38 @@ static void validate_target(struct validator *v, const struct unit *socket, cons
     }
 }
 
+/* The proxy accepts connections. */
+static void validate_proxy(struct validator *v, const struct unit *socket)
+{
+    const struct socket_listen_list *list = &socket->socket->listens;
+    if (socket->socket->activation_mode != ACTIVATION_PROXY) return;
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i].kind == LISTEN_STREAM) continue;
+        const char *key = listen_kind_directive(list->items[i].kind);
+        diag_report(v->diags, DIAG_ERROR, about_origin(list->items[i].origin, "Socket", key), "bad-address", NULL,
+                    "%s= is nothing that a proxy can accept from", key);
+        v->refused = true;
+    }
+}
+
 static int collect_claims(struct validator *v, const struct unit *socket, struct claims *claims)
 {
     const struct socket_listen_list *list = &socket->socket->listens;
     size_t before = claims->count;
     for (uint32_t i = 0; i < list->count; i++) {
         struct claim claim = { .socket = socket, .listen = &list->items[i] };
-        if (address_parse(list->items[i].text, &claim.address) < 0) {
-            refuse_address(v, list->items[i].origin, listen_key(&list->items[i]), list->items[i].text);
+        if (claim.listen->kind == LISTEN_FIFO) {
+            claim.address =
+                (struct address){ ADDRESS_PATH, .name = claim.listen->text, .name_length = strlen(claim.listen->text) };
+        } else if (address_parse(list->items[i].text, &claim.address) < 0) {
+            refuse_address(v, claim.listen->origin, listen_kind_directive(claim.listen->kind), claim.listen->text);
             continue;
         }
-        bool is_unix = claim.address.kind == ADDRESS_PATH || claim.address.kind == ADDRESS_ABSTRACT;
-        claim.key = is_unix ? hash_name(&claim.address) : claim.address.port;
+        claim.key = address_is_unix(&claim.address) ? hash_name(&claim.address) : claim.address.port;
         int r = vec_push(claims, claim);
         if (r < 0) return r;
     }
+    validate_proxy(v, socket);
     validate_target(v, socket, claims->items ? claims->items + before : NULL, claims->count - before);
     return 0;
 }

@@ -33,7 +33,7 @@ static enum listen_kind kind_of(const struct directive *directive)
 /* The native directories have forms of their own (S34), but for the address forms that only systemd has. */
 static int check_listener(struct parse *p, enum listen_kind kind, const char *text)
 {
-    bool own_forms = p->context->native && kind == LISTEN_STREAM && !str_starts_with(text, "vsock:");
+    bool own_forms = p->context->native && kind <= LISTEN_DATAGRAM && !str_starts_with(text, "vsock:");
     if (own_forms) return listener_is_valid(text) ? 0 : -EINVAL;
     str_clear(&p->scratch);
     return listen_normalize(kind, text, &p->scratch);
@@ -62,9 +62,8 @@ int value_listen(struct parse *p, const struct directive *directive, const struc
         list->count = 0;
         return 0;
     }
-    if (kind != LISTEN_STREAM && !p->context->describe) { /* D17: a unit that would lack one of its listeners */
-        parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", "ListenStream= is", "%s= is not built yet",
-                     directive->name);
+    if (kind > LISTEN_FIFO && !p->context->describe) { /* D17: a unit that would lack one of its listeners */
+        parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", NULL, "%s= is not built yet", directive->name);
         return push_listen(p, value, kind, text, list); /* so that "no listener" is not reported as well */
     }
     r = check_listener(p, kind, text);

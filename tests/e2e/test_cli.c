@@ -139,7 +139,8 @@ static void test_refused_sockets(void **state)
         const char *text, *said;
     } rows[] = {
         { "ListenStream=80\nAccept=yes\n", "[Socket] Accept: " },
-        { "ListenDatagram=80\n", "[Socket] ListenDatagram: " },
+        { "ListenUSBFunction=/x\n", "[Socket] ListenUSBFunction: " },
+        { "ListenFIFO=/x\nActivationMode=proxy\nProxyTarget=127.0.0.1:8\n", "[Socket] ListenFIFO: " },
         { "ListenStream=80\nActivationMode=proxy\n", "[Socket] ProxyTarget: " },
         { "ListenStream=80\nProxyTarget=127.0.0.1:8\n", "[Socket] ProxyTarget: " },
         { "ListenStream=bogus\n", "[Socket] ListenStream: 'bogus'" },

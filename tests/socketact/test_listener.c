@@ -51,17 +51,35 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const struct listener_options plain = {
-    .uid = (uid_t)-1, .gid = (gid_t)-1, .socket_mode = 0666, .directory_mode = 0755, .backlog = 128
+/* What a unit says, and how it is opened. */
+struct options {
+    struct socket_section socket;
+    uid_t uid;
+    gid_t gid;
+};
+static const struct options plain = {
+    .uid = (uid_t)-1,
+    .gid = (gid_t)-1,
+    .socket = { .socket_mode = 0666, .directory_mode = 0755, .backlog = 128 },
 };
 
-static int try_open(const char *text, const struct listener_options *options, struct listener **ret, const char **step)
+static int try_open_kind(enum listen_kind kind, const char *text, const struct options *options, struct listener **ret,
+                         const char **step)
 {
-    const struct socket_listen listen = { .kind = LISTEN_STREAM, .text = text };
-    return listener_open(&listen, options, ret, step);
+    const struct socket_listen listen = { .kind = kind, .text = text };
+    const struct listener_settings settings = { .socket = &options->socket,
+                                                .extra = &unit_settings_default.socket_extra,
+                                                .uid = options->uid,
+                                                .gid = options->gid };
+    return listener_open(&listen, &settings, ret, NULL, step);
 }
 
-static struct listener *open_ok(const char *text, const struct listener_options *options)
+static int try_open(const char *text, const struct options *options, struct listener **ret, const char **step)
+{
+    return try_open_kind(LISTEN_STREAM, text, options, ret, step);
+}
+
+static struct listener *open_ok(const char *text, const struct options *options)
 {
     struct listener *listener = NULL;
     const char *step = NULL;
@@ -169,8 +187,8 @@ static void test_modes(void **state) /* K46 */
     const struct fixture *f = *state;
     for (size_t i = 0; i < COUNT_OF(modes); i++) {
         for (size_t j = 0; j < COUNT_OF(masks); j++) {
-            struct listener_options options = plain;
-            options.socket_mode = modes[i];
+            struct options options = plain;
+            options.socket.socket_mode = modes[i];
             (void)umask(masks[j]);
             struct listener *listener = open_ok(f->path, &options);
             assert_int_equal(umask(022), masks[j]); /* as it was */
@@ -187,10 +205,10 @@ static void test_owner(void **state) /* K46 */
 {
     const struct fixture *f = *state;
     if (geteuid() != 0) skip();
-    struct listener_options options = plain;
+    struct options options = plain;
     options.uid = 1234;
     options.gid = 4321;
-    options.socket_mode = 0640;
+    options.socket.socket_mode = 0640;
     struct listener *listener = open_ok(f->path, &options);
     struct stat st;
     assert_int_equal(lstat(f->path, &st), 0);
@@ -216,7 +234,7 @@ static void test_owner_refused(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         if (setgid(65534) < 0 || setuid(65534) < 0) _exit(77);
-        struct listener_options options = plain;
+        struct options options = plain;
         options.uid = 0;
         struct listener *listener = NULL;
         const char *step = "";
@@ -248,8 +266,8 @@ static int watch(const char *path, mode_t mask, uid_t uid, mode_t mode)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct listener_options options = plain;
-        options.socket_mode = mode;
+        struct options options = plain;
+        options.socket.socket_mode = mode;
         options.uid = uid;
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) _exit(77);
         (void)raise(SIGSTOP);
@@ -343,8 +361,7 @@ static void test_refused(void **state)
         assert_int_equal(try_open(cases[i].text, &plain, &listener, &step), cases[i].r);
         assert_non_null(step);
     }
-    const struct socket_listen datagram = { .kind = LISTEN_DATAGRAM, .text = f->path };
-    assert_int_equal(listener_open(&datagram, &plain, &listener, &step), -EPROTONOSUPPORT);
+    assert_int_equal(try_open_kind(LISTEN_USB_FUNCTION, f->path, &plain, &listener, &step), -EPROTONOSUPPORT);
     assert_null(listener);
     assert_int_equal(access(f->path, F_OK), -1);
 }
@@ -387,8 +404,8 @@ static void test_parents(void **state)
     (void)snprintf(a, sizeof a, "%s/a", f->directory);
     (void)snprintf(b, sizeof b, "%s/a/b", f->directory);
     (void)snprintf(deep, sizeof deep, "%s/a//b/./s", f->directory);
-    struct listener_options options = plain;
-    options.directory_mode = 0751;
+    struct options options = plain;
+    options.socket.directory_mode = 0751;
     (void)umask(077);
     struct listener *listener = open_ok(deep, &options);
     struct stat st;

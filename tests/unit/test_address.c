@@ -52,7 +52,7 @@ static void test_parse(void **state)
         assert_int_equal(address_parse(cases[i].text, &address), cases[i].r);
         if (cases[i].r < 0) continue;
         assert_string_equal(address_format(&address, buffer), cases[i].want);
-        assert_string_equal(address_network(&address), cases[i].network);
+        assert_int_equal(address_is_unix(&address), strcmp(cases[i].network, "unix") == 0);
     }
 }
 

@@ -57,9 +57,10 @@ static void test_what_is_not_built(void **state)
         assert_int_equal(image_setup(&fresh), 0);
         struct image *image = fresh;
         image_write(image, ETC "default.target", "[Unit]\nWants=hears.socket plain.service\n");
-        image_write(image, USR "hears.socket", "[Socket]\nListenDatagram=/run/a\nService=plain.service\n");
+        image_write(image, USR "hears.socket", "[Socket]\nListenUSBFunction=/run/a\nService=plain.service\n");
         image_write(image, USR "plain.service", SERVICE);
-        if (both) image_write(image, "native/also.socket", "[Socket]\nListenDatagram=/run/b\nService=plain.service\n");
+        if (both)
+            image_write(image, "native/also.socket", "[Socket]\nListenUSBFunction=/run/b\nService=plain.service\n");
         image_load_as(image, (struct unit_load_options){ .systemd = true, .directories = both ? directories : NULL });
         assert_int_equal(image->report.failed, both);
         assert_int_equal(unit_set_absence(image->set, "hears.socket"), UNIT_REFUSED);

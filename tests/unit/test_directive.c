@@ -78,7 +78,7 @@ static void test_find(void **state)
         { SECTION_SERVICE, "Slice", "supported" },
         { SECTION_SERVICE, "LimitLOCKS", "accepted" },
         { SECTION_SOCKET, "User", "accepted" },
-        { SECTION_SOCKET, "ListenDatagram", "unsupported" },
+        { SECTION_SOCKET, "ListenUSBFunction", "unsupported" },
         { SECTION_SOCKET, "ExecStartPre", "unsupported" },
         { SECTION_MOUNT, "User", "accepted" },
         { SECTION_SLICE, "MemoryMax", "unsupported" },

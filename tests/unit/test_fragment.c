@@ -107,7 +107,7 @@ static const struct {
     { "oneshot with Restart=always", "a.service", "[Service]\nType=oneshot\nRestart=always\nExecStart=/x\n", "bad-restart@0 !", "bad-restart@0 !" },
     { "oneshot with Restart=on-failure", "a.service", "[Service]\nType=oneshot\nRestart=on-failure\nExecStart=/x\n", "", "" },
     { "no listener", "a.socket", "[Socket]\n", "missing-listener@0 !", "missing-listener@0 !" },
-    { "a refused listener is one", "a.socket", "[Socket]\nListenDatagram=1\n", "unsupported-value@2 !", "unsupported-value@2 !" },
+    { "a refused listener is one", "a.socket", "[Socket]\nListenUSBFunction=1\n", "unsupported-value@2 !", "unsupported-value@2 !" },
     { "proxy without a target", "a.socket", "[Socket]\nListenStream=1\nActivationMode=proxy\n", "missing-proxy-target@0 !", "missing-proxy-target@0 !" },
     { "proxy", "a.socket", "[Socket]\nListenStream=1\nActivationMode=proxy\nProxyTarget=127.0.0.1:18080\n", "", "" },
     { "proxy to a path", "a.socket", "[Socket]\nListenStream=1\nActivationMode=proxy\nProxyTarget=unix:/run/x\n", "", "" },

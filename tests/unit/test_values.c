@@ -354,8 +354,13 @@ static const struct {
     { "ListenStream=80 81", "bad-listener!", "bad-listener" },
     { "ListenStream=@", "bad-listener!", "bad-listener" },
     { "ListenStream=vsock::1", "unsupported-value!", "unsupported-value!" },
-    { "ListenDatagram=/run/d", "unsupported-value!", "unsupported-value!" }, /* D17 */
-    { "ListenFIFO=/run/d", "unsupported-value!", "unsupported-value!" },
+    { "ListenDatagram=/run/d", "", "" },
+    { "ListenDatagram=localhost:80", "", "bad-listener" },
+    { "ListenSequentialPacket=/run/d", "", "" },
+    { "ListenSequentialPacket=80", "bad-listener!", "bad-listener" },
+    { "ListenFIFO=/run/d", "", "" },
+    { "ListenFIFO=d", "bad-listener!", "bad-listener" },
+    { "ListenUSBFunction=/run/d", "unsupported-value!", "unsupported-value!" }, /* D17 */
     { "Accept=no", "", "" },
     { "Accept=yes", "unsupported-value!", "unsupported-value!" },
     { "ActivationMode=native", "", "" },

@@ -1,16 +1,8 @@
 /* tests/e2e/test_daemons.c - daemons of Debian from their unmodified unit files, under --systemd.
  *
- * The box is the machine's own root, as an image with these packages would be: without what systemd's own package
- * brings, and with a default target that wants the daemon. Each is started, asked in its own protocol, reloaded where
- * it can be, killed, and stopped, through the control interface; then all of them together. */
-#include "tests/e2e/expect.h"
-#include "tests/e2e/life.h"
-#include <stdio.h>
-
-#define BASH "/bin/bash"
-/* The ports that the questions go to; "exec 3<>" in a subshell, so that a refused connection is only a "no". */
-#define CONNECT(port) "exec 3<>/dev/tcp/127.0.0.1/" port " && "
-#define DBUS_SEND     "dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus."
+ * Each is started, asked in its own protocol, reloaded where it can be, killed, and stopped, through the control
+ * interface; then all of them together. */
+#include "tests/e2e/debian.h"
 
 /* Shell: `ask` succeeds when the daemon has answered; it is tried until then. */
 struct daemon {
@@ -77,13 +69,6 @@ static const struct daemon daemons[] = {
       .ask_changed = "grep -q 'Reloading config' /var/log/mosquitto/mosquitto.log" },
 };
 
-/* Debian's daemons and no other unit; rest of systemd's package is not in images that run without it. */
-static const char setup[] =
-    "cd /lib/systemd/system && rm -rf *.wants *.requires systemd-* syslog.socket *.mount *.automount *.timer *.path "
-    "*getty* dbus-org* && rm -rf /etc/systemd /run/systemd && mkdir -p /etc/systemd/system && "
-    "ln -s container-init /usr/local/bin/systemctl && cp /image/default.target /etc/systemd/system/ && "
-    ". /image/prepare";
-
 static bool is_installed(const struct daemon *d)
 {
     char path[128];
@@ -93,40 +78,17 @@ static bool is_installed(const struct daemon *d)
 
 static struct scene *boot(const struct daemon *const *wanted, size_t n, const struct place *place)
 {
-    struct scene *s = scene_new();
-    struct str target = STR_EMPTY, prepare = STR_EMPTY;
-    struct scene_spec spec = SCENE_SPEC_DEFAULT;
-    int r = str_append(&target, "[Unit]\nRequires=basic.target\nAfter=basic.target\n");
+    struct str wants = STR_EMPTY, prepare = STR_EMPTY;
+    int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = str_appendf(&target, "Wants=%s.service\n", wanted[i]->name);
+        r = str_appendf(&wants, " %s.service", wanted[i]->name);
         if (r == 0 && wanted[i]->prepare) r = str_appendf(&prepare, "%s\n", wanted[i]->prepare);
     }
     assert_int_equal(r, 0);
-    scene_file(s, "/image/default.target", 0644, str_text(&target));
-    scene_file(s, "/image/prepare", 0644, str_text(&prepare));
-    str_done(&target);
+    struct scene *s = debian_boot_scene(scene_new(), str_text(&wants), str_text(&prepare), place);
+    str_done(&wants);
     str_done(&prepare);
-    spec.box.setup = setup;
-    spec.box.cgroup = place->cgroup;
-    spec.box.docker_caps = place->docker_caps;
-    spec.args[0] = "--systemd";
-    spec.args[1] = "--stay";
-    scene_boot(s, &spec);
     return s;
-}
-
-/* Runs a script in the box; with `again`, until it succeeds. */
-static void run(struct scene *s, const char *what, const char *script, bool again)
-{
-    struct str all = STR_EMPTY, output = STR_EMPTY;
-    int r = again ? str_appendf(&all, "for try in {1..200}; do (%s) 2>&1 && exit; sleep 0.1; done; exit 1", script)
-                  : str_appendf(&all, "exec 2>&1; %s", script);
-    assert_int_equal(r, 0);
-    const char *const argv[] = { BASH, "-c", str_text(&all), NULL };
-    int status = scene_exec(s, argv, &output);
-    str_done(&all);
-    if (status != 0) scene_fail(s, "%s: %s: status %d: %s", what, script, status, str_text(&output));
-    str_done(&output);
 }
 
 static void systemctl(struct scene *s, const struct daemon *d, const char *verb)
@@ -134,11 +96,6 @@ static void systemctl(struct scene *s, const struct daemon *d, const char *verb)
     char script[128];
     (void)snprintf(script, sizeof script, "systemctl %s %s.service", verb, d->name);
     run(s, d->name, script, false);
-}
-
-static size_t times_running(struct scene *s, const char *unit)
-{
-    return scene_count_events(s, "unit_state", unit, "sub", "running", NULL);
 }
 
 static void expect_nothing_left(struct scene *s, const struct daemon *d)

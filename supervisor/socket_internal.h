@@ -104,8 +104,8 @@ MUST_CHECK int socket_proxy_ready(struct socket *s, struct socket_listener *l);
  * setting, at once or later. The worker of a proxy that has told this holds whoever comes from now on, and tells that
  * somebody waits. */
 void socket_idle_reached(struct socket *s);
-/* Somebody has come to a socket that was idle. true: the service is up and stays so, a worker may be told at once to let
- * them in; false: it is down or on its way there, and they wait until it was started again. */
+/* Somebody has come to a socket that was idle. true: the service is up and stays so, a worker may be told at once to
+ * let them in; false: it is down or on its way there, and they wait until it was started again. */
 MUST_CHECK bool socket_idle_over(struct socket *s);
 /* The service is no longer up, or the socket closes: nothing of this is followed any more. */
 void socket_idle_end(struct socket *s);

@@ -64,13 +64,26 @@ static void add_time(struct description *d, const char *key, usec_t monotonic)
     add_int(d, key, time_of_day(monotonic));
 }
 
-static void add_units(struct description *d, const char *key, struct runtime *rt, enum graph_edge edge)
+static bool has_id(struct id_span span, uint32_t id)
+{
+    uint32_t i = 0;
+    while (i < span.count && span.ids[i] != id) i++;
+    return i < span.count;
+}
+
+/* Those of the one kind, and those of the other that are not among them: for systemd, Sockets= is a trigger as well. */
+static void add_units(struct description *d, const char *key, struct runtime *rt, enum graph_edge edge,
+                      enum graph_edge other)
 {
     struct id_span span = manager_edges(rt->manager, rt->unit->id, edge);
+    struct id_span more = manager_edges(rt->manager, rt->unit->id, other);
     AUTO(json_free) struct json_value *list = json_array_new();
     int r = list ? 0 : -ENOMEM;
     for (uint32_t i = 0; r == 0 && i < MIN_OF(span.count, LIST_MAX); i++)
         r = json_array_add_take(list, json_string_new(runtime_name(manager_unit(rt->manager, span.ids[i]))));
+    for (uint32_t i = 0; r == 0 && i < MIN_OF(more.count, LIST_MAX); i++)
+        if (!has_id(span, more.ids[i]))
+            r = json_array_add_take(list, json_string_new(runtime_name(manager_unit(rt->manager, more.ids[i]))));
     if (r < 0 && d->error == 0) d->error = r;
     if (r == 0) add(d, key, TAKE(list));
 }
@@ -134,8 +147,8 @@ struct json_value *control_describe_unit(struct runtime *rt)
     add_time(&d, "ActiveExitTimestamp", rt->active_exit);
     add_int(&d, "Job", rt->job.id);
     if (rt->job.type != JOB_NONE) add_text(&d, "JobType", job_type_name(rt->job.type));
-    add_units(&d, "Triggers", rt, GRAPH_TRIGGERS);
-    add_units(&d, "TriggeredBy", rt, GRAPH_TRIGGERED_BY);
+    add_units(&d, "Triggers", rt, GRAPH_TRIGGERS, GRAPH_PASSES_TO);
+    add_units(&d, "TriggeredBy", rt, GRAPH_TRIGGERED_BY, GRAPH_PASSED_BY);
     AUTO_STR struct str cgroup = STR_EMPTY;
     if (operate_control_group(rt, &cgroup) == 0) add_text(&d, "ControlGroup", str_text(&cgroup));
     if (rt->type == &service_type) describe_service(&d, service_of(rt));

@@ -180,14 +180,33 @@ static int child_change_directory(const struct child_plan *p)
     return r;
 }
 
-static void child_write_pid(char *slot)
+static void child_write_number(char *slot, uint64_t number)
 {
     if (!slot) return;
-    char digits[DECIMAL_MAX(int)];
+    char digits[DECIMAL_MAX(uint64_t)];
     int n = 0;
-    for (int pid = sys_getpid(); pid > 0 || n == 0; pid /= 10) digits[n++] = (char)('0' + pid % 10);
+    for (; number > 0 || n == 0; number /= 10) digits[n++] = (char)('0' + number % 10);
     while (n > 0) *slot++ = digits[--n];
     *slot = '\0';
+}
+
+/* systemd.exec(5), $LISTEN_PIDFDID: the inode of this process's pidfd, which no other process will ever have (Linux
+ * 6.9); before that it is none, and the variable is taken out again. */
+static void child_write_pidfd_id(struct child_plan *p)
+{
+    struct statx st;
+    if (!p->listen_pidfdid) return;
+    int fd = sys_pidfd_open(sys_getpid());
+    int r = fd < 0 ? fd : sys_is_pidfs(fd) ? sys_statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) : -EOPNOTSUPP;
+    if (fd >= 0) (void)sys_close(fd); /* close-on-exec besides */
+    if (r == 0) {
+        child_write_number(p->listen_pidfdid, st.stx_ino);
+        return;
+    }
+    const char *item = p->listen_pidfdid - (sizeof "LISTEN_PIDFDID=" - 1);
+    char **at = p->envp;
+    while (*at && *at != item) at++;
+    for (; *at; at++) at[0] = at[1];
 }
 
 /* As execvp(3): a candidate that is not there gives way to the next, one that may not be run does too but is
@@ -249,8 +268,9 @@ static int child_set_up(struct child_plan *p, struct child_report *report)
     if (p->set_uid && (r = sys_setresuid(p->uid)) < 0) return r;
     report->stage = EXEC_STAGE_CHDIR;
     if ((r = child_change_directory(p)) < 0) return r;
-    child_write_pid(p->listen_pid);
-    child_write_pid(p->watchdog_pid);
+    child_write_number(p->listen_pid, (uint64_t)sys_getpid());
+    child_write_number(p->watchdog_pid, (uint64_t)sys_getpid());
+    child_write_pidfd_id(p);
     report->stage = EXEC_STAGE_EXEC;
     return child_exec(p, report);
 }

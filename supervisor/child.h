@@ -71,9 +71,10 @@ struct child_plan { /* NOLINT(clang-analyzer-optin.performance.Padding): in the 
     int program_fd;              /* executed first, where it can be; above every target of fds; 0: none */
     const char *const *programs; /* tried in order; NULL-terminated */
     char *const *argv;
-    char *const *envp;
-    /* Written: the blanks after "LISTEN_PID=" and "WATCHDOG_PID=", DECIMAL_MAX(int) bytes; NULL without. */
-    char *listen_pid, *watchdog_pid;
+    char **envp; /* written: LISTEN_PIDFDID= goes where the kernel has no such number */
+    /* Written: the blanks after "LISTEN_PID=" and "WATCHDOG_PID=", DECIMAL_MAX(int) bytes, and after "LISTEN_PIDFDID=",
+     * DECIMAL_MAX(uint64_t) bytes; NULL without. */
+    char *listen_pid, *listen_pidfdid, *watchdog_pid;
     const uint8_t *exit_codes; /* by stage */
 };
 /* The two ends of child_run(), for a child that must do something in between. Leaves PID 1's descriptors alone from

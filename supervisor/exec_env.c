@@ -212,10 +212,14 @@ static int put_for_pid(struct exec_env *env, const char *pid_name, const char *n
     return r < 0 ? r : exec_env_set(env, name, number);
 }
 
-static int put_listen(struct exec_env *env, const struct exec_request *request, char **ret_blank)
+static int put_listen(struct exec_env *env, const struct exec_request *request, struct exec_env_blanks *blanks)
 {
     if (request->n_listen_fds == 0) return 0;
-    int r = put_for_pid(env, "LISTEN_PID", "LISTEN_FDS", request->n_listen_fds, ret_blank);
+    int r = put_for_pid(env, "LISTEN_PID", "LISTEN_FDS", request->n_listen_fds, &blanks->listen_pid);
+    char *id = env_alloc(env, "LISTEN_PIDFDID", DECIMAL_MAX(uint64_t));
+    if (r < 0 || !id) return r < 0 ? r : -ENOMEM;
+    blanks->listen_pidfdid = strchr(id, '=') + 1;
+    r = exec_env_put(env, id);
     return r == 0 && request->listen_names ? put_listen_names(env, request) : r;
 }
 
@@ -259,7 +263,7 @@ int exec_env_build(struct exec_env *env, const struct exec_request *request, con
                    struct exec_env_blanks *ret_blanks, uint32_t *ret_index, uint32_t *ret_line)
 {
     const struct exec_section *exec = request->unit->exec;
-    *ret_blanks = (struct exec_env_blanks){ NULL, NULL };
+    *ret_blanks = (struct exec_env_blanks){ .listen_pid = NULL };
     *ret_index = UINT32_MAX; /* not a matter of a file */
     *ret_line = 0;
     int r = put_inherited(env, request->environ);
@@ -271,7 +275,7 @@ int exec_env_build(struct exec_env *env, const struct exec_request *request, con
         r = env_copy(env, request->variables->items[i]);
     if (r == 0 && has_terminal(exec) && !exec_env_lookup("TERM", 4, env)) r = exec_env_set(env, "TERM", "vt220");
     if (r == 0 && !exec_env_lookup("PATH", 4, env)) r = exec_env_set(env, "PATH", EXEC_DEFAULT_PATH);
-    if (r == 0) r = put_listen(env, request, &ret_blanks->listen_pid);
+    if (r == 0) r = put_listen(env, request, ret_blanks);
     if (r == 0) r = put_watchdog(env, request, &ret_blanks->watchdog_pid);
     if (r == 0) r = put_directories(env, exec);
     for (uint32_t i = 0; r == 0 && i < exec->unset_environment.count; i++)

@@ -34,10 +34,10 @@ char **exec_env_finish(struct exec_env *env);
 struct exec_env_user {
     const char *name, *home, *shell; /* NULL: not known */
 };
-/* The blanks behind "LISTEN_PID=" and "WATCHDOG_PID=", for DECIMAL_MAX(int) bytes; NULL where there is no such
- * variable. */
+/* The blanks behind "LISTEN_PID=" and "WATCHDOG_PID=", for DECIMAL_MAX(int) bytes, and behind "LISTEN_PIDFDID=", for
+ * DECIMAL_MAX(uint64_t); NULL where there is no such variable. */
 struct exec_env_blanks {
-    char *listen_pid, *watchdog_pid;
+    char *listen_pid, *listen_pidfdid, *watchdog_pid;
 };
 /* All of it, UnsetEnvironment= included. Where an environment file cannot be used:
  * -errno, *ret_index is which one and *ret_line where in it (0: not a matter of a line). */

@@ -297,6 +297,7 @@ static int plan_finish(struct exec_plan *plan, const struct exec_request *reques
     report->stage = EXEC_STAGE_ENVIRONMENT;
     int r = exec_env_build(&env, request, user, &blanks, &report->index, &report->detail);
     plan->child.listen_pid = blanks.listen_pid;
+    plan->child.listen_pidfdid = blanks.listen_pidfdid;
     plan->child.watchdog_pid = blanks.watchdog_pid;
     if (r < 0 && report->index != UINT32_MAX) return r;
     report->stage = EXEC_STAGE_MEMORY;

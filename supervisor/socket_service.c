@@ -8,11 +8,22 @@
 
 #include <string.h>
 
-/* The socket among the units that trigger a service at this place, or NULL: a timer or path triggers it as well. */
+/* The sockets of a service are those that start it, and those of its Sockets=. */
 static struct socket *socket_at(const struct manager *m, struct id_span span, uint32_t i)
 {
-    struct runtime *rt = manager_unit(m, span.ids[i]);
-    return rt->unit->kind == UNIT_KIND_SOCKET ? socket_of(rt) : NULL;
+    return socket_of(manager_unit(m, span.ids[i]));
+}
+
+/* Some other service has its descriptors, or is about to get them, and is who serves them. */
+static bool is_served(const struct socket *s, const struct service *but)
+{
+    struct manager *m = s->base.manager;
+    struct id_span span = manager_edges(m, s->base.unit->id, GRAPH_PASSES_TO);
+    for (uint32_t i = 0; socket_is_native(s) && i < span.count; i++) {
+        const struct runtime *rt = manager_unit(m, span.ids[i]);
+        if (rt != &but->base && !runtime_is_down(rt)) return true;
+    }
+    return false;
 }
 
 void passed_fds_done(struct passed_fds *passed)
@@ -31,10 +42,9 @@ int sockets_collect(struct service *service, struct passed_fds *ret)
 {
     struct manager *m = service->base.manager;
     if (service->connection) return add_passed(ret, service->connection->fd.n, "connection");
-    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         const struct socket *s = socket_at(m, span, i);
-        if (!s) continue;
         const char *name = socket_settings(s)->file_descriptor_name;
         if (!name) name = socket_name(s);
         if (strchr(name, ':')) name = "unknown"; /* a colon would end the name within LISTEN_FDNAMES (K56) */
@@ -49,24 +59,22 @@ int sockets_collect(struct service *service, struct passed_fds *ret)
 void sockets_service_starting(struct service *service)
 {
     struct manager *m = service->base.manager;
-    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
-        if (!s || s->state != SOCKET_LISTENING) continue;
-        if (socket_is_native(s)) {
-            socket_stop_waiting(s);
-            socket_set_state(s, SOCKET_RUNNING);
-        }
+        if (s->state != SOCKET_LISTENING || !socket_is_native(s) || socket_settings(s)->accept) continue;
+        socket_stop_waiting(s);
+        socket_set_state(s, SOCKET_RUNNING);
     }
 }
 
 void sockets_service_ready(struct service *service)
 {
     struct manager *m = service->base.manager;
-    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
-        if (s && s->proxy) proxy_set_ready(s->proxy, true);
+        if (s->proxy && s->service == service) proxy_set_ready(s->proxy, true);
     }
 }
 
@@ -74,22 +82,23 @@ static void service_down(struct socket *s, struct service *service, const char *
 {
     struct manager *m = s->base.manager;
     bool listening = s->state == SOCKET_LISTENING || s->state == SOCKET_RUNNING;
-    if (!listening || m->shutdown.begun) return;
-    if (s->proxy && service->base.result == RESULT_SUCCESS)
+    if (!listening || m->shutdown.begun || socket_settings(s)->accept) return;
+    bool is_own = s->service == service; /* of a service with Sockets= only the descriptors come back */
+    if (is_own && s->proxy && service->base.result == RESULT_SUCCESS)
         proxy_drop_dialing(s->proxy);
-    else if (s->proxy)
+    else if (is_own && s->proxy)
         proxy_drop_waiting(s->proxy); /* what they waited for has failed; the next one tries again */
-    if (why) {
+    if (is_own && why) {
         socket_fail(s, RESULT_SERVICE_START_LIMIT_HIT, why);
         return;
     }
-    if (service->base.skipped) {
+    if (is_own && service->base.skipped) {
         log_info("socket %s: service %s skipped; closing the listener", socket_name(s), service_name(service));
         socket_close_listeners(s, true);
         socket_set_state(s, SOCKET_DEAD);
         return;
     }
-    if (s->state != SOCKET_RUNNING) return;
+    if (s->state != SOCKET_RUNNING || is_served(s, service) || (s->proxy && !is_own)) return;
     log_info("socket %s: %s stopped; listening again", socket_name(s), service_name(service));
     TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));
     socket_set_state(s, SOCKET_LISTENING);
@@ -100,20 +109,20 @@ static void service_down(struct socket *s, struct service *service, const char *
 void sockets_service_leaving(struct service *service)
 {
     struct manager *m = service->base.manager;
-    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
-        if (s) socket_idle_end(s);
-        if (s && s->proxy) proxy_set_ready(s->proxy, false);
+        if (s->service == service) socket_idle_end(s);
+        if (s->proxy && s->service == service) proxy_set_ready(s->proxy, false);
     }
 }
 
 void sockets_service_down(struct service *service, const char *why)
 {
     struct manager *m = service->base.manager;
-    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_TRIGGERED_BY);
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
-        if (s) service_down(s, service, why);
+        service_down(s, service, why);
     }
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #if defined __x86_64__
 static inline long sys_call(long number, long a, long b, long c, long d, long e)
@@ -145,6 +146,18 @@ static inline int sys_chdir(const char *path)
 static inline int sys_getpid(void)
 {
     return (int)sys_call(SYS_getpid, 0, 0, 0, 0, 0);
+}
+/* Close-on-exec by itself. */
+static inline int sys_pidfd_open(int pid)
+{
+    return (int)sys_call(SYS_pidfd_open, pid, 0, 0, 0, 0);
+}
+/* A pidfd with an inode of its own. */
+static inline bool sys_is_pidfs(int fd)
+{
+    struct statfs fs;
+    fs.f_type = 0; /* what is looked at */
+    return sys_call(SYS_fstatfs, fd, (long)&fs, 0, 0, 0) == 0 && fs.f_type == 0x50494446;
 }
 static inline unsigned sys_geteuid(void)
 {

@@ -91,7 +91,7 @@ static int builder_add_relations(struct builder *b, const struct unit *unit)
 }
 
 /* systemd.socket(5), systemd.timer(5), systemd.path(5): ordered before the unit they activate. systemd.service(5),
- * Sockets=: the service wants the socket, and is ordered after it. */
+ * Sockets=: the service wants the socket, is ordered after it and gets its descriptors, but is not started by it. */
 static int builder_add_implicit(struct builder *b, const struct unit *unit)
 {
     const char *stop;
@@ -105,12 +105,14 @@ static int builder_add_implicit(struct builder *b, const struct unit *unit)
         const struct unit *triggered = name ? unit_set_find(b->graph->set, name) : NULL;
         if (!triggered) return 0;
         int r = builder_add(b, GRAPH_TRIGGERS, unit->id, triggered->id);
+        if (r == 0 && unit->kind == UNIT_KIND_SOCKET) r = builder_add(b, GRAPH_PASSES_TO, unit->id, triggered->id);
         return r < 0 ? r : builder_add(b, GRAPH_AFTER, triggered->id, unit->id);
     }
     for (uint32_t i = 0; i < unit->service->sockets.count; i++) {
         const struct unit *socket = unit_set_find(b->graph->set, unit->service->sockets.items[i].name);
         if (!socket) continue;
-        int r = builder_add(b, GRAPH_WANTS, unit->id, socket->id);
+        int r = builder_add(b, GRAPH_PASSES_TO, socket->id, unit->id);
+        if (r == 0) r = builder_add(b, GRAPH_WANTS, unit->id, socket->id);
         if (r == 0) r = builder_add(b, GRAPH_AFTER, unit->id, socket->id);
         if (r < 0) return r;
     }

@@ -19,7 +19,8 @@ struct diag_sink;
     X(UPHOLDS, UPHELD_BY)      X(UPHELD_BY, UPHOLDS) \
     X(PROPAGATES_RELOAD_TO, RELOAD_PROPAGATED_FROM) X(RELOAD_PROPAGATED_FROM, PROPAGATES_RELOAD_TO) \
     X(PROPAGATES_STOP_TO, STOP_PROPAGATED_FROM) X(STOP_PROPAGATED_FROM, PROPAGATES_STOP_TO) \
-    X(TRIGGERS, TRIGGERED_BY)  X(TRIGGERED_BY, TRIGGERS)      /* socket, timer or path -> the unit it starts */
+    X(TRIGGERS, TRIGGERED_BY)  X(TRIGGERED_BY, TRIGGERS)      /* socket, timer or path -> the unit it starts */      \
+    X(PASSES_TO, PASSED_BY)    X(PASSED_BY, PASSES_TO)        /* socket -> the service it starts, and all with Sockets= */
 /* clang-format on */
 enum graph_edge {
 #define X(forward, backward) GRAPH_##forward,

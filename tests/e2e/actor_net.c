@@ -3,13 +3,17 @@
 #include "tests/e2e/actor_verbs.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define LISTEN_FIRST 3
@@ -51,11 +55,28 @@ int verb_pass_in(char **args, int count)
     return 0;
 }
 
+/* Whether LISTEN_PIDFDID is the number of this very process; "-": there is none, as on a kernel without such numbers.
+ */
+static const char *judge_pidfd_id(void)
+{
+    const char *value = getenv("LISTEN_PIDFDID");
+    struct stat st;
+    struct statfs fs;
+    char own[32];
+    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    bool numbered = fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == 0x50494446 && fstat(fd, &st) == 0;
+    if (fd >= 0) close(fd);
+    if (!value) return numbered ? "missing" : "-";
+    (void)snprintf(own, sizeof own, "%llu", numbered ? (unsigned long long)st.st_ino : 0);
+    return strcmp(own, value) == 0 ? "right" : "wrong";
+}
+
 static int greet(int client, int listener, const char *file)
 {
     char text[1024];
-    int n = snprintf(text, sizeof text, "pid=%d listen_pid=%s listen_fds=%s listen_fdnames=%s fd=%d", getpid(),
-                     env_or("LISTEN_PID", "-"), env_or("LISTEN_FDS", "-"), env_or("LISTEN_FDNAMES", "-"), listener);
+    int n = snprintf(text, sizeof text, "pid=%d listen_pid=%s listen_fds=%s listen_fdnames=%s fd=%d pidfdid=%s mode=%s",
+                     getpid(), env_or("LISTEN_PID", "-"), env_or("LISTEN_FDS", "-"), env_or("LISTEN_FDNAMES", "-"),
+                     listener, judge_pidfd_id(), fcntl(listener, F_GETFL) & O_NONBLOCK ? "nonblock" : "block");
     if (file && append_line(file, text) < 0) return -1;
     text[n] = '\n';
     return write_all(client, text, (size_t)n + 1);

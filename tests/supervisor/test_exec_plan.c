@@ -159,6 +159,14 @@ static void test_environment_of_sockets(void **state)
     assert_string_equal(line_after(text, "LISTEN_FDS="), "3");
     assert_string_equal(line_after(text, "LISTEN_FDNAMES="), "web.socket:unknown:unknown");
     assert_int_equal(count_of(text, "LISTEN_PID="), 1);
+    assert_int_equal(count_of(text, "LISTEN_PIDFDID="), 1);
+    print_message("  unset by the unit, numbers go nowhere\n");
+    f->settings.exec.unset_environment = LIST("LISTEN_PID", "LISTEN_PIDFDID");
+    build(f, &(struct exec_env_user){ 0 }, text, sizeof text);
+    assert_int_equal(count_of(text, "LISTEN_PID"), 0);
+    f->request.listen_fds = (const int[]){ 0, 0, 0 };
+    assert_int_equal(fixture_run(f, WORDS("/bin/sh", "-c", "env | grep -c ^LISTEN_")), 0);
+    assert_string_equal(f->output, "2\n");
 }
 
 static void test_default_path(void **state)

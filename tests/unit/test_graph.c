@@ -42,6 +42,12 @@ static void test_edges(void **state)
         { "Sockets= wants the socket", "a.service Sockets=b.socket\nb.socket", "a.service", GRAPH_WANTS, "b.socket" },
         { "Sockets= orders after the socket", "a.service Sockets=b.socket\nb.socket", "a.service", GRAPH_AFTER,
           "b.socket" },
+        { "Sockets= does not start", "a.service Sockets=b.socket\nb.socket", "a.service", GRAPH_TRIGGERED_BY, "" },
+        { "passed by both", "a.service Sockets=b.socket\na.socket\nb.socket\nc.socket Service=a.service", "a.service",
+          GRAPH_PASSED_BY, "a.socket b.socket c.socket" },
+        { "passed to several", "a.service Sockets=b.socket\nb.service\nb.socket", "b.socket", GRAPH_PASSES_TO,
+          "a.service b.service" },
+        { "a timer passes nothing", "a.timer\na.service", "a.service", GRAPH_PASSED_BY, "" },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO(unit_set_free) struct unit_set *set = build_set(cases[i].units);

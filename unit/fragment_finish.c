@@ -372,6 +372,11 @@ static void check_socket(struct finish *f)
           "bad-combination",
           "Accept=yes needs MaxConnections= above 0",
           { 0 } },
+        { s->accept && s->activation_mode == ACTIVATION_PROXY,
+          "Accept",
+          "bad-combination",
+          "ActivationMode=proxy takes connections itself and cannot have Accept=yes",
+          { 0 } },
         { s->accept && s->service, "Service", "bad-combination", "Service= cannot be set with Accept=yes", { 0 } },
         { extra->symlinks.count > 0 && count_nodes(&s->listens) != 1,
           "Symlinks",
@@ -385,11 +390,11 @@ static void check_socket(struct finish *f)
 static void finish_socket(struct finish *f)
 {
     struct socket_section *socket = &f->settings->socket;
-    if (!f->context->native)
-        check_socket(f);
-    else if (socket->listens.count == 0)
+    if (f->context->native && socket->listens.count == 0)
         refuse(f, (struct origin){ 0 }, "Socket", "ListenStream", "missing-listener", NULL,
                "a socket needs ListenStream=");
+    else if (!f->context->native || socket->accept)
+        check_socket(f);
     if (socket->activation_mode == ACTIVATION_PROXY && !socket->proxy_target)
         refuse(f, (struct origin){ 0 }, "Socket", "ProxyTarget", "missing-proxy-target", NULL,
                "ActivationMode=proxy needs ProxyTarget=");

@@ -21,12 +21,12 @@
 static void loader_done(struct loader *loader)
 {
     search_free(loader->search);
-    machine_done(&loader->machine);
     vec_done(&loader->names);
     vec_done(&loader->dropins);
     vec_done(&loader->goals);
     vec_done(&loader->instantiated);
     vec_done(&loader->dropins_of);
+    vec_done(&loader->texts);
 }
 
 static struct diag_about about_file(const struct search_file *file)
@@ -64,9 +64,7 @@ static int add_native_files(struct loader *loader)
 
 /* ---- which unit a name means ---- */
 
-/* The file of a name, and the name that the unit has in the end: links are followed from name to name, and an instance
- * without a file of its own has its template's. *ret_file is NULL when there is none. 0, -ELOOP, -ENOMEM. */
-static int resolve(struct loader *loader, const char *name, const char **ret_name, const struct search_file **ret_file)
+int load_resolve(struct loader *loader, const char *name, const char **ret_name, const struct search_file **ret_file)
 {
     if (loader->no_default && strcmp(name, DEFAULT_TARGET) == 0) name = DEFAULT_TARGET_FALLBACK;
     for (unsigned links = 0; links < LINKS_MAX; links++) {
@@ -94,7 +92,7 @@ static int add_native_aliases(struct loader *loader)
         const struct search_file *file = search_get(loader->search, i), *target = NULL;
         const char *name;
         if (!file->native || !file->alias_of || unit_set_has_name(loader->set, file->name)) continue;
-        r = resolve(loader, file->name, &name, &target);
+        r = load_resolve(loader, file->name, &name, &target);
         if (r == -ENOMEM) return r;
         if (r == 0 && target && !target->native) continue; /* one of systemd's, which is loaded when it is named */
         r = r == 0 && target ? unit_set_add_alias(loader->set, file->name, name)
@@ -172,7 +170,7 @@ static int reference(struct loader *loader, const char *name)
     const struct search_file *file;
     const char *own;
     if (unit_set_has_name(loader->set, name)) return 0;
-    int r = resolve(loader, name, &own, &file);
+    int r = load_resolve(loader, name, &own, &file);
     if (r == -ELOOP) return report_loop(loader, name);
     if (r == 0 && !unit_set_has_name(loader->set, own)) {
         const char *special = file ? NULL : special_target(own);
@@ -242,14 +240,16 @@ static int follow_relations(struct loader *loader, const struct unit *unit, bool
 static int follow_all(struct loader *loader)
 {
     int r = 0;
-    const struct unit *unit;
+    struct unit *unit;
     bool describe = loader->options->describe, at_once = describe || !loader->options->systemd;
     uint32_t i;
     for (i = 0; r == 0 && (unit = unit_set_added(loader->set, i)); i++) {
         r = follow_relations(loader, unit, true);
         if (r == 0 && at_once) r = follow_relations(loader, unit, false);
         if (r == 0) r = follow(loader, &unit->service->sockets);
-        if (r == 0) r = follow_trigger(loader, unit);
+        if (r == 0)
+            r = unit->kind == UNIT_KIND_SOCKET && unit->socket->accept && !describe ? load_template(loader, unit)
+                                                                                    : follow_trigger(loader, unit);
         const char *stop;
         for (size_t k = 0; r == 0 && (stop = special_stop_of(unit, k)); k++) r = reference(loader, stop);
         if (r == 0 && describe && unit->resource->slice) r = reference(loader, unit->resource->slice);
@@ -392,7 +392,10 @@ static int load_everything(struct loader *loader)
 static uint32_t count_files(const struct unit_set *set)
 {
     uint32_t count = 0;
-    for (uint32_t id = 0; id < unit_set_count(set); id++) count += !unit_set_get(set, id)->builtin;
+    for (uint32_t id = 0; id < unit_set_count(set); id++) {
+        const struct unit *unit = unit_set_get(set, id);
+        count += !unit->builtin && !unit->template;
+    }
     return count;
 }
 
@@ -400,15 +403,14 @@ int unit_set_load(const struct unit_load_options *options, struct diag_sink *dia
                   struct unit_set **ret_set)
 {
     AUTO(unit_set_free) struct unit_set *set = NULL;
-    __attribute__((cleanup(loader_done))) struct loader loader = { .options = options,
-                                                                   .diags = diags,
-                                                                   .machine = { .root = options->root } };
+    __attribute__((cleanup(loader_done))) struct loader loader = { .options = options, .diags = diags };
     size_t errors = diag_count(diags, DIAG_ERROR), warnings = diag_warning_count(diags);
     struct utsname host;
     loader.hostname = options->hostname ? options->hostname : uname(&host) == 0 ? host.nodename : "localhost";
     int r = unit_set_new(&set);
     if (r < 0) return r;
     loader.set = set;
+    unit_set_machine(set)->root = options->root;
     r = load_everything(&loader);
     if (r < 0) return r;
     *ret_report = (struct unit_load_report){

@@ -10,6 +10,7 @@
 #include "unit/lint_internal.h"
 #include "unit/load_internal.h"
 #include "unit/special.h"
+#include "unit/template.h"
 
 /* What a link of a link of a link ... may at most make of one unit. */
 #define NAMES_MAX 256
@@ -95,6 +96,16 @@ static int find_names(struct loader *loader, const char *name)
 
 /* ---- what lies beside the file ---- */
 
+/* Of a template, for later. */
+static int keep_text(struct loader *loader, const struct search_file *file, const char *data, size_t size,
+                     bool is_dropin)
+{
+    if (!loader->keeps_texts) return 0;
+    struct template_text text = { file->path, arena_memdup(unit_set_arena(loader->set), data, size), size, file->native,
+                                  is_dropin };
+    return text.data ? vec_push(&loader->texts, text) : -ENOMEM;
+}
+
 /* Reads the drop-ins of the unit into the scratch settings. 0, 1 when one refuses the unit, -ENOMEM. */
 static int add_dropins(struct loader *loader, const struct fragment_context *unit_context)
 {
@@ -113,6 +124,7 @@ static int add_dropins(struct loader *loader, const struct fragment_context *uni
         r = read_file(loader, files[i], &data, &size);
         if (r == FILE_DANGLING) r = 0;
         if (r == 0 && context.lint) context.file_mode = search_mode(loader->search, files[i]);
+        if (r == 0 && size > 0) r = keep_text(loader, files[i], data, size, true);
         if (r == 0 && size > 0)
             r = fragment_parse(unit_set_arena(loader->set), files[i]->path, data, size, &context, &loader->scratch,
                                loader->diags);
@@ -181,7 +193,7 @@ static struct fragment_context context_of(struct loader *loader, const struct se
         .environment = loader->options->environment,
         .hostname = loader->hostname,
         .main_path = file ? file->path : NULL,
-        .machine = &loader->machine,
+        .machine = unit_set_machine(loader->set),
         .native = file ? file->native : !loader->options->systemd,
         .describe = loader->options->describe,
         .lint = loader->options->lint,
@@ -207,6 +219,8 @@ static int parse_unit(struct loader *loader, const struct search_file *file, con
                         name);
             return LOAD_MASKED;
         }
+        r = keep_text(loader, file, data, size, false);
+        if (r < 0) return r;
         if (context.lint) context.file_mode = search_mode(loader->search, file);
         refused = fragment_parse(arena, path, data, size, &context, &loader->scratch, loader->diags);
         if (refused < 0) return refused;
@@ -287,6 +301,77 @@ static int add_unit(struct loader *loader, const struct search_file *file, const
                                r == LOAD_MASKED     ? UNIT_MASKED
                                : r == LOAD_DANGLING ? UNIT_NOT_FOUND
                                                     : UNIT_REFUSED);
+}
+
+/* What names the instance itself would be a unit of each connection. A slice is made when a process is put there. */
+static bool drop_own_instance(struct loader *loader, const char *template)
+{
+    bool refused = false;
+    for (enum unit_relation relation = 0; relation < UNIT_RELATION_COUNT; relation++) {
+        struct unit_ref_list *list = &loader->scratch.unit.relations[relation];
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < list->count; i++) {
+            const struct unit_ref *ref = &list->items[i];
+            if (!strstr(ref->name, TEMPLATE_INSTANCE)) {
+                list->items[kept++] = *ref;
+                continue;
+            }
+            if (!ref->origin.file) continue;
+            bool needs = relation == UNIT_REQUIRES || relation == UNIT_REQUISITE || relation == UNIT_BINDS_TO;
+            struct diag_about about = { { ref->origin.file, ref->origin.line, ref->origin.column },
+                                        "Unit",
+                                        unit_relation_name(relation) };
+            diag_report(loader->diags, needs ? DIAG_ERROR : DIAG_WARNING, about, "unsupported-value", NULL,
+                        "%s is instantiated for each connection, and its instance cannot name other units%s", template,
+                        needs ? "" : " (ignored)");
+            refused |= needs;
+        }
+        list->count = kept;
+    }
+    return refused;
+}
+
+static int store_prototype(struct loader *loader, const struct search_file *file, const char *template)
+{
+    struct arena *arena = unit_set_arena(loader->set);
+    struct unit_template *kept = arena_alloc(arena, sizeof *kept);
+    if (!kept) return -ENOMEM;
+    *kept = (struct unit_template){
+        .texts = arena_memdup(arena, loader->texts.items, loader->texts.count * sizeof *loader->texts.items),
+        .n_texts = (uint32_t)loader->texts.count,
+        .environment = loader->options->environment,
+        .hostname = arena_strdup(arena, loader->hostname),
+        .machine = unit_set_machine(loader->set),
+    };
+    if (!kept->texts || !kept->hostname) return -ENOMEM;
+    loader->names.count = 1; /* other names are those of one instance */
+    int r = store_unit(loader, file, template, true, UNIT_STATE_LOADED, false);
+    for (uint32_t i = 0; r == 0; i++) {
+        struct unit *unit = unit_set_added(loader->set, i);
+        if (strcmp(unit->name, template) != 0) continue;
+        unit->template = kept;
+        break;
+    }
+    return r;
+}
+
+static int add_prototype(struct loader *loader, const struct search_file *file, const char *name, const char *template)
+{
+    loader->texts.count = 0;
+    loader->keeps_texts = true;
+    int r = parse_unit(loader, file, name);
+    loader->keeps_texts = false;
+    if (r == LOADED && drop_own_instance(loader, template)) r = LOAD_REFUSED;
+    if (r == LOADED) return store_prototype(loader, file, template);
+    return r < 0 ? r : unit_set_add_absent(loader->set, template, r == LOAD_MASKED ? UNIT_MASKED : UNIT_REFUSED);
+}
+
+int load_add_prototype(struct loader *loader, const struct search_file *file, const char *name, const char *template)
+{
+    diag_sink_set_mode(loader->diags, file->native ? DIAG_ERROR : DIAG_WARNING, false);
+    int r = add_prototype(loader, file, name, template);
+    diag_sink_set_mode(loader->diags, DIAG_ERROR, false);
+    return r;
 }
 
 int load_add_stateless(struct loader *loader, const char *name, enum unit_load_state state)

@@ -17,6 +17,10 @@ MUST_CHECK int unit_set_add(struct unit_set *set, const char *name, const char *
 /* Gives the unit those groups of `settings` that differ from the default and from the groups other units have: equal
  * groups are stored once. */
 MUST_CHECK int unit_set_store(struct unit_set *set, struct unit *unit, const struct unit_settings *settings);
+/* The same in another arena, where only what differs from what the unit has already is stored. */
+MUST_CHECK int unit_take_groups(struct arena *arena, struct unit *unit, const struct unit_settings *settings);
+/* Where the units of the set run. */
+struct machine *unit_set_machine(struct unit_set *set);
 /* Makes `alias` another name of the unit `name`, or as absent as that name is. -EEXIST when the alias is taken. */
 MUST_CHECK int unit_set_add_alias(struct unit_set *set, const char *alias, const char *name);
 /* Takes a name without a unit. -EEXIST when it is taken already. */

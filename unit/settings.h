@@ -358,7 +358,7 @@ struct socket_section {
     uint32_t trigger_limit_burst;           /* 20; 0 disables */
     usec_t timeout;
     usec_t idle_stop; /* USEC_INFINITY: the service is not stopped for want of connections */
-    struct origin proxy_target_origin, socket_user_origin;
+    struct origin proxy_target_origin, socket_user_origin, accept_origin;
 };
 
 /* What nothing acts on, as struct unit_extra_section. */

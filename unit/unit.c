@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "unit/machine.h"
 
 static const struct {
     const char *suffix;
@@ -74,6 +75,7 @@ struct unit_set {
     VEC(struct set_alias) aliases;      /* sorted by unit and name once sealed */
     const char **alias_names;           /* the names alone, in the same order; NULL when there are none */
     const struct unit_detail **details; /* by id; NULL unless the set was loaded to be described */
+    struct machine machine;
 };
 
 const char *unit_load_state_name(enum unit_load_state state)
@@ -126,6 +128,7 @@ void unit_set_free(struct unit_set *set)
     free(set->units);
     free(set->overrides);
     vec_done(&set->aliases);
+    machine_done(&set->machine);
     arena_free(set->arena);
     free(set);
 }
@@ -133,6 +136,11 @@ void unit_set_free(struct unit_set *set)
 struct arena *unit_set_arena(struct unit_set *set)
 {
     return set->arena;
+}
+
+struct machine *unit_set_machine(struct unit_set *set)
+{
+    return &set->machine;
 }
 
 static struct set_name *set_find_name(const struct unit_set *set, const char *name)
@@ -199,6 +207,20 @@ int unit_set_store(struct unit_set *set, struct unit *unit, const struct unit_se
         const void *stored = set_share_group(set, group, settings);
         if (!stored) return -ENOMEM;
         memcpy((char *)unit + groups[group].pointer, &stored, sizeof stored);
+    }
+    return 0;
+}
+
+int unit_take_groups(struct arena *arena, struct unit *unit, const struct unit_settings *settings)
+{
+    for (enum group group = 0; group < GROUP_COUNT; group++) {
+        const void *wanted = (const char *)settings + groups[group].offset;
+        const void *has;
+        memcpy(&has, (char *)unit + groups[group].pointer, sizeof has);
+        if (memcmp(has, wanted, groups[group].size) == 0) continue;
+        has = arena_memdup(arena, wanted, groups[group].size);
+        if (!has) return -ENOMEM;
+        memcpy((char *)unit + groups[group].pointer, &has, sizeof has);
     }
     return 0;
 }

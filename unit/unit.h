@@ -40,6 +40,7 @@ enum unit_load_state {
 };
 const char *unit_load_state_name(enum unit_load_state state);
 
+struct unit_template;
 struct unit {
     const char *name; /* "web.service"; unique in the set */
     const char *path; /* fragment; NULL for a built-in target */
@@ -50,7 +51,8 @@ struct unit {
     bool systemd;  /* from systemd's search path: started only when wanted or required, or when it is the goal */
     bool goal;     /* what a run begins with under systemd's rules: the default target */
     enum unit_load_state load_state : 8;
-    bool cut_short; /* not loaded, and nothing was concluded from what could be read */
+    bool cut_short;                       /* not loaded, and nothing was concluded from what could be read */
+    const struct unit_template *template; /* not NULL: never run, its instances are (unit/template.h) */
     /* A group of another kind of unit is the default. */
 #define X(enumerator, member, type) const struct type *member;
     UNIT_GROUPS(X)

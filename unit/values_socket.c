@@ -82,10 +82,8 @@ int value_listen(struct parse *p, const struct directive *directive, const struc
 
 int value_accept(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {
-    int r = value_boolean(p, directive, value, slot);
-    if (r == 0 && *(const bool *)slot)
-        parse_unsupported(p, value, "Accept=yes is not built yet; the service gets the listening socket only");
-    return r;
+    p->settings->socket.accept_origin = parse_origin(value);
+    return value_boolean(p, directive, value, slot);
 }
 
 int value_activation_mode(struct parse *p, const struct directive *directive UNUSED, const struct value *value,

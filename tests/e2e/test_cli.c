@@ -138,7 +138,7 @@ static void test_refused_sockets(void **state)
     static const struct {
         const char *text, *said;
     } rows[] = {
-        { "ListenStream=80\nAccept=yes\n", "[Socket] Accept: " },
+        { "ListenStream=80\nAccept=yes\n", "[Socket] Accept: template odd@.service not found" }, /* K32 */
         { "ListenUSBFunction=/x\n", "[Socket] ListenUSBFunction: " },
         { "ListenFIFO=/x\nActivationMode=proxy\nProxyTarget=127.0.0.1:8\n", "[Socket] ListenFIFO: " },
         { "ListenStream=80\nActivationMode=proxy\n", "[Socket] ProxyTarget: " },

@@ -362,7 +362,7 @@ static const struct {
     { "ListenFIFO=d", "bad-listener!", "bad-listener" },
     { "ListenUSBFunction=/run/d", "unsupported-value!", "unsupported-value!" }, /* D17 */
     { "Accept=no", "", "" },
-    { "Accept=yes", "unsupported-value!", "unsupported-value!" },
+    { "Accept=yes", "", "" },
     { "ActivationMode=native", "", "" },
     { "ActivationMode=both", "bad-activation-mode!", "bad-activation-mode" },
     { "Service=other.service", "", "" },

@@ -49,10 +49,8 @@ static const struct daemon daemons[] = {
     { .name = "rsyslog",
       .comm = "rsyslogd",
       .restarts = true,
-      /* What enabling it makes, and the socket that it requires: systemd's package has it with a datagram listener,
-       * which this version refuses, and nobody but systemd's journal sends to it. */
-      .prepare = "printf '[Socket]\\nListenStream=/run/systemd/journal/syslog\\n' >/etc/systemd/system/syslog.socket; "
-                 "ln -s /lib/systemd/system/rsyslog.service /etc/systemd/system/syslog.service; rm -f /var/log/syslog",
+      /* What enabling it makes: the service of the syslog.socket that it requires. */
+      .prepare = "ln -s /lib/systemd/system/rsyslog.service /etc/systemd/system/syslog.service; rm -f /var/log/syslog",
       .ask = "logger -u /dev/log asked && grep -q asked /var/log/syslog",
       .forget = "rm /var/log/syslog" },
     { .name = "memcached",

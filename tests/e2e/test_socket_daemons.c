@@ -19,7 +19,7 @@ struct daemon {
     const char *prepare; /* before PID 1: what the image would have besides */
     const char *ask;     /* shell: succeeds when the daemon has answered, at the first try */
     const char *address; /* of one of its listeners */
-    bool waits;          /* at its end, for clients that are connected */
+    bool waits;          /* at its end, for clients that are connected; or has no connections */
 };
 
 /* Keys of its own, and nothing of what the machine's user has. */
@@ -82,6 +82,18 @@ static const struct daemon daemons[] = {
                  " http-request return status 200\\n' >/etc/haproxy/haproxy.cfg",
       .ask = GET("8090", "'HTTP/1.'[01]' 200'*"),
       .address = "tcp:127.0.0.1:8090" },
+    /* The datagram that starts it is in its file. It takes that listener where there seems to be a journal. */
+    { .name = "rsyslog",
+      .program = "/usr/sbin/rsyslogd",
+      .sockets = "syslog.socket",
+      .service = "rsyslog.service",
+      .comm = "rsyslogd",
+      .prepare = "ln -s /lib/systemd/system/rsyslog.service /etc/systemd/system/syslog.service; rm -f /var/log/syslog; "
+                 "mkdir -p /run/systemd/system",
+      .ask = "text=asked-$RANDOM-$RANDOM; logger -u /run/systemd/journal/syslog $text && for try in {1..200}; do "
+             "grep -q $text /var/log/syslog && exit; sleep 0.1; done; exit 1",
+      .address = "unix:/run/systemd/journal/syslog",
+      .waits = true },
 };
 
 static bool is_installed(const struct daemon *d)

@@ -93,11 +93,103 @@ static void test_proxied(void **state)
     scene_end(s);
 }
 
+/* ---- other kinds of sockets ---- */
+
+/* Serve descriptor 3: for ever, or one datagram and no more, as what inetd(8) calls "wait". */
+static const char perl_datagrams[] = "#!/usr/bin/perl\nuse Socket;\n$ENV{LISTEN_PID} == $$ or die;\n"
+                                     "open(my $s, '+<&=', 3) or die;\n"
+                                     "while (defined(my $from = recv($s, my $text, 65536, 0))) {\n"
+                                     "  send($s, \"echo: $text\", 0, $from);\n}\n";
+static const char perl_datagram[] = "#!/usr/bin/perl\nuse Socket;\nmy $from = recv(STDIN, my $text, 65536, 0);\n"
+                                    "send(STDOUT, \"once: $text\", 0, $from);\n";
+static const char perl_packets[] = "#!/usr/bin/perl\nuse Socket;\nopen(my $s, '+<&=', 3) or die;\n"
+                                   "while (accept(my $c, $s)) {\n"
+                                   "  while (sysread($c, my $text, 65536)) { syswrite($c, \"[$text]\"); }\n}\n";
+
+static void ask_datagrams(struct scene *s, const char *port, const char *prefix)
+{
+    char script[256];
+    (void)snprintf(script, sizeof script,
+                   "exec 3<>/dev/udp/127.0.0.1/%s && printf hello >&3 && "
+                   "[ \"$(timeout 20 head -c 11 <&3)\" = '%s: hello' ]",
+                   port, prefix);
+    run(s, port, script, false);
+}
+
+/* A packet comes back as one packet. */
+static void ask_packets(struct scene *s)
+{
+    int fd = scene_connect(s, "seqpacket:/run/packets.sock");
+    scene_send(s, fd, "one");
+    scene_send(s, fd, "three");
+    struct str answer = scene_receive(s, fd, "[three]");
+    assert_string_equal(str_text(&answer), "[one][three]");
+    str_done(&answer);
+    close(fd);
+}
+
+static void wait_stopped(struct scene *s, const char *service)
+{
+    char script[64];
+    (void)snprintf(script, sizeof script, "systemctl stop %s", service);
+    run(s, service, script, false);
+    (void)scene_wait_event(s, "rearmed", NULL, "service", service, NULL);
+}
+
+/* K57: the datagram, the line and the packet that start a service are not lost, nor are those after its stop. */
+static void test_kinds(void **state)
+{
+    SKIP_WITHOUT("/usr/bin/perl");
+    struct scene *s = scene_new();
+    scene_unit(s, "datagrams.socket", "[Socket]\nListenDatagram=127.0.0.1:7007\n");
+    scene_unit(s, "datagrams.service", "[Service]\nExecStart=/usr/local/bin/datagrams\n");
+    scene_unit(s, "wait.socket", "[Socket]\nListenDatagram=127.0.0.1:7008\n");
+    scene_unit(s, "wait.service", "[Service]\nStandardInput=socket\nExecStart=/usr/local/bin/datagram\n");
+    scene_unit(s, "fifo.socket", "[Socket]\nListenFIFO=/run/spool/fifo\nSocketMode=0622\n");
+    scene_unit(s, "fifo.service",
+               "[Service]\nStandardInput=socket\n"
+               "ExecStart=/bin/sh -c 'while read -r line; do echo \"$line\" >>/scene/lines; done'\n");
+    scene_unit(s, "packets.socket", "[Socket]\nListenSequentialPacket=/run/packets.sock\n");
+    scene_unit(s, "packets.service", "[Service]\nExecStart=/usr/local/bin/packets\n");
+    scene_file(s, "/usr/local/bin/datagrams", 0755, perl_datagrams);
+    scene_file(s, "/usr/local/bin/datagram", 0755, perl_datagram);
+    scene_file(s, "/usr/local/bin/packets", 0755, perl_packets);
+    struct scene_spec spec = life_spec(state);
+    spec.box.setup = "ln -s container-init /usr/local/bin/systemctl";
+    scene_boot(s, &spec);
+    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    expect_spawns(s, NULL, 0);
+
+    for (size_t round = 1; round <= 2; round++) {
+        ask_datagrams(s, "7007", "echo");
+        ask_datagrams(s, "7007", "echo");
+        expect_spawns(s, "datagrams.service", round);
+        ask_packets(s);
+        expect_spawns(s, "packets.service", round);
+        run(s, "two lines", "echo first >/run/spool/fifo; echo second >/run/spool/fifo", false);
+        scene_wait_file(s, "lines", round == 1 ? "first\nsecond\n" : "first\nsecond\nfirst\nsecond\n");
+        expect_spawns(s, "fifo.service", round);
+        if (round == 2) break;
+        wait_stopped(s, "datagrams.service");
+        wait_stopped(s, "packets.service");
+        wait_stopped(s, "fifo.service");
+    }
+    print_message("  a service for each datagram\n");
+    for (size_t i = 1; i <= 8; i++) {
+        ask_datagrams(s, "7008", "once");
+        (void)scene_wait_nth_event(s, i, "rearmed", "wait.socket", NULL);
+    }
+    expect_spawns(s, "wait.service", 8);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
         IN_BOTH_PLACES(test_proxied),
+        IN_BOTH_PLACES(test_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

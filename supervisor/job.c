@@ -278,7 +278,8 @@ void job_finish(struct runtime *rt, enum job_result result, enum job_spread how)
     }
     remove_job(rt, result);
     if (how == JOB_SPREADS) spread(rt, type, result);
-    if (type == JOB_START && result == JOB_RESULT_CANCELED && runtime_is_down(rt)) unit_start_canceled(rt);
+    bool given_up = result == JOB_RESULT_CANCELED || result == JOB_RESULT_TIMEOUT;
+    if (type == JOB_START && given_up && runtime_is_down(rt)) unit_start_canceled(rt);
     if (taken_away && job_unit_waits_to_restart(rt)) rt->type->skipped(rt); /* it waited for nothing else */
     unit_recheck(rt);
 }

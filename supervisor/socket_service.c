@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "socketact/listener.h"
 #include "socketact/proxy.h"
+#include "supervisor/job_internal.h"
 #include "trace/trace.h"
 
 #include <string.h>
@@ -98,6 +99,8 @@ static void service_down(struct socket *s, struct service *service, const char *
         socket_set_state(s, SOCKET_DEAD);
         return;
     }
+    /* systemd: nothing changes while a job is queued. A restart takes the listeners along, and is no trigger. */
+    if (job_waits_for_start(&service->base.job)) return;
     if (s->state != SOCKET_RUNNING || is_served(s, service) || (s->proxy && !is_own)) return;
     log_info("socket %s: %s stopped; listening again", socket_name(s), service_name(service));
     TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));

@@ -50,6 +50,11 @@ static const struct verb verbs[] = {
     { "listen",       0, 1,   verb_listen,       "[FILE]               serve LISTEN_FDS: greet with pid and names, echo lines" },
     { "listen-once",  0, 1,   verb_listen_once,  "[FILE]               the same for one connection, then go on" },
     { "listen-idle",  0, 0,   verb_listen_idle,  "                     wait for a connection, never accept it; go on" },
+    { "listen-on",    1, 1,   verb_listen_on,    "FD                   answer each connection of a listener, for ever" },
+    { "serve",        2, 2,   verb_serve,        "N HOW                answer N connections of LISTEN_FDS (0: all), then leave with\n"
+                                                 "                                    that status or signal; TERM ends it in between" },
+    { "hammer",       3, 3,   verb_hammer,       "ADDRESS STOP FILE    connect to a path or port until STOP is there, append to\n"
+                                                 "                                    FILE how many were served, refused and lost" },
     { "tcp-echo",     2, 2,   verb_tcp_echo,     "HOST PORT            echo server" },
     { "unix-echo",    1, 1,   verb_unix_echo,    "PATH                 the same on a Unix socket" },
     { "tcp-half",     2, 2,   verb_tcp_half,     "HOST PORT            server that reads to the end, then answers `N bytes`" },

@@ -59,6 +59,9 @@ int verb_notify_main_child(char **args, int count);
 int verb_notify_reload(char **args, int count);
 int verb_hup_block(char **args, int count);
 int verb_passed(char **args, int count);
+int verb_serve(char **args, int count);
+int verb_hammer(char **args, int count);
+int verb_listen_on(char **args, int count);
 
 /* Shared by the files of the actor. */
 int signal_number(const char *name);                    /* "TERM", "SIGTERM", "RTMIN+3" or a number; -1 */

@@ -58,7 +58,8 @@ static const struct daemon daemons[] = {
           "printf '[Service]\\nType=exec\\nEnvironment=\"NGINX=3;\"\\n' >/etc/systemd/system/nginx.service.d/fds.conf",
       .ask = GET("80", "'HTTP/1.1 200'*") " && exec 3<>/dev/tcp/::1/80 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 "
                                           "&& " EXPECT_LINE("'HTTP/1.1 200'*"),
-      .address = "tcp:127.0.0.1:80" },
+      .address = "tcp:127.0.0.1:80",
+      .waits = true },
     /* Four units, four names: which descriptor is which it knows by LISTEN_FDNAMES alone. */
     { .name = "gpg-agent",
       .program = "/usr/bin/gpg-agent",

@@ -58,6 +58,14 @@ static const struct verb verbs[] = {
     { "tcp-echo",     2, 2,   verb_tcp_echo,     "HOST PORT            echo server" },
     { "unix-echo",    1, 1,   verb_unix_echo,    "PATH                 the same on a Unix socket" },
     { "tcp-half",     2, 2,   verb_tcp_half,     "HOST PORT            server that reads to the end, then answers `N bytes`" },
+    { "clients",      4, 4,   verb_clients,      "ADDRESS N HOW FILE   connect N times to a port or /path: talk (a byte there and\n"
+                                                 "                                    back), hang-up, hold, flood, half; tell FILE `HOW N of N`;\n"
+                                                 "                                    keep what is open" },
+    { "slow-reader",  3, 3,   verb_slow_reader,  "ADDRESS FIFO FILE    read a byte, tell FILE `first`, wait for FIFO, read on to the\n"
+                                                 "                                    end, tell FILE `read N`" },
+    { "crowd",        1, 1,   verb_crowd,        "ADDRESS              echo server for thousands at once; -: descriptor 3" },
+    { "gush",         3, 3,   verb_gush,         "ADDRESS N FILE       send N bytes to one client; tell FILE `stuck N` when it does\n"
+                                                 "                                    not read on" },
     { "dead-mount",   2, 2,   verb_dead_mount,   "DIRECTORY FILE       mount what takes requests, tells FILE and never answers; go on\n"
                                                  "                                    in the background, for ever" },
     { "stuck-mount",  2, 2,   verb_stuck_mount,  "DIRECTORY PIDFILE    mount whose files open, but never close; as `daemon`" },

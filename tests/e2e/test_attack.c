@@ -1,0 +1,245 @@
+/* tests/e2e/test_attack.c - sockets whose clients or services misbehave. In each test another service crashes and is
+ * restarted meanwhile, systemctl answers, and afterwards PID 1 holds what it held before.
+ *
+ * ATTACK_CONNECTIONS says how many idle connections the proxy holds (default 4000), ATTACK_MIB how much lies behind a
+ * slow reader (256); scripts/soak has both at full size. */
+#include "tests/e2e/attack.h"
+#include <sys/socket.h>
+
+#define CROWD ACTOR " crowd "
+
+/* Native on port 9000, and by the proxy on port 9001 to a service on port 9002. */
+static void crowd_units(struct scene *s, const char *socket_settings, const char *service_settings)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "[Socket]\nListenStream=127.0.0.1:9000\n%s", socket_settings);
+    scene_unit(s, "native.socket", text);
+    (void)snprintf(text, sizeof text, "[Service]\n%sExecStart=" CROWD "-\n", service_settings);
+    scene_unit(s, "native.service", text);
+    (void)snprintf(text, sizeof text,
+                   "[Socket]\nListenStream=127.0.0.1:9001\nActivationMode=proxy\nProxyTarget=127.0.0.1:9002\n%s",
+                   socket_settings);
+    scene_unit(s, "through.socket", text);
+    (void)snprintf(text, sizeof text, "[Service]\n%sExecStart=" CROWD "9002\n", service_settings);
+    scene_unit(s, "through.service", text);
+}
+
+static const struct {
+    const char *label, *port, *unit;
+} modes[] = { { "native", "9000", "native" }, { "proxy", "9001", "through" } };
+
+/* Services that are on their way up while many connect, say nothing and stay; who talks afterwards is answered. */
+static void test_flood_before_service(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        struct attack a;
+        struct scene *s = scene_new();
+        char unit[64];
+        print_message("  %s\n", modes[i].label);
+        crowd_units(s, "", "ExecStartPre=" ACTOR " mark /scene/before x -- await /scene/go\n");
+        attack_begin(&a, s, 0);
+        pid_t flood = attack_clients(&a, modes[i].port, "1500", "flood", "flood");
+        scene_wait_file(s, "flood", "flood 1500 of 1500\n");
+        scene_wait_file(s, "before", "x\n");
+        attack_bystander(&a);
+        (void)snprintf(unit, sizeof unit, "is-active %s.service", modes[i].unit);
+        attack_expect_systemctl(s, unit, "activating\n");
+        attack_go(&a);
+        attack_talk(&a, modes[i].port, "20", "talk");
+        (void)snprintf(unit, sizeof unit, "%s.service", modes[i].unit);
+        life_expect_count(s, 1, "spawn", unit);
+        attack_clients_end(flood);
+        attack_talk(&a, modes[i].port, "20", "talk-again");
+        attack_end(&a, 8);
+    }
+}
+
+/* K58: who has hung up before the service runs, in either way, fails nothing; nor do those who say nothing but the end.
+ */
+static void test_hang_up(void **state)
+{
+    static const char *const hows[] = { "hang-up", "half" };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(modes) * COUNT_OF(hows); i++) {
+        struct attack a;
+        struct scene *s = scene_new();
+        const char *how = hows[i / COUNT_OF(modes)];
+        size_t mode = i % COUNT_OF(modes);
+        char unit[64], done[64];
+        print_message("  %s, %s\n", how, modes[mode].label);
+        crowd_units(s, "", "ExecStartPre=" ACTOR " mark /scene/before x -- await /scene/go\n");
+        attack_begin(&a, s, 0);
+        pid_t clients = attack_clients(&a, modes[mode].port, "1000", how, "gone");
+        (void)snprintf(done, sizeof done, "%s 1000 of 1000\n", how);
+        scene_wait_file(s, "gone", done);
+        scene_wait_file(s, "before", "x\n");
+        attack_bystander(&a);
+        attack_go(&a);
+        (void)snprintf(unit, sizeof unit, "is-active %s.socket", modes[mode].unit);
+        attack_expect_systemctl(s, unit, "active\n");
+        attack_talk(&a, modes[mode].port, "20", "talk");
+        attack_clients_end(clients);
+        clients = attack_clients(&a, modes[mode].port, "1000", how, "gone-again");
+        scene_wait_file(s, "gone-again", done);
+        attack_talk(&a, modes[mode].port, "20", "talk-again");
+        attack_clients_end(clients);
+        attack_end(&a, 8);
+    }
+}
+
+/* Thousands of connections that do nothing: a little memory for each while they are there, and the same for the next
+ * thousands. */
+static void test_idle_connections(void **state)
+{
+    (void)state;
+    uint32_t n = attack_setting("ATTACK_CONNECTIONS", 4000);
+    char count[DECIMAL_MAX(uint32_t)], done[64];
+    struct attack a;
+    struct scene *s = scene_new();
+    (void)snprintf(count, sizeof count, "%u", n);
+    (void)snprintf(done, sizeof done, "hold %u of %u\n", n, n);
+    crowd_units(s, "", "");
+    attack_begin(&a, s, 0);
+    attack_talk(&a, "9001", "1", "talk");
+    for (int turn = 0; turn < 2; turn++) {
+        pid_t clients = attack_clients(&a, "9001", count, "hold", turn == 0 ? "held" : "held-again");
+        scene_wait_file(s, turn == 0 ? "held" : "held-again", done);
+        uint64_t anonymous = attack_anonymous(s);
+        print_message("  %u connections: %lu KiB more in PID 1, %lu descriptors\n", n, anonymous - a.anonymous,
+                      attack_descriptors(s));
+        if (anonymous > a.anonymous + ATTACK_GROWTH_KIB + n) scene_fail(s, "PID 1 has grown by %lu KiB", anonymous);
+        attack_bystander(&a);
+        attack_clients_end(clients);
+        attack_wait_descriptors(&a, a.fds + 8);
+        if (turn == 0) a.anonymous = attack_anonymous(s);
+    }
+    attack_talk(&a, "9001", "20", "talk-again");
+    attack_end(&a, 8);
+}
+
+/* Nobody accepts: what the kernel does not hold back waits there, and PID 1 has nothing to do with it. */
+static void test_never_accepts(void **state)
+{
+    static const char *const ports[] = { "9000", "9001" };
+    (void)state;
+    struct attack a;
+    struct scene *s = scene_new();
+    scene_unit(s, "native.socket", "[Socket]\nListenStream=127.0.0.1:9000\n");
+    scene_unit(s, "native.service", "[Service]\nExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "through.socket",
+               "[Socket]\nListenStream=127.0.0.1:9001\nActivationMode=proxy\nProxyTarget=127.0.0.1:9002\n");
+    /* Its first client is all that it accepts, and it does not read from it. */
+    scene_unit(s, "through.service", "[Service]\nExecStart=" ACTOR " gush 9002 1000000000 /scene/stuck\n");
+    attack_begin(&a, s, 0);
+    for (size_t i = 0; i < COUNT_OF(ports); i++) {
+        print_message("  %s\n", modes[i].label);
+        char name[32];
+        (void)snprintf(name, sizeof name, "flood%zu", i);
+        pid_t flood = attack_clients(&a, ports[i], "1000", "flood", name);
+        scene_wait_file(s, name, "flood 1000 of 1000\n");
+        if (i == 1) scene_wait_file(s, "stuck", "stuck ");
+        attack_bystander(&a);
+        uint64_t before = attack_number(s, "status", "\nvoluntary_ctxt_switches:");
+        usec_t until = scene_now() + 300000;
+        while (scene_pump(s, until, -1)) continue;
+        uint64_t woken = attack_number(s, "status", "\nvoluntary_ctxt_switches:") - before;
+        if (woken > 20) scene_fail(s, "PID 1 woke %lu times for connections that nobody accepts", woken);
+        attack_clients_end(flood);
+    }
+    attack_expect_systemctl(s, "is-active native.service", "active\n");
+    attack_end(&a, 8);
+}
+
+/* K52: a service that dies of each connection is not started as fast as it can die; when it has come to its senses
+ * the clients that waited are served, without help. */
+static void test_dies_on_connection(void **state)
+{
+    (void)state;
+    struct attack a;
+    struct scene *s = scene_new();
+    scene_unit(s, "sick.socket", "[Socket]\nListenStream=127.0.0.1:9000\nTriggerLimitIntervalSec=0\n");
+    scene_unit(s, "sick.service",
+               "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " crash /scene/tries 30 -- crowd -\n");
+    scene_unit(s, "hopeless.socket", "[Socket]\nListenStream=127.0.0.1:9001\nTriggerLimitBurst=5\n");
+    scene_unit(s, "hopeless.service",
+               "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " listen-idle -- exit 1\n");
+    attack_begin(&a, s, 0);
+    pid_t clients = attack_clients(&a, "9001", "50", "flood", "flood");
+    (void)scene_wait_event(s, "socket_failed", "hopeless.socket", NULL); /* S59 */
+    attack_bystander(&a);
+    attack_talk(&a, "9000", "20", "talk");
+    attack_expect_systemctl(s, "is-active hopeless.socket", "failed\n");
+    attack_clients_end(clients);
+    attack_end(&a, 8);
+}
+
+/* What lies behind a slow reader stays with the sender, but for what a few buffers take. */
+static void test_slow_reader(void **state)
+{
+    (void)state;
+    uint64_t bytes = (uint64_t)attack_setting("ATTACK_MIB", 256) << 20, stuck = 0;
+    char text[256];
+    struct attack a;
+    struct scene *s = scene_new();
+    scene_unit(s, "through.socket",
+               "[Socket]\nListenStream=127.0.0.1:9001\nActivationMode=proxy\nProxyTarget=127.0.0.1:9002\n");
+    (void)snprintf(text, sizeof text, "[Service]\nExecStart=" ACTOR " gush 9002 %lu /scene/sent\n", bytes);
+    scene_unit(s, "through.service", text);
+    attack_begin(&a, s, 0);
+    const char *const argv[] = { ACTOR, "slow-reader", "9001", "/scene/go", "/scene/read", NULL };
+    pid_t reader = -1;
+    assert_int_equal(box_exec(scene_box(s), argv, -1, -1, &reader), 0);
+    scene_wait_file(s, "read", "first\n");
+    scene_wait_file(s, "sent", "\n");
+    char *sent = scene_read(s, "sent");
+    assert_int_equal(strncmp(sent, "stuck ", 6), 0);
+    sent[strcspn(sent, "\n")] = '\0';
+    assert_int_equal(parse_u64(sent + 6, 1, UINT64_MAX, &stuck), 0);
+    free(sent);
+    print_message("  the sender stopped after %lu KiB; %lu KiB more in PID 1\n", stuck >> 10,
+                  attack_anonymous(s) - a.anonymous);
+    if (stuck > 32 << 20) scene_fail(s, "%lu bytes lie between a sender and a reader", stuck);
+    assert_true(attack_anonymous(s) <= a.anonymous + ATTACK_GROWTH_KIB);
+    attack_bystander(&a);
+    attack_go(&a);
+    (void)snprintf(text, sizeof text, "read %lu\n", bytes);
+    scene_wait_file(s, "read", text);
+    (void)waitpid(reader, NULL, 0);
+    attack_end(&a, 8);
+}
+
+/* More connections than PID 1 may have descriptors: it keeps what it needs to supervise and to start others, and takes
+ * the connections when there is room again. */
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    struct attack a;
+    struct scene *s = scene_new();
+    crowd_units(s, "", "");
+    scene_unit(s, "later.socket", "[Socket]\nListenStream=127.0.0.1:9003\n");
+    scene_unit(s, "later.service", "[Service]\nExecStart=" CROWD "-\n");
+    attack_begin(&a, s, 256);
+    pid_t flood = attack_clients(&a, "9001", "600", "flood", "flood");
+    scene_wait_file(s, "flood", "flood 600 of 600\n");
+    (void)scene_wait_event(s, "spawn", "through.service", NULL);
+    attack_bystander(&a);
+    attack_talk(&a, "9003", "20", "later");
+    attack_talk(&a, "9000", "20", "talk-native");
+    print_message("  600 connections: PID 1 has %lu descriptors of 256\n", attack_descriptors(s));
+    attack_clients_end(flood);
+    attack_talk(&a, "9001", "20", "talk");
+    attack_end(&a, 12);
+}
+
+int main(void)
+{
+    scene_skip_unless_possible();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flood_before_service), cmocka_unit_test(test_hang_up),
+        cmocka_unit_test(test_idle_connections),     cmocka_unit_test(test_never_accepts),
+        cmocka_unit_test(test_dies_on_connection),   cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_no_descriptors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -10,9 +10,7 @@
 static struct scene *proxied_scene(void)
 {
     struct scene *s = scene_new();
-    scene_unit(s, "web.socket",
-               "[Socket]\nListenStream=8080\nListenStream=/run/web.sock\nActivationMode=proxy\n"
-               "ProxyTarget=127.0.0.1:18080\n");
+    scene_unit(s, "web.socket", "[Socket]\nListenStream=8080\nActivationMode=proxy\nProxyTarget=127.0.0.1:18080\n");
     scene_unit(s, "web.service", "[Service]\nExecStart=" BUSYBOX " httpd -f -p 127.0.0.1:18080 -h /srv/web\n");
     scene_unit(s, "cache.socket",
                "[Socket]\nListenStream=6379\nActivationMode=proxy\nProxyTarget=unix:/run/redis/redis.sock\n");
@@ -90,6 +88,37 @@ static void test_proxied(void **state)
     expect_stop(s, 0);
     expect_no_log(s, "force-killed");
     close(web), close(cache);
+    scene_end(s);
+}
+
+/* ---- the container itself is activated ---- */
+
+/* systemd-socket-activate(1) listens, and becomes container-init with the first connection: which starts the container,
+ * and in it the server, and is answered. */
+static void test_container(void **state)
+{
+    SKIP_WITHOUT(BUSYBOX, REDIS, "/usr/bin/redis-cli", "/usr/bin/systemd-socket-activate");
+    struct scene *s = proxied_scene();
+    struct scene_spec spec = life_spec(state);
+    static const char *const prefix[] = { "/usr/bin/systemd-socket-activate",
+                                          "--listen=127.0.0.1:7080",
+                                          "--listen=127.0.0.1:7379",
+                                          "--fdname=web.socket:cache.socket",
+                                          "--setenv=CONTAINER_INIT_TRACE",
+                                          "--setenv=CONTAINER_INIT_TRACE_FILE",
+                                          "--setenv=ASAN_OPTIONS",
+                                          "--setenv=UBSAN_OPTIONS" };
+    for (size_t i = 0; i < COUNT_OF(prefix); i++) spec.prefix[i] = prefix[i];
+    spec.box.setup = "head -c " BODY " /dev/urandom >/srv/web/body";
+    scene_boot(s, &spec);
+    scene_wait_log(s, "Listening on 127.0.0.1:7379");
+    assert_int_equal(scene_record_count(s), 0);
+    run(s, "the first request", BUSYBOX " wget -q -O - http://127.0.0.1:7080/body | cmp - /srv/web/body", false);
+    run(s, "another listener", "[ \"$(redis-cli -p 7379 ping)\" = PONG ]", false);
+    run(s, "nothing was bound", "! " CONNECT("8080") "true; ! " CONNECT("6379") "true", false);
+    expect_spawns(s, "web.service", 1);
+    expect_spawns(s, "cache.service", 1);
+    expect_stop(s, 0);
     scene_end(s);
 }
 
@@ -190,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_BOTH_PLACES(test_proxied),
         IN_BOTH_PLACES(test_kinds),
+        cmocka_unit_test(test_container),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,12 +3,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/fd.h"
+#include "base/parse.h"
 
 #define HOSTS_MAX ((size_t)1 << 20)
 #define BLANKS    " \t\r"
@@ -88,12 +90,33 @@ static void make_ip4(const struct address *address, struct socket_address *ret)
     };
 }
 
-static void make_ip6(struct in6_addr ip, uint16_t port, struct socket_address *ret)
+static void make_ip6(struct in6_addr ip, uint16_t port, uint32_t scope, struct socket_address *ret)
 {
     *ret = (struct socket_address){
-        .ip6 = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = ip },
+        .ip6 = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = ip, .sin6_scope_id = scope },
         .length = sizeof ret->ip6,
     };
+}
+
+/* An interface by name or number. */
+static int find_scope(const struct address *address, uint32_t *ret)
+{
+    char name[IF_NAMESIZE];
+    *ret = 0;
+    if (address->name_length == 0) return 0;
+    if (address->name_length >= sizeof name) return -ENODEV;
+    memcpy(name, address->name, address->name_length);
+    name[address->name_length] = '\0';
+    if (parse_u32(name, 1, INT32_MAX, ret) < 0) *ret = if_nametoindex(name);
+    return *ret == 0 ? -ENODEV : 0;
+}
+
+static int make_ip6_scoped(const struct address *address, struct socket_address *ret)
+{
+    uint32_t scope;
+    int r = find_scope(address, &scope);
+    if (r == 0) make_ip6(address->ip6, address->port, scope, ret);
+    return r;
 }
 
 int socket_address_make(const struct address *address, const char *hosts_path, struct socket_address *ret)
@@ -108,13 +131,21 @@ int socket_address_make(const struct address *address, const char *hosts_path, s
     case ADDRESS_ABSTRACT:
         return make_unix(&found, ret);
     case ADDRESS_ANY:
-        make_ip6(in6addr_any, found.port, ret);
+        make_ip6(in6addr_any, found.port, 0, ret);
         return 0;
     case ADDRESS_IPV4:
         make_ip4(&found, ret);
         return 0;
     case ADDRESS_IPV6:
-        make_ip6(found.ip6, found.port, ret);
+        return make_ip6_scoped(&found, ret);
+    case ADDRESS_VSOCK:
+        *ret =
+            (struct socket_address){ .vm = { .svm_family = AF_VSOCK, .svm_port = found.number, .svm_cid = found.group },
+                                     .length = sizeof ret->vm };
+        return 0;
+    case ADDRESS_NETLINK:
+        *ret = (struct socket_address){ .netlink = { .nl_family = AF_NETLINK, .nl_groups = found.group },
+                                        .length = sizeof ret->netlink };
         return 0;
     case ADDRESS_HOST:
         break;
@@ -152,6 +183,9 @@ const char *socket_address_format(const struct socket_address *address, char *bu
     case AF_INET6:
         (void)inet_ntop(AF_INET6, &address->ip6.sin6_addr, ip, sizeof ip); /* the buffer is large enough */
         (void)snprintf(buffer, SOCKET_ADDRESS_TEXT_MAX, "[%s]:%u", ip, (unsigned)ntohs(address->ip6.sin6_port));
+        break;
+    case AF_VSOCK:
+        (void)snprintf(buffer, SOCKET_ADDRESS_TEXT_MAX, "vsock:%u:%u", address->vm.svm_cid, address->vm.svm_port);
         break;
     default:
         (void)snprintf(buffer, SOCKET_ADDRESS_TEXT_MAX, "?");

@@ -8,34 +8,63 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "socketact/socket_options.h"
+#include "unit/address.h"
+#include "unit/listen.h"
+
 /* Word of the log for each kind: over IP, as a Unix socket. */
 static const struct {
     const char *ip, *local;
-    int type; /* of socket(2), 0: it is none */
-} kinds[] = {
-    [LISTEN_STREAM] = { "tcp", "unix", SOCK_STREAM },
-    [LISTEN_DATAGRAM] = { "udp", "unixgram", SOCK_DGRAM },
-    [LISTEN_SEQPACKET] = { "seqpacket", "unixpacket", SOCK_SEQPACKET },
-    [LISTEN_FIFO] = { "fifo", "fifo", 0 },
-    [LISTEN_KIND_COUNT - 1] = { NULL, NULL, 0 },
+    int type;                          /* of socket(2), 0: it is none */
+    int (*open)(struct opening *open); /* then */
+} kinds[LISTEN_KIND_COUNT] = {
+    [LISTEN_STREAM] = { "tcp", "unix", SOCK_STREAM, NULL },
+    [LISTEN_DATAGRAM] = { "udp", "unixgram", SOCK_DGRAM, NULL },
+    [LISTEN_SEQPACKET] = { "seqpacket", "unixpacket", SOCK_SEQPACKET, NULL },
+    [LISTEN_NETLINK] = { "netlink", "netlink", SOCK_RAW, NULL },
+    [LISTEN_FIFO] = { "fifo", "fifo", 0, fifo_open },
+    [LISTEN_SPECIAL] = { "special", "special", 0, special_open },
+    [LISTEN_MESSAGE_QUEUE] = { "mqueue", "mqueue", 0, queue_open },
 };
 
 /* ---- sockets ---- */
 
-static int new_socket(struct opening *o, int family, struct fd *ret)
+/* SocketProtocol= of a kind that can have it. */
+static int protocol_of(struct opening *o, const struct address *parsed)
 {
-    o->step = "creating the socket";
-    int fd = socket(family, kinds[o->listener->kind].type | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
-    *ret = fd_own(fd);
+    static const struct {
+        int protocol;
+        const char *word;
+        enum listen_kind kind;
+    } protocols[] = { { IPPROTO_SCTP, "sctp", LISTEN_STREAM },
+                      { IPPROTO_MPTCP, "mptcp", LISTEN_STREAM },
+                      { IPPROTO_UDPLITE, "udplite", LISTEN_DATAGRAM } };
+    if (parsed->kind == ADDRESS_NETLINK) return (int)parsed->number;
+    if (parsed->kind == ADDRESS_VSOCK || address_is_unix(parsed)) return 0;
+    for (size_t i = 0; i < COUNT_OF(protocols); i++)
+        if (protocols[i].protocol == o->settings->extra->protocol && protocols[i].kind == o->listener->kind) {
+            o->listener->network = protocols[i].word;
+            o->step = "SocketProtocol=";
+            return protocols[i].protocol;
+        }
     return 0;
 }
 
-static int open_path(struct opening *o, const struct socket_address *address)
+/* With its options, before anybody can reach it. */
+static int new_socket(struct opening *o, const struct address *parsed, int family, struct fd *ret)
+{
+    o->step = "creating the socket";
+    int protocol = protocol_of(o, parsed), fd = socket(family, kinds[o->listener->kind].type | SOCK_CLOEXEC, protocol);
+    if (fd < 0) return -errno;
+    *ret = fd_own(fd);
+    return socket_options_set(fd, family, o->settings->extra, o->report, &o->step);
+}
+
+static int open_path(struct opening *o, const struct address *parsed, const struct socket_address *address)
 {
     AUTO_FD struct fd fd = FD_NONE;
     const char *path = o->listener->path;
-    int r = new_socket(o, AF_UNIX, &fd);
+    int r = new_socket(o, parsed, AF_UNIX, &fd);
     if (r < 0) return r;
     o->step = "making its directory";
     r = node_make_parents(path, o->settings->socket->directory_mode);
@@ -50,15 +79,23 @@ static int open_path(struct opening *o, const struct socket_address *address)
     return node_set_rights(o);
 }
 
-static int open_ip(struct opening *o, const struct socket_address *address, bool dual_stack)
+enum ipv6_only { IPV6_ONLY_DEFAULT, IPV6_ONLY_NO, IPV6_ONLY_YES }; /* words_bind_ipv6_only */
+
+static int open_ip(struct opening *o, const struct address *parsed, const struct socket_address *address)
 {
-    static const int on = 1, off = 0;
+    static const int on = 1;
     AUTO_FD struct fd fd = FD_NONE;
-    int r = new_socket(o, address->any.sa_family, &fd);
+    int family = address->any.sa_family, only = o->settings->extra->bind_ipv6_only;
+    int r = new_socket(o, parsed, family, &fd);
     if (r < 0) return r;
     o->step = "setting its options";
     if (setsockopt(fd.n, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return -errno;
-    if (dual_stack && setsockopt(fd.n, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) return -errno;
+    /* D19: digits only is both families; what an address of IPv6 means is otherwise the kernel's to say. */
+    if (parsed->kind == ADDRESS_ANY && only == IPV6_ONLY_DEFAULT) only = IPV6_ONLY_NO;
+    int value = only == IPV6_ONLY_YES;
+    if (family == AF_INET6 && only != IPV6_ONLY_DEFAULT &&
+        setsockopt(fd.n, IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof value) < 0)
+        return -errno;
     o->step = "binding";
     if (bind(fd.n, &address->any, address->length) < 0) return -errno;
     o->listener->fd = fd_take(&fd);
@@ -66,22 +103,24 @@ static int open_ip(struct opening *o, const struct socket_address *address, bool
 }
 
 /* D19: [::] serves both families; without IPv6 there is only one. */
-static int open_any(struct opening *o, struct socket_address *address)
+static int open_any(struct opening *o, const struct address *parsed, struct socket_address *address)
 {
-    int r = open_ip(o, address, true);
-    if (r != -EAFNOSUPPORT && r != -EADDRNOTAVAIL && r != -EPROTONOSUPPORT) return r;
+    int r = open_ip(o, parsed, address);
+    bool no_ipv6 = r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL || r == -EPROTONOSUPPORT;
+    if (!no_ipv6 || o->settings->extra->bind_ipv6_only == IPV6_ONLY_YES) return r;
     in_port_t port = address->ip6.sin6_port;
     *address = (struct socket_address){
         .ip4 = { .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_ANY) },
         .length = sizeof address->ip4,
     };
-    return open_ip(o, address, false);
+    return open_ip(o, parsed, address);
 }
 
-static int open_abstract(struct opening *o, const struct socket_address *address)
+/* What has no node and is not IP. */
+static int open_plain(struct opening *o, const struct address *parsed, const struct socket_address *address)
 {
     AUTO_FD struct fd fd = FD_NONE;
-    int r = new_socket(o, AF_UNIX, &fd);
+    int r = new_socket(o, parsed, address->any.sa_family, &fd);
     if (r < 0) return r;
     o->step = "binding";
     if (bind(fd.n, &address->any, address->length) < 0) return -errno;
@@ -98,22 +137,24 @@ static int open_socket(struct opening *o, const struct address *parsed)
     if (r < 0) return r;
     switch (parsed->kind) {
     case ADDRESS_PATH:
-        r = open_path(o, &address);
+        r = open_path(o, parsed, &address);
         break;
     case ADDRESS_ABSTRACT:
-        r = open_abstract(o, &address);
+    case ADDRESS_VSOCK:
+    case ADDRESS_NETLINK:
+        r = open_plain(o, parsed, &address);
         break;
     case ADDRESS_ANY:
-        r = open_any(o, &address);
+        r = open_any(o, parsed, &address);
         break;
     case ADDRESS_IPV4:
     case ADDRESS_IPV6:
     case ADDRESS_HOST:
-        r = open_ip(o, &address, false);
+        r = open_ip(o, parsed, &address);
         break;
     }
     if (r < 0) return r;
-    (void)socket_address_format(&address, listener->address);
+    if (parsed->kind != ADDRESS_NETLINK) (void)socket_address_format(&address, listener->address);
     if (!listen_kind_accepts(listener->kind)) return 0;
     o->step = "listening";
     return listen(listener->fd.n, (int)MIN_OF(o->settings->socket->backlog, (uint32_t)INT_MAX)) < 0 ? -errno : 0;
@@ -121,27 +162,30 @@ static int open_socket(struct opening *o, const struct address *parsed)
 
 /* ---- all of them ---- */
 
-/* A listener without a descriptor, and its address where it is a socket. */
+/* vsock-stream:... says what it is, whatever the directive. */
+static enum listen_kind kind_of(const struct socket_listen *listen, const struct address *address)
+{
+    bool forced = address->kind == ADDRESS_VSOCK && address->type != 0;
+    enum listen_kind kind = forced ? LISTEN_STREAM : listen->kind;
+    while (forced && kinds[kind].type != address->type) kind++;
+    return kind;
+}
+
+/* A listener without a descriptor. */
 static int new_listener(const struct socket_listen *listen, struct address *ret_address, struct listener **ret)
 {
-    bool is_socket = kinds[listen->kind].type != 0, is_local = true;
     if (!kinds[listen->kind].ip) return -EPROTONOSUPPORT;
-    if (is_socket) {
-        int r = address_parse(listen->text, ret_address);
-        if (r < 0) return r;
-        is_local = address_is_unix(ret_address);
-    }
+    int r = listen_parse(listen, ret_address);
+    if (r < 0) return r;
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener) return -ENOMEM;
     listener->fd = FD_NONE;
-    listener->kind = listen->kind;
-    listener->network = is_local ? kinds[listen->kind].local : kinds[listen->kind].ip;
-    (void)snprintf(listener->address, sizeof listener->address, "%s", listen->text);
-    if (!is_socket)
-        listener->path = strdup(listen->text);
-    else if (ret_address->kind == ADDRESS_PATH)
-        listener->path = strndup(ret_address->name, ret_address->name_length);
-    if (!listener->path && (!is_socket || ret_address->kind == ADDRESS_PATH)) {
+    listener->kind = kind_of(listen, ret_address);
+    listener->network = ret_address->kind == ADDRESS_VSOCK ? "vsock"
+                        : address_is_unix(ret_address)     ? kinds[listen->kind].local
+                                                           : kinds[listen->kind].ip;
+    (void)snprintf(listener->address, sizeof listener->address, "%s", listen->text); /* cut when it is longer */
+    if (ret_address->kind == ADDRESS_PATH && !(listener->path = strndup(ret_address->name, ret_address->name_length))) {
         free(listener);
         return -ENOMEM;
     }
@@ -155,7 +199,7 @@ int listener_open(const struct socket_listen *listen, const struct listener_sett
     struct opening o = { .settings = settings, .report = report, .step = "reading the address" };
     struct address parsed;
     int r = new_listener(listen, &parsed, &o.listener);
-    if (r == 0) r = kinds[listen->kind].type != 0 ? open_socket(&o, &parsed) : fifo_open(&o);
+    if (r == 0) r = kinds[listen->kind].open ? kinds[listen->kind].open(&o) : open_socket(&o, &parsed);
     *ret_step = o.step;
     if (r < 0) {
         listener_free(o.listener, true);
@@ -171,11 +215,12 @@ int listener_adopt_take(const struct socket_listen *listen, struct fd fd, struct
     AUTO_FD struct fd owned = fd;
     struct socket_address address = { .length = sizeof address.room };
     struct address parsed;
-    if (kinds[listen->kind].type != 0 && getsockname(fd.n, &address.any, &address.length) < 0) return -errno;
+    bool is_socket = !kinds[listen->kind].open;
+    if (is_socket && getsockname(fd.n, &address.any, &address.length) < 0) return -errno;
     int r = new_listener(listen, &parsed, ret_listener);
     if (r < 0) return r;
     struct listener *listener = *ret_listener;
-    if (kinds[listen->kind].type != 0) (void)socket_address_format(&address, listener->address);
+    if (is_socket && parsed.kind != ADDRESS_NETLINK) (void)socket_address_format(&address, listener->address);
     listener->fd = fd_take(&owned);
     listener->node = node;
     return 0;
@@ -193,7 +238,10 @@ const char *listener_path(const struct listener *listener)
 
 void listener_remove_node(const char *path, enum listen_kind kind, struct listener_node node)
 {
-    if (node_is(path, kind == LISTEN_FIFO ? S_IFIFO : S_IFSOCK, node)) (void)unlink(path); /* gone already is as good */
+    if (kind == LISTEN_MESSAGE_QUEUE)
+        queue_remove(path, node);
+    else if (kind != LISTEN_SPECIAL && node_is(path, kind == LISTEN_FIFO ? S_IFIFO : S_IFSOCK, node))
+        (void)unlink(path); /* gone already is as good */
 }
 
 void listener_free(struct listener *listener, bool remove_node)

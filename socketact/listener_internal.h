@@ -34,3 +34,7 @@ MUST_CHECK int node_set_rights(struct opening *o);
 
 /* ---- listener_special.c ---- */
 MUST_CHECK int fifo_open(struct opening *o);
+MUST_CHECK int special_open(struct opening *o);
+MUST_CHECK int queue_open(struct opening *o);
+/* A message queue, if it is still this one. */
+void queue_remove(const char *name, struct listener_node node);

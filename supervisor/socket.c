@@ -98,6 +98,18 @@ static void bind_failed(struct socket *s, const struct socket_listen *listen, co
     socket_close_listeners(s, true);
 }
 
+/* What is only for speed, or missed by the service alone, is no reason to fail. */
+static void warn_of_options(const struct socket *s, const struct socket_option_report *report)
+{
+    const struct socket_listen_list *listens = &socket_settings(s)->listens;
+    for (uint32_t i = 0; i < report->count && i < SOCKET_OPTIONS_MAX; i++) {
+        const struct socket_listen *listen = &listens->items[MIN_OF(report->items[i].line, listens->count - 1)];
+        log_warning("socket %s: %s: %s could not be set: %s (%s:%u)", socket_name(s), listen->text,
+                    socket_option_name(report->items[i].option), strerror(report->items[i].error),
+                    listen->origin.file ? listen->origin.file : "-", listen->origin.line);
+    }
+}
+
 static void take_listeners(struct socket *s, struct socket_opened *opened)
 {
     const char *mode = socket_is_native(s) ? "native" : "proxy";
@@ -133,6 +145,7 @@ static int begin_listening(struct socket *s, struct socket_opened *opened)
     }
     s->listeners = calloc(opened->n_listeners, sizeof *s->listeners);
     if (!s->listeners) return -ENOMEM;
+    warn_of_options(s, &opened->options);
     take_listeners(s, opened);
     int r = socket_is_native(s) ? 0 : socket_proxy_new(s);
     if (r < 0) {

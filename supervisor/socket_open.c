@@ -81,12 +81,12 @@ static int open_all(const struct socket_to_open *what, struct socket_opened *ope
     opened->listeners = calloc(settings->listens.count, sizeof(struct listener *));
     if (!opened->listeners) return -ENOMEM;
     for (uint32_t i = 0; i < settings->listens.count; i++) {
-        opened->index = i;
+        opened->index = opened->options.line = i;
         struct fd passed = listen_fds_take(what->manager, what->unit, i);
-        r = fd_is_open(&passed)
-                ? listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
-                                      &opened->listeners[i])
-                : listener_open(&settings->listens.items[i], &options, &opened->listeners[i], NULL, ret_step);
+        r = fd_is_open(&passed) ? listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
+                                                      &opened->listeners[i])
+                                : listener_open(&settings->listens.items[i], &options, &opened->listeners[i],
+                                                &opened->options, ret_step);
         if (r < 0) return r;
         opened->n_listeners++;
     }
@@ -134,13 +134,15 @@ struct opened_head {
     uint32_t index, n_listeners;
     bool skipped;
     char step[sizeof((struct socket_opened *)NULL)->step];
+    struct socket_option_report options;
 };
 
 static int write_opened(const struct socket_opened *opened, struct file_answer *answer)
 {
     struct opened_head head = { .index = opened->index,
                                 .n_listeners = opened->n_listeners,
-                                .skipped = opened->skipped };
+                                .skipped = opened->skipped,
+                                .options = opened->options };
     memcpy(head.step, opened->step, sizeof head.step);
     int r = str_append_bytes(&answer->bytes, &head, sizeof head);
     for (uint32_t i = 0; r == 0 && i < opened->n_listeners; i++) {
@@ -190,6 +192,7 @@ int socket_open_read_answer(const struct socket_to_open *what, int r, struct fil
         memcpy(&head, answer->bytes.data, sizeof head);
         ret->index = MIN_OF(head.index, what->unit->socket->listens.count - 1);
         ret->skipped = head.skipped;
+        ret->options = head.options;
         memcpy(ret->step, head.step, sizeof ret->step - 1);
     } else {
         (void)snprintf(ret->step, sizeof ret->step, "waiting for its path"); /* fits */

@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/str.h"
 #include "socketact/listener.h"
+#include "socketact/socket_options.h"
 
 struct manager;
 struct unit;
@@ -23,9 +24,10 @@ struct socket_opened {
     bool is_far;  /* opened by a file helper: nodes are not ours to touch */
     bool skipped; /* with `reason`: the service's condition does not hold, nothing was opened */
     struct str reason;
-    int error;      /* errno, 0: all are open */
-    uint32_t index; /* then: which line */
-    char step[64];  /* and what was done with it, in words */
+    int error;                           /* errno, 0: all are open */
+    uint32_t index;                      /* then: which line */
+    char step[64];                       /* and what was done with it, in words */
+    struct socket_option_report options; /* which could not be set */
 };
 bool socket_open_is_local(const struct socket_to_open *what);
 /* The path of ProxyTarget=, where it is one. */

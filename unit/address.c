@@ -24,10 +24,16 @@ static int parse_unix(const char *text, struct address *ret)
     return 0;
 }
 
-static int parse_port(const char *text, uint16_t *ret)
+/* Digits, or as systemd reads numbers: "0x50". */
+static int parse_port(const char *text, size_t length, uint16_t *ret)
 {
-    uint32_t port;
-    int r = parse_u32(text, 1, UINT16_MAX, &port);
+    char digits[32];
+    uint64_t port;
+    if (length >= sizeof digits || *text < '0' || *text > '9') return -EINVAL;
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    bool based = digits[0] == '0' && strchr("xXoObB", digits[1]) && digits[1] != '\0';
+    int r = based ? parse_unsigned(digits, 1, UINT16_MAX, &port) : parse_u64(digits, 1, UINT16_MAX, &port);
     if (r == 0) *ret = (uint16_t)port;
     return r;
 }
@@ -44,26 +50,38 @@ static bool is_host_name(const char *text, size_t length)
     return true;
 }
 
+/* What stands between the brackets. */
+static int parse_ipv6(const char *text, size_t length, struct address *ret)
+{
+    char literal[INET6_ADDRSTRLEN];
+    const char *scope = memchr(text, '%', length);
+    ret->kind = ADDRESS_IPV6;
+    if (scope) {
+        if (ret->name) return -EINVAL; /* it has one behind the port */
+        ret->name = scope + 1;
+        ret->name_length = length - (size_t)(scope + 1 - text);
+        length = (size_t)(scope - text);
+    }
+    if (length >= sizeof literal || (ret->name && ret->name_length == 0)) return -EINVAL;
+    memcpy(literal, text, length);
+    literal[length] = '\0';
+    return inet_pton(AF_INET6, literal, &ret->ip6) == 1 ? 0 : -EINVAL;
+}
+
 static int parse_host(const char *text, size_t length, struct address *ret)
 {
     char literal[INET6_ADDRSTRLEN];
     bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    if (bracketed) return parse_ipv6(text + 1, length - 2, ret);
+    if (ret->name) return -EINVAL; /* a scope, which only they have */
     if (length == 0 || (length == 1 && *text == '*')) {
         ret->kind = ADDRESS_ANY;
         return 0;
-    }
-    if (bracketed) {
-        text++;
-        length -= 2;
     }
     bool short_enough = length < sizeof literal;
     if (short_enough) {
         memcpy(literal, text, length);
         literal[length] = '\0';
-    }
-    if (bracketed) {
-        ret->kind = ADDRESS_IPV6;
-        return short_enough && inet_pton(AF_INET6, literal, &ret->ip6) == 1 ? 0 : -EINVAL;
     }
     ret->kind = ADDRESS_IPV4;
     if (short_enough && inet_pton(AF_INET, literal, &ret->ip4) == 1) return 0;
@@ -81,8 +99,14 @@ int address_parse(const char *text, struct address *ret)
 {
     if (*text == '/' || *text == '@') return parse_unix(text, ret);
     struct address address = { .kind = ADDRESS_ANY };
-    const char *colon = strrchr(text, ':');
-    int r = parse_port(colon ? colon + 1 : text, &address.port);
+    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text;
+    size_t length = strcspn(port, "%");
+    if (port[length] != '\0') {
+        if (!colon) return -EINVAL;
+        address.name = port + length + 1;
+        address.name_length = strlen(address.name);
+    }
+    int r = parse_port(port, length, &address.port);
     if (r == 0 && colon) r = parse_host(text, (size_t)(colon - text), &address);
     if (r == 0) *ret = address;
     return r;
@@ -142,18 +166,22 @@ static bool is_same_path(const struct address *a, const struct address *b)
 
 static bool is_same_name(const struct address *a, const struct address *b)
 {
-    return a->name_length == b->name_length && memcmp(a->name, b->name, a->name_length) == 0;
+    return a->name_length == b->name_length && (a->name_length == 0 || memcmp(a->name, b->name, a->name_length) == 0);
 }
 
 bool address_clashes(const struct address *a, const struct address *b)
 {
     if (a->kind == ADDRESS_PATH || b->kind == ADDRESS_PATH) return a->kind == b->kind && is_same_path(a, b);
+    if (a->kind == ADDRESS_NETLINK || b->kind == ADDRESS_NETLINK) return false; /* the kernel gives each its own */
+    if (a->kind == ADDRESS_VSOCK || b->kind == ADDRESS_VSOCK)
+        return a->kind == b->kind && a->number == b->number &&
+               (a->group == b->group || a->group == UINT32_MAX || b->group == UINT32_MAX);
     if (a->kind == ADDRESS_ABSTRACT || b->kind == ADDRESS_ABSTRACT) return a->kind == b->kind && is_same_name(a, b);
     if (a->port != b->port) return false;
     if (is_any(a) || is_any(b)) return true;
     if (a->kind != b->kind) return false;
     if (a->kind == ADDRESS_HOST) return is_same_name(a, b);
-    if (a->kind == ADDRESS_IPV6) return memcmp(&a->ip6, &b->ip6, sizeof a->ip6) == 0;
+    if (a->kind == ADDRESS_IPV6) return memcmp(&a->ip6, &b->ip6, sizeof a->ip6) == 0 && is_same_name(a, b);
     return is_any_ipv4(a) || is_any_ipv4(b) || a->ip4.s_addr == b->ip4.s_addr;
 }
 
@@ -177,7 +205,17 @@ const char *address_format(const struct address *address, char *buffer)
         break;
     case ADDRESS_IPV6:
         (void)inet_ntop(AF_INET6, &address->ip6, literal, sizeof literal);
-        (void)snprintf(buffer, ADDRESS_TEXT_MAX, "[%s]:%u", literal, address->port);
+        (void)snprintf(buffer, ADDRESS_TEXT_MAX, "[%s]:%u%s%.*s", literal, address->port, length > 0 ? "%" : "", length,
+                       length > 0 ? address->name : "");
+        break;
+    case ADDRESS_VSOCK:
+        if (address->group == UINT32_MAX)
+            (void)snprintf(buffer, ADDRESS_TEXT_MAX, "vsock::%u", address->number);
+        else
+            (void)snprintf(buffer, ADDRESS_TEXT_MAX, "vsock:%u:%u", address->group, address->number);
+        break;
+    case ADDRESS_NETLINK:
+        (void)snprintf(buffer, ADDRESS_TEXT_MAX, "%u %u", address->number, address->group);
         break;
     case ADDRESS_ANY:
         (void)snprintf(buffer, ADDRESS_TEXT_MAX, "[::]:%u", address->port);

@@ -2,10 +2,10 @@
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "unit/address.h"
 #include "unit/paths.h"
 #include "unit/words.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/un.h>
@@ -53,62 +53,62 @@ static int normalize_path(const char *text, struct str *out)
 
 /* ---- ip(7) ---- */
 
-/* An IPv6 address has brackets, and perhaps the number or name of an interface behind it. */
-static int normalize_ipv6(const char *text, uint64_t port, struct str *out)
-{
-    char literal[INET6_ADDRSTRLEN];
-    struct in6_addr address;
-    const char *end = strchr(text, ']'), *scope = memchr(text, '%', (size_t)(end - text));
-    size_t length = (size_t)((scope ? scope : end) - text);
-    if (length >= sizeof literal) return -EINVAL;
-    memcpy(literal, text, length);
-    literal[length] = '\0';
-    if (inet_pton(AF_INET6, literal, &address) != 1 || scope == end - 1) return -EINVAL;
-    (void)inet_ntop(AF_INET6, &address, literal, sizeof literal); /* cannot fail: family and size are right */
-    return str_appendf(out, "[%s]:%u%.*s", literal, (unsigned)port, scope ? (int)(end - scope) : 0, scope ? scope : "");
-}
-
+/* As systemd has it: no names, and neither "*" nor nothing before the port. */
 static int normalize_ip(const char *text, struct str *out)
 {
-    const char *colon = strrchr(text, ':');
-    char literal[INET_ADDRSTRLEN];
-    struct in_addr address;
-    uint64_t port = 0;
-    if (text[strspn(text, "0123456789abcdefx")] == '\0') {
-        int r = parse_unsigned(text, 1, UINT16_MAX, &port);
-        return r < 0 ? r : str_appendf(out, "[::]:%u", (unsigned)port);
-    }
-    if (!colon) return -EINVAL;
-    int r = colon[1] < '0' || colon[1] > '9' ? -EINVAL : parse_unsigned(colon + 1, 1, UINT16_MAX, &port);
+    char shown[ADDRESS_TEXT_MAX];
+    struct address address;
+    int r = address_parse(text, &address);
     if (r < 0) return r;
-    if (*text == '[') return colon[-1] == ']' ? normalize_ipv6(text + 1, port, out) : -EINVAL;
-    size_t length = (size_t)(colon - text);
-    if (length >= sizeof literal) return -EINVAL;
-    memcpy(literal, text, length);
-    literal[length] = '\0';
-    if (inet_pton(AF_INET, literal, &address) != 1) return -EINVAL;
-    return str_appendf(out, "%s:%u", literal, (unsigned)port);
+    if (address.kind == ADDRESS_HOST || (address.kind == ADDRESS_ANY && strchr(text, ':'))) return -EINVAL;
+    if (address.kind == ADDRESS_IPV4 && str_starts_with(text, "localhost")) return -EINVAL;
+    return str_append(out, address_format(&address, shown));
 }
 
-/* "CID:PORT"; without a CID it is any. */
-static int normalize_vsock(const char *text, struct str *out)
+/* ---- vsock(7) ---- */
+
+/* "vsock:CID:PORT", "vsock-stream:CID:PORT" and the like; without a CID it is any. */
+static int parse_vsock(const char *text, struct address *ret)
 {
-    const char *colon = strchr(text, ':');
+    static const struct {
+        const char *prefix;
+        int type;
+    } prefixes[] = { { "vsock:", 0 },
+                     { "vsock-stream:", SOCK_STREAM },
+                     { "vsock-dgram:", SOCK_DGRAM },
+                     { "vsock-seqpacket:", SOCK_SEQPACKET } };
+    struct address address = { .kind = ADDRESS_VSOCK };
     char number[24];
-    uint64_t cid = 0, port;
+    uint64_t cid = UINT32_MAX, port;
+    size_t i = 0;
+    while (i < COUNT_OF(prefixes) && !str_starts_with(text, prefixes[i].prefix)) i++;
+    if (i == COUNT_OF(prefixes)) return -EINVAL;
+    address.type = prefixes[i].type;
+    text += strlen(prefixes[i].prefix);
+    const char *colon = strchr(text, ':');
     if (!colon || (size_t)(colon - text) >= sizeof number) return -EINVAL;
     memcpy(number, text, (size_t)(colon - text));
     number[colon - text] = '\0';
     if (*number != '\0' && parse_unsigned(number, 0, UINT32_MAX, &cid) < 0) return -EINVAL;
     if (parse_unsigned(colon + 1, 0, UINT32_MAX, &port) < 0) return -EINVAL;
-    if (*number == '\0' || cid == UINT32_MAX) return str_appendf(out, "vsock::%u", (unsigned)port);
-    return str_appendf(out, "vsock:%u:%u", (unsigned)cid, (unsigned)port);
+    address.group = (uint32_t)cid;
+    address.number = (uint32_t)port;
+    *ret = address;
+    return 0;
+}
+
+static int normalize_vsock(const char *text, struct str *out)
+{
+    char shown[ADDRESS_TEXT_MAX];
+    struct address address;
+    int r = parse_vsock(text, &address);
+    return r < 0 ? r : str_append(out, address_format(&address, shown));
 }
 
 /* ---- netlink(7) ---- */
 
 /* "FAMILY [GROUP]"; the family by name or number. */
-static int normalize_netlink(const char *text, struct str *out)
+static int parse_netlink(const char *text, struct address *ret)
 {
     char family[32];
     size_t length = strcspn(text, WORD_BLANKS);
@@ -118,13 +118,51 @@ static int normalize_netlink(const char *text, struct str *out)
     family[length] = '\0';
     text += length + strspn(text + length, WORD_BLANKS);
     if (*text != '\0' && parse_unsigned(text, 0, UINT32_MAX, &group) < 0) return -EINVAL;
-    size_t count = 0;
-    for (; words_netlink[count]; count++)
-        if (strcmp(words_netlink[count], family) == 0) number = count;
+    for (size_t i = 0; words_netlink[i]; i++)
+        if (strcmp(words_netlink[i], family) == 0) number = i;
     if (number == UINT64_MAX && parse_unsigned(family, 0, UINT8_MAX, &number) < 0) return -EINVAL;
-    if (number < count && *words_netlink[number])
-        return str_appendf(out, "%s %u", words_netlink[number], (unsigned)group);
-    return str_appendf(out, "%u %u", (unsigned)number, (unsigned)group);
+    *ret = (struct address){ .kind = ADDRESS_NETLINK, .number = (uint32_t)number, .group = (uint32_t)group };
+    return 0;
+}
+
+static int normalize_netlink(const char *text, struct str *out)
+{
+    struct address address;
+    size_t count = 0;
+    int r = parse_netlink(text, &address);
+    if (r < 0) return r;
+    while (words_netlink[count]) count++;
+    if (address.number < count && *words_netlink[address.number])
+        return str_appendf(out, "%s %u", words_netlink[address.number], address.group);
+    return str_appendf(out, "%u %u", address.number, address.group);
+}
+
+/* ---- all of them ---- */
+
+static bool is_vsock(const char *text)
+{
+    return str_starts_with(text, "vsock:") || str_starts_with(text, "vsock-");
+}
+
+int listen_parse(const struct socket_listen *listen, struct address *ret)
+{
+    switch (listen->kind) {
+    case LISTEN_STREAM:
+    case LISTEN_DATAGRAM:
+    case LISTEN_SEQPACKET:
+        return is_vsock(listen->text) ? parse_vsock(listen->text, ret) : address_parse(listen->text, ret);
+    case LISTEN_NETLINK:
+        return parse_netlink(listen->text, ret);
+    case LISTEN_FIFO:
+    case LISTEN_SPECIAL:
+    case LISTEN_MESSAGE_QUEUE:
+    case LISTEN_USB_FUNCTION:
+        *ret = (struct address){ ADDRESS_PATH, .name = listen->text, .name_length = strlen(listen->text) };
+        return 0;
+    case LISTEN_KIND_COUNT:
+        break;
+    }
+    return -EINVAL;
 }
 
 int listen_normalize(enum listen_kind kind, const char *text, struct str *out)
@@ -135,7 +173,7 @@ int listen_normalize(enum listen_kind kind, const char *text, struct str *out)
     case LISTEN_SEQPACKET:
         if (*text == '/' || *text == '@') return normalize_unix(text, out);
         if (kind == LISTEN_SEQPACKET) return -EAFNOSUPPORT;
-        return str_starts_with(text, "vsock:") ? normalize_vsock(text + 6, out) : normalize_ip(text, out);
+        return is_vsock(text) ? normalize_vsock(text, out) : normalize_ip(text, out);
     case LISTEN_NETLINK:
         return normalize_netlink(text, out);
     case LISTEN_FIFO:

@@ -163,6 +163,7 @@ const struct unit_settings unit_settings_default = {
         .ip_ttl = -1,
         .mark = -1,
         .priority = -1,
+        .accept_fds = true,
         .max_connections = 64,
         .poll_limit_interval = 2 * USEC_PER_SEC,
         .defer_trigger_max = USEC_INFINITY,

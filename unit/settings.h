@@ -310,7 +310,7 @@ extern const char *const words_exit_type[], *const words_notify_access[], *const
 extern const char *const words_failure_mode[], *const words_restart_mode[], *const words_fd_store_preserve[];
 
 /* ---- [Socket] ---- */
-/* Only streams are run (D17); the others occur in units that are merely described. */
+/* All are run but for USBFunction (D17), which occurs in units that are merely described. */
 /* clang-format off */
 #define LISTEN_KINDS(X) /* enumerator, word of the property Listen, directive */ \
     X(STREAM, "Stream", "ListenStream")          X(DATAGRAM, "Datagram", "ListenDatagram") \
@@ -361,16 +361,16 @@ struct socket_section {
     struct origin proxy_target_origin, socket_user_origin, accept_origin;
 };
 
-/* What nothing acts on, as struct unit_extra_section. */
+/* Options of the listeners, and what nothing acts on, as struct unit_extra_section. */
 struct socket_extra_section {
     struct command_list commands[SOCKET_COMMAND_COUNT];
     struct text_list symlinks;
     bool broadcast, flush_pending, free_bind, keep_alive, no_delay, pass_credentials, pass_packet_info, pass_pidfd;
-    bool pass_rights, pass_security, reuse_port, selinux_context_from_net, transparent, writable, pass_fds_to_exec;
+    bool pass_security, reuse_port, selinux_context_from_net, transparent, writable, pass_fds_to_exec;
     bool accept_fds, trigger_limit_burst_set;
     word_index bind_ipv6_only, timestamping, defer_trigger; /* words_bind_ipv6_only, words_timestamping, ... */
     int32_t ip_tos, ip_ttl, mark, priority;                 /* -1 */
-    int32_t protocol;                                       /* IPPROTO_SCTP, IPPROTO_UDPLITE, 0 */
+    int32_t protocol;                                       /* IPPROTO_SCTP, IPPROTO_UDPLITE, IPPROTO_MPTCP, 0 */
     uint32_t max_connections, max_connections_per_source;   /* 64, 0 */
     uint32_t keep_alive_probes, poll_limit_burst;
     int64_t mq_max_messages, mq_message_size;

@@ -1,6 +1,7 @@
 #include "unit/validate_internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "base/vec.h"
 #include "unit/address.h"
 #include "unit/graph.h"
+#include "unit/listen.h"
 
 /* A Service= that no file has (S16: "unknown service"). */
 static void validate_service(struct validator *v, const struct unit *socket)
@@ -75,10 +77,34 @@ static int compare_claims(const void *a, const void *b)
     return x->listen < y->listen ? -1 : x->listen > y->listen;
 }
 
+/* Ports of their own: of another protocol, of another interface, or shared on purpose. */
+static bool is_apart(const struct unit *a, const struct unit *b)
+{
+    const struct socket_extra_section *x = a->socket_extra, *y = b->socket_extra;
+    if (x->reuse_port && y->reuse_port) return true;
+    if ((x->protocol == IPPROTO_MPTCP ? 0 : x->protocol) != (y->protocol == IPPROTO_MPTCP ? 0 : y->protocol))
+        return true;
+    return x->bind_to_device && y->bind_to_device && strcmp(x->bind_to_device, y->bind_to_device) != 0;
+}
+
+static bool is_ipv4(const struct claim *claim)
+{
+    return claim->address.kind == ADDRESS_IPV4;
+}
+
+/* BindIPv6Only=ipv6-only */
+static bool is_ipv6_only(const struct claim *claim)
+{
+    return !is_ipv4(claim) && claim->socket->socket_extra->bind_ipv6_only == 2;
+}
+
 static bool is_clash(const struct claim *a, const struct claim *b)
 {
+    bool is_unix = address_is_unix(&a->address);
     bool same_space = a->listen->kind == b->listen->kind || a->address.kind == ADDRESS_PATH;
-    return same_space && address_clashes(&a->address, &b->address);
+    if (!same_space || (!is_unix && is_apart(a->socket, b->socket))) return false;
+    if ((is_ipv4(a) && is_ipv6_only(b)) || (is_ipv4(b) && is_ipv6_only(a))) return false;
+    return address_clashes(&a->address, &b->address);
 }
 
 /* Two sockets of which at most one will listen, because conditions choose between them, are how one image serves two
@@ -154,14 +180,14 @@ static int collect_claims(struct validator *v, const struct unit *socket, struct
     size_t before = claims->count;
     for (uint32_t i = 0; i < list->count; i++) {
         struct claim claim = { .socket = socket, .listen = &list->items[i] };
-        if (claim.listen->kind == LISTEN_FIFO) {
-            claim.address =
-                (struct address){ ADDRESS_PATH, .name = claim.listen->text, .name_length = strlen(claim.listen->text) };
-        } else if (address_parse(list->items[i].text, &claim.address) < 0) {
+        if (claim.listen->kind == LISTEN_SPECIAL || claim.listen->kind == LISTEN_MESSAGE_QUEUE) continue; /* shared */
+        if (listen_parse(claim.listen, &claim.address) < 0) {
             refuse_address(v, claim.listen->origin, listen_kind_directive(claim.listen->kind), claim.listen->text);
             continue;
         }
-        claim.key = address_is_unix(&claim.address) ? hash_name(&claim.address) : claim.address.port;
+        claim.key = address_is_unix(&claim.address)       ? hash_name(&claim.address)
+                    : claim.address.kind == ADDRESS_VSOCK ? claim.address.number | (uint64_t)1 << 32
+                                                          : claim.address.port;
         int r = vec_push(claims, claim);
         if (r < 0) return r;
     }

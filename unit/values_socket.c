@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/parse.h"
+#include "unit/address.h"
 #include "unit/listen.h"
 
 #include <errno.h>
@@ -17,9 +18,9 @@ static bool listener_is_valid(const char *text)
     if (text[0] == '/') return strlen(text) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
     if (text[0] == '@') return text[1] != '\0' && strlen(text) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
     if (text[strcspn(text, " \t")] != '\0') return false;
+    if (text[0] == '[') return address_parse(text, &(struct address){ 0 }) == 0;
     const char *colon = strrchr(text, ':');
     if (colon == text) colon = NULL, text++; /* Go's ":80" is the port alone */
-    if (colon && text[0] == '[' && colon[-1] != ']') return false;
     return parse_u32(colon ? colon + 1 : text, 1, UINT16_MAX, &port) == 0;
 }
 
@@ -33,7 +34,7 @@ static enum listen_kind kind_of(const struct directive *directive)
 /* The native directories have forms of their own (S34), but for the address forms that only systemd has. */
 static int check_listener(struct parse *p, enum listen_kind kind, const char *text)
 {
-    bool own_forms = p->context->native && kind <= LISTEN_DATAGRAM && !str_starts_with(text, "vsock:");
+    bool own_forms = p->context->native && kind <= LISTEN_DATAGRAM && !str_starts_with(text, "vsock");
     if (own_forms) return listener_is_valid(text) ? 0 : -EINVAL;
     str_clear(&p->scratch);
     return listen_normalize(kind, text, &p->scratch);
@@ -62,8 +63,9 @@ int value_listen(struct parse *p, const struct directive *directive, const struc
         list->count = 0;
         return 0;
     }
-    if (kind > LISTEN_FIFO && !p->context->describe) { /* D17: a unit that would lack one of its listeners */
-        parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", NULL, "%s= is not built yet", directive->name);
+    if (kind == LISTEN_USB_FUNCTION && !p->context->describe) { /* D17: a unit that would lack one of its listeners */
+        parse_report(p, DIAG_ERROR, value, 0, "unsupported-value", NULL, "%s= needs a device controller",
+                     directive->name);
         return push_listen(p, value, kind, text, list); /* so that "no listener" is not reported as well */
     }
     r = check_listener(p, kind, text);
@@ -76,7 +78,6 @@ int value_listen(struct parse *p, const struct directive *directive, const struc
                   : kind == LISTEN_NETLINK ? "a netlink family and a group"
                                            : "an absolute path without '.' and '..'");
     if (r < 0) return 0;
-    if (str_starts_with(text, "vsock:")) parse_unsupported(p, value, "AF_VSOCK addresses are not built yet");
     return push_listen(p, value, kind, text, list);
 }
 
@@ -148,7 +149,7 @@ int value_proxy_target(struct parse *p, const struct directive *directive, const
     return value_text(p, directive, value, slot);
 }
 
-/* ---- options of sockets, which nothing sets yet ---- */
+/* ---- options of sockets ---- */
 
 /* Of the words, and as a boolean of old: yes is ipv6-only, no is both. */
 int value_bind_ipv6_only(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
@@ -198,12 +199,14 @@ int value_ip_tos(struct parse *p, const struct directive *directive UNUSED, cons
 int value_socket_protocol(struct parse *p, const struct directive *directive UNUSED, const struct value *value,
                           void *slot)
 {
-    static const struct word_value protocols[] = { { "udplite", IPPROTO_UDPLITE }, { "sctp", IPPROTO_SCTP } };
+    static const struct word_value protocols[] = { { "udplite", IPPROTO_UDPLITE },
+                                                   { "sctp", IPPROTO_SCTP },
+                                                   { "mptcp", IPPROTO_MPTCP } };
     int number;
     if (word_lookup(protocols, COUNT_OF(protocols), value->text, &number))
         *(int32_t *)slot = number;
     else
-        parse_bad(p, value, 0, "bad-value", "one of udplite, sctp");
+        parse_bad(p, value, 0, "bad-value", "one of udplite, sctp, mptcp");
     return 0;
 }
 

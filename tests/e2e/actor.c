@@ -74,7 +74,7 @@ static const struct verb verbs[] = {
     { "pass-in",      2, ANY, verb_pass_in,      "NAMES ADDRESS...     LISTEN_FDS with these names (- for none): /path, or a port\n"
                                                  "                                    of 127.0.0.1; go on" },
     { "receive",      1, 2,   verb_receive,      "FILE [N]             take N messages (1) of LISTEN_FDS, append what they say; go on" },
-    { "send",         3, 4,   verb_send,         "KIND ADDRESS TEXT [PROTOCOL]  one message: stream, dgram, seqpacket, fifo, mqueue" },
+    { "send",         3, 3,   verb_send,         "KIND ADDRESS TEXT    one message: stream, dgram, seqpacket, udplite, sctp, fifo, mqueue" },
     { "sockopts",     1, 2,   verb_sockopts,     "FILE [FD]            key=value lines about a descriptor, 3 unless told; go on" },
     { "pty",          2, 2,   verb_pty,          "LINK FILE            make a terminal that LINK leads to, append what is written\n"
                                                  "                                    to it to FILE, for ever" },

@@ -137,7 +137,9 @@ static int send_socket(const char *kind, const char *to, const char *text, int p
 {
     union any_address address;
     socklen_t length = parse_address(to, &address);
-    int type = strcmp(kind, "dgram") == 0 ? SOCK_DGRAM : strcmp(kind, "seqpacket") == 0 ? SOCK_SEQPACKET : SOCK_STREAM;
+    int type = strcmp(kind, "dgram") == 0 || protocol == IPPROTO_UDPLITE ? SOCK_DGRAM
+               : strcmp(kind, "seqpacket") == 0                          ? SOCK_SEQPACKET
+                                                                         : SOCK_STREAM;
     int fd = socket(address.any.sa_family, type | SOCK_CLOEXEC, protocol);
     if (fd < 0 || connect(fd, &address.any, length) < 0) return -1;
     return send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -1 : close(fd);
@@ -145,7 +147,8 @@ static int send_socket(const char *kind, const char *to, const char *text, int p
 
 int verb_send(char **args, int count)
 {
-    int protocol = count > 3 ? number(args[3]) : 0;
+    int protocol = strcmp(args[0], "udplite") == 0 ? IPPROTO_UDPLITE : strcmp(args[0], "sctp") == 0 ? IPPROTO_SCTP : 0;
+    (void)count;
     int r = strcmp(args[0], "fifo") == 0     ? send_file(args[1], args[2])
             : strcmp(args[0], "mqueue") == 0 ? send_queue(args[1], args[2])
                                              : send_socket(args[0], args[1], args[2], protocol);
@@ -204,6 +207,10 @@ static void show_sizes(FILE *out, int fd)
     socklen_t size = sizeof info;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
         (void)fprintf(out, "backlog=%u\n", info.tcpi_sacked); /* of a listener */
+    struct sockaddr_nl netlink;
+    size = sizeof netlink;
+    if (getsockname(fd, (struct sockaddr *)&netlink, &size) == 0 && netlink.nl_family == AF_NETLINK)
+        (void)fprintf(out, "groups=%u\n", netlink.nl_groups);
     int flags = fcntl(fd, F_GETFL);
     static const char *const access[] = { [O_RDONLY] = "r", [O_WRONLY] = "w", [O_RDWR] = "rw" };
     (void)fprintf(out, "access=%s\n", access[flags & O_ACCMODE]);

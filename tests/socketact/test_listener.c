@@ -248,21 +248,22 @@ static void test_owner_refused(void **state)
     assert_int_equal(wait_for(pid), 0);
 }
 
-static int seen_from_outside(const char *path, uid_t uid, mode_t mode, bool last)
+static int seen_from_outside(const char *path, mode_t type, uid_t uid, mode_t mode, bool last)
 {
     struct stat st;
     if (lstat(path, &st) < 0) return 0;
-    if (!S_ISSOCK(st.st_mode)) return 1;
+    if ((st.st_mode & S_IFMT) != type) return 1;
     if ((st.st_mode & 0777 & ~mode) != 0) return 2;             /* wider than asked */
     if ((st.st_mode & 0777) != 0 && st.st_uid != uid) return 3; /* rights before the owner */
-    if (!last && (st.st_mode & 0777) != mode && try_connect(path) == 0) return 4;
+    if (type == S_IFSOCK && !last && (st.st_mode & 0777) != mode && try_connect(path) == 0) return 4;
     return 0;
 }
 
-/* K47: a child makes the socket, and is stopped around each of its system calls; whenever it is, the node is looked at
- * as others would see it. */
-static int watch(const char *path, mode_t mask, uid_t uid, mode_t mode)
+/* K47: a child makes the socket or FIFO, and is stopped around each of its system calls; whenever it is, the node is
+ * looked at as others would see it. */
+static int watch(enum listen_kind kind, const char *path, mode_t mask, uid_t uid, mode_t mode)
 {
+    mode_t type = kind == LISTEN_FIFO ? S_IFIFO : S_IFSOCK;
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -274,14 +275,14 @@ static int watch(const char *path, mode_t mask, uid_t uid, mode_t mode)
         (void)umask(mask);
         struct listener *listener = NULL;
         const char *step = NULL;
-        _exit(try_open(path, &options, &listener, &step) < 0 ? 1 : 0);
+        _exit(try_open_kind(kind, path, &options, &listener, &step) < 0 ? 1 : 0);
     }
     int status, wrong = 0;
     unsigned stops = 0;
     for (;;) {
         assert_int_equal(waitpid(pid, &status, 0), pid);
         if (!WIFSTOPPED(status)) break;
-        int w = seen_from_outside(path, uid, mode, false);
+        int w = seen_from_outside(path, type, uid, mode, false);
         if (wrong == 0) wrong = w;
         stops++;
         assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
@@ -289,7 +290,7 @@ static int watch(const char *path, mode_t mask, uid_t uid, mode_t mode)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) return 77;
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     assert_true(stops > 10);
-    assert_int_equal(seen_from_outside(path, uid, mode, true), 0);
+    assert_int_equal(seen_from_outside(path, type, uid, mode, true), 0);
     assert_int_equal(unlink(path), 0);
     return wrong;
 }
@@ -300,10 +301,13 @@ static void test_no_wide_moment(void **state)
     static const mode_t masks[] = { 0, 022, 077 };
     const struct fixture *f = *state;
     uid_t uid = geteuid() == 0 ? 1234 : geteuid();
-    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+    static const enum listen_kind kinds[] = { LISTEN_STREAM, LISTEN_FIFO, LISTEN_DATAGRAM };
+    for (size_t i = 0; i < COUNT_OF(modes) * COUNT_OF(kinds); i++) {
         for (size_t j = 0; j < COUNT_OF(masks); j++) {
-            print_message("  mode %04o, umask %04o\n", (unsigned)modes[i], (unsigned)masks[j]);
-            int r = watch(f->path, masks[j], uid, modes[i]);
+            enum listen_kind kind = kinds[i / COUNT_OF(modes)];
+            mode_t mode = modes[i % COUNT_OF(modes)];
+            print_message("  %s, mode %04o, umask %04o\n", listen_kind_word(kind), (unsigned)mode, (unsigned)masks[j]);
+            int r = watch(kind, f->path, masks[j], uid, mode);
             if (r == 77) skip();
             assert_int_equal(r, 0);
         }

@@ -248,6 +248,7 @@ static int first(const char *port, size_t count)
         int fd = reach(port);
         get(fd, 1);
         samples[i] = now() - began;
+        (void)shutdown(fd, SHUT_WR);
         while (recv(fd, chunk, sizeof chunk, 0) > 0) continue;
         (void)close(fd);
     }

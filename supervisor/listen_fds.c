@@ -9,6 +9,8 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "socketact/passed_in.h"
+#include "supervisor/exec_streams.h"
+#include "supervisor/local_path.h"
 #include "supervisor/manager.h"
 #include "trace/trace.h"
 #include "unit/unit.h"
@@ -20,7 +22,7 @@ static struct listen_fd *find(const struct manager *m, uint32_t unit, uint32_t l
 {
     for (size_t i = 0; i < m->listen_fds.count; i++) {
         struct listen_fd *l = &m->listen_fds.items[i];
-        if (l->unit == unit && l->line == line && fd_is_open(&l->fd)) return l;
+        if (l->unit == unit && l->line == line) return l;
     }
     return NULL;
 }
@@ -31,16 +33,22 @@ static bool has_name(const struct unit *unit, const char *name)
     return strcmp(own ? own : unit->name, name) == 0;
 }
 
+/* Whether the path of the line may be looked at here. */
+static bool may_touch(const struct socket_listen *listen)
+{
+    return (listen->kind != LISTEN_FIFO && listen->kind != LISTEN_SPECIAL) || local_path_is(listen->text);
+}
+
 /* A line that has none yet. */
-static bool find_line(const struct manager *m, int fd, const char *name, bool by_name, struct listen_fd *ret)
+static bool find_line(const struct manager *m, int fd, enum listen_kind kind, const char *name, struct listen_fd *ret)
 {
     for (uint32_t id = 0; id < m->n_units; id++) {
         const struct unit *unit = unit_set_get(m->set, id);
-        if (unit->kind != UNIT_KIND_SOCKET || (by_name && !has_name(unit, name))) continue;
+        if (unit->kind != UNIT_KIND_SOCKET || (name && !has_name(unit, name))) continue;
         for (uint32_t line = 0; line < unit->socket->listens.count; line++) {
             const struct socket_listen *listen = &unit->socket->listens.items[line];
-            if (find(m, id, line) || listen->kind != LISTEN_STREAM) continue;
-            if (by_name ? !passed_in_is_listener(fd) : !passed_in_matches(fd, listen)) continue;
+            if (find(m, id, line) || listen->kind != kind) continue;
+            if (!name && (!may_touch(listen) || !passed_in_matches(fd, listen))) continue;
             *ret = (struct listen_fd){ .unit = id, .line = line };
             return true;
         }
@@ -52,9 +60,16 @@ static void sort_in(struct manager *m, struct fd fd, const char *name)
 {
     struct listen_fd found;
     char shown[64];
+    const char *what;
     int number = fd.n;
+    enum listen_kind kind = passed_in_kind(fd.n, &what);
     (void)str_escape(name, strlen(name), shown, sizeof shown);
-    if (!find_line(m, fd.n, name, true, &found) && !find_line(m, fd.n, name, false, &found)) {
+    if (kind == LISTEN_KIND_COUNT) {
+        log_warning("LISTEN_FDS=: descriptor %d (%s) is %s; closed", number, shown, what);
+        fd_close(&fd);
+        return;
+    }
+    if (!find_line(m, fd.n, kind, name, &found) && !find_line(m, fd.n, kind, NULL, &found)) {
         log_warning("LISTEN_FDS=: descriptor %d (%s): no socket unit takes it; closed", number, shown);
         fd_close(&fd);
         return;
@@ -112,8 +127,19 @@ bool listen_fds_has_all(const struct manager *m, const struct unit *unit)
     return true;
 }
 
-struct fd listen_fds_take(struct manager *m, const struct unit *unit, uint32_t line)
+/* Where we accept ourselves, somebody outside may be faster, and we would wait. A service has the mode that its
+ * NonBlocking= says, set when it is passed. */
+static int set_mode(const struct unit *unit, int fd)
 {
-    struct listen_fd *found = find(m, unit->id, line);
-    return found ? fd_take(&found->fd) : FD_NONE;
+    bool is_ours = unit->socket->accept || unit->socket->activation_mode == ACTIVATION_PROXY;
+    return is_ours ? exec_streams_set_mode(fd, true) : 0;
+}
+
+int listen_fds_get(const struct manager *m, const struct unit *unit, uint32_t line, struct fd *ret)
+{
+    const struct listen_fd *found = find(m, unit->id, line);
+    if (!found) return 0;
+    int r = fd_dup(found->fd.n, FIRST_FD, ret);
+    if (r == 0) r = set_mode(unit, ret->n);
+    return r < 0 ? r : 1;
 }

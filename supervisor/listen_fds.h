@@ -1,8 +1,9 @@
 /* supervisor/listen_fds.h - LISTEN_FDS= of PID 1: each descriptor belongs to a line of a socket unit, or is closed.
  *
  * By its name in LISTEN_FDNAMES=, which is a unit's FileDescriptorName= or its own name (several of one name: its lines
- * in order), else by its address. It is adopted in place of a bind when the unit starts; mode and owner stay what they
- * are, and a unit that is started once more binds by itself. None of it reaches a service but through its socket (K61).
+ * of that kind in order), else by its address. It is adopted in place of a bind whenever the unit starts: mode and
+ * owner stay what they are, and it is kept here as well, for who passed it in keeps it too, and another one could not
+ * be bound. While the unit is stopped its clients wait. None of it reaches a service but through its socket (K61).
  * Source: sd_listen_fds(3); https://systemd.io/CONTAINER_INTERFACE. */
 #pragma once
 #include "base/attr.h"
@@ -23,5 +24,5 @@ void listen_fds_open(struct manager *manager);
 void listen_fds_close(struct manager *manager);
 /* Every line of the unit has one: nothing is to be bound. */
 bool listen_fds_has_all(const struct manager *manager, const struct unit *unit);
-/* Hands the one of this line out; empty when there is none. */
-struct fd listen_fds_take(struct manager *manager, const struct unit *unit, uint32_t line);
+/* A descriptor of the caller's own for this line. 1; 0: none was passed in; -errno. */
+MUST_CHECK int listen_fds_get(const struct manager *manager, const struct unit *unit, uint32_t line, struct fd *ret);

@@ -82,11 +82,14 @@ static int open_all(const struct socket_to_open *what, struct socket_opened *ope
     if (!opened->listeners) return -ENOMEM;
     for (uint32_t i = 0; i < settings->listens.count; i++) {
         opened->index = opened->options.line = i;
-        struct fd passed = listen_fds_take(what->manager, what->unit, i);
-        r = fd_is_open(&passed) ? listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
-                                                      &opened->listeners[i])
-                                : listener_open(&settings->listens.items[i], &options, &opened->listeners[i],
-                                                &opened->options, ret_step);
+        struct fd passed = FD_NONE;
+        *ret_step = "taking what was passed in";
+        r = listen_fds_get(what->manager, what->unit, i, &passed);
+        if (r > 0)
+            r = listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
+                                    &opened->listeners[i]);
+        else if (r == 0)
+            r = listener_open(&settings->listens.items[i], &options, &opened->listeners[i], &opened->options, ret_step);
         if (r < 0) return r;
         opened->n_listeners++;
     }

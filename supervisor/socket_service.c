@@ -49,7 +49,9 @@ int sockets_collect(struct service *service, struct passed_fds *ret)
         const char *name = socket_settings(s)->file_descriptor_name;
         if (!name) name = socket_name(s);
         if (strchr(name, ':')) name = "unknown"; /* a colon would end the name within LISTEN_FDNAMES (K56) */
-        for (uint32_t k = 0; socket_is_native(s) && k < s->n_listeners; k++) {
+        bool passed =
+            socket_is_native(s) && !socket_settings(s)->accept; /* else they are ours, and nobody else accepts */
+        for (uint32_t k = 0; passed && k < s->n_listeners; k++) {
             int r = add_passed(ret, listener_fd(s->listeners[k].listener), name);
             if (r < 0) return r;
         }

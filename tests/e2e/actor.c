@@ -71,8 +71,10 @@ static const struct verb verbs[] = {
     { "stuck-mount",  2, 2,   verb_stuck_mount,  "DIRECTORY PIDFILE    mount whose files open, but never close; as `daemon`" },
     { "hung-mount",   1, ANY, verb_hung_mount,   "DIRECTORY...         mount what never answers; go on in the background, for ever" },
     { "await",        1, 1,   verb_await,        "FIFO                 wait until something is written to it; go on" },
-    { "pass-in",      2, ANY, verb_pass_in,      "NAMES ADDRESS...     LISTEN_FDS with these names (- for none): /path, or a port\n"
-                                                 "                                    of 127.0.0.1; go on" },
+    { "pass-in",      2, ANY, verb_pass_in,      "NAMES ADDRESS...     LISTEN_FDS with these names (- for none): a path, an @name,\n"
+                                                 "                                    a port of 127.0.0.1, or KIND=ADDRESS with stream,\n"
+                                                 "                                    dgram, seqpacket, bound, fifo, mqueue, netlink, file,\n"
+                                                 "                                    pair; go on" },
     { "receive",      1, 2,   verb_receive,      "FILE [N]             take N messages (1) of LISTEN_FDS, append what they say; go on" },
     { "send",         3, 3,   verb_send,         "KIND ADDRESS TEXT    one message: stream, dgram, seqpacket, udplite, sctp, fifo, mqueue" },
     { "sockopts",     1, 2,   verb_sockopts,     "FILE [FD]            key=value lines about a descriptor, 3 unless told; go on" },

@@ -236,3 +236,65 @@ int verb_sockopts(char **args, int count)
     show_sizes(out, fd);
     return fclose(out) != 0 || rename(temporary, args[0]) < 0 ? actor_fail(args[0]) : 0;
 }
+
+/* ---- as a runtime passes descriptors to a container ---- */
+
+static int pass_socket(const char *kind, const char *text)
+{
+    char port[64];
+    union any_address address;
+    bool is_port = text[strspn(text, "0123456789")] == '\0';
+    if (is_port) (void)snprintf(port, sizeof port, "127.0.0.1:%s", text);
+    socklen_t length = parse_address(is_port ? port : text, &address);
+    bool packets = strcmp(kind, "seqpacket") == 0, datagrams = strcmp(kind, "dgram") == 0;
+    int fd = socket(address.any.sa_family, packets ? SOCK_SEQPACKET : datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, &address.any, length) < 0) return -1;
+    return datagrams || strcmp(kind, "bound") == 0 || listen(fd, 8) == 0 ? fd : -1;
+}
+
+static int pass_netlink(const char *groups)
+{
+    struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = (unsigned)number(groups) };
+    int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
+    return fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ? -1 : fd;
+}
+
+static int pass_pair(void)
+{
+    int pair[2];
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ? -1 : pair[1];
+}
+
+/* KIND=ADDRESS; without a kind it is a stream. */
+static int pass_one(char *text)
+{
+    char *equals = strchr(text, '='), *address = equals ? equals + 1 : text;
+    const char *kind = equals ? text : "stream";
+    if (equals) *equals = '\0';
+    if (strcmp(kind, "fifo") == 0)
+        return mkfifo(address, 0666) < 0 && errno != EEXIST ? -1 : open(address, O_RDWR | O_NONBLOCK);
+    if (strcmp(kind, "mqueue") == 0) {
+        int fd = mq_open(address, O_RDONLY | O_CREAT, 0666, NULL);
+        return fd < 0 || fcntl(fd, F_SETFD, 0) < 0 ? -1 : fd;
+    }
+    if (strcmp(kind, "file") == 0) return open(address, O_RDONLY);
+    if (strcmp(kind, "netlink") == 0) return pass_netlink(address);
+    return strcmp(kind, "pair") == 0 ? pass_pair() : pass_socket(kind, address);
+}
+
+int verb_pass_in(char **args, int count)
+{
+    char text[32];
+    for (int i = 1; i < count; i++) {
+        int fd = pass_one(args[i]), target = LISTEN_FIRST + i - 1;
+        if (fd < 0) return actor_fail(args[i]);
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); /* as podman, whose runtime wants it so */
+        if (fd != target && (dup2(fd, target) < 0 || close(fd) < 0)) return actor_fail("dup2");
+    }
+    (void)snprintf(text, sizeof text, "%d", count - 1);
+    (void)setenv("LISTEN_FDS", text, 1);
+    (void)snprintf(text, sizeof text, "%d", getpid());
+    (void)setenv("LISTEN_PID", text, 1);
+    if (strcmp(args[0], "-") != 0) (void)setenv("LISTEN_FDNAMES", args[0], 1);
+    return 0;
+}

@@ -31,30 +31,6 @@ static int handed_over(void)
     return number(env_or("LISTEN_PID", "0")) == getpid() ? number(env_or("LISTEN_FDS", "-1")) : -1;
 }
 
-int verb_pass_in(char **args, int count)
-{
-    char text[32];
-    for (int i = 1; i < count; i++) {
-        struct sockaddr_un un = { .sun_family = AF_UNIX };
-        struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        bool is_path = args[i][0] == '/';
-        (void)snprintf(un.sun_path, sizeof un.sun_path, "%s", args[i]);
-        in.sin_port = htons((uint16_t)number(args[i]));
-        int fd = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM, 0);
-        const struct sockaddr *address = is_path ? (const struct sockaddr *)&un : (const struct sockaddr *)&in;
-        if (fd < 0 || bind(fd, address, is_path ? sizeof un : sizeof in) < 0 || listen(fd, 8) < 0)
-            return actor_fail(args[i]);
-        if (fd != LISTEN_FIRST + i - 1 && (dup2(fd, LISTEN_FIRST + i - 1) < 0 || close(fd) < 0))
-            return actor_fail("dup2");
-    }
-    (void)snprintf(text, sizeof text, "%d", count - 1);
-    (void)setenv("LISTEN_FDS", text, 1);
-    (void)snprintf(text, sizeof text, "%d", getpid());
-    (void)setenv("LISTEN_PID", text, 1);
-    if (strcmp(args[0], "-") != 0) (void)setenv("LISTEN_FDNAMES", args[0], 1);
-    return 0;
-}
-
 /* Whether LISTEN_PIDFDID is the number of this very process; "-": there is none, as on a kernel without such numbers.
  */
 static const char *judge_pidfd_id(void)

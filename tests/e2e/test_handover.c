@@ -3,6 +3,7 @@
 #include "tests/e2e/expect.h"
 #include "tests/e2e/harness_internal.h"
 #include "tests/e2e/life.h"
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -374,6 +375,137 @@ static void test_no_connection_is_lost(void **state)
     scene_end(s);
 }
 
+/* ---- the container itself is activated ---- */
+
+#define RECEIVE "[Service]\nExecStart=" ACTOR " receive /scene/got-%N\n"
+
+static void boot_with(struct scene *s, void **state, const char *names, const char *const *addresses)
+{
+    struct scene_spec spec = life_spec(state);
+    size_t n = 0;
+    spec.prefix[n++] = ACTOR, spec.prefix[n++] = "pass-in", spec.prefix[n++] = names;
+    for (size_t i = 0; addresses[i]; i++) spec.prefix[n++] = addresses[i];
+    spec.prefix[n++] = "--", spec.prefix[n] = "exec";
+    spec.args[0] = "--stay";
+    scene_boot(s, &spec);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+}
+
+static void send_message(struct scene *s, const char *kind, const char *address, const char *text)
+{
+    const char *const argv[] = { ACTOR, "send", kind, address, text, NULL };
+    assert_int_equal(scene_exec(s, argv, NULL), 0);
+}
+
+/* Every kind, by its name and by its address: the service gets the descriptor in the mode that its NonBlocking= says,
+ * whichever it was passed in with, and nothing else is bound. */
+static const struct adopted {
+    const char *kind, *passed, *address, *line_by_name, *line_by_address;
+} adopted[] = {
+    { "stream", "stream=/run/o-stream", "/run/o-stream", "ListenStream=/run/never", "ListenStream=/run/o-stream" },
+    { "stream", "stream=7201", "127.0.0.1:7201", "ListenStream=7999", "ListenStream=127.0.0.1:7201" },
+    { "stream", "stream=@o-abstract", "@o-abstract", "ListenStream=@never", "ListenStream=@o-abstract" },
+    { "dgram", "dgram=/run/o-dgram", "/run/o-dgram", "ListenDatagram=/run/never", "ListenDatagram=/run/o-dgram" },
+    { "dgram", "dgram=7202", "127.0.0.1:7202", "ListenDatagram=7999", "ListenDatagram=127.0.0.1:7202" },
+    { "seqpacket", "seqpacket=@o-seq", "@o-seq", "ListenSequentialPacket=@never", "ListenSequentialPacket=@o-seq" },
+    { "fifo", "fifo=/run/o-fifo", "/run/o-fifo", "ListenFIFO=/run/never", "ListenFIFO=/run/o-fifo" },
+    { "mqueue", "mqueue=/o-queue", "/o-queue", "ListenMessageQueue=/never", "ListenMessageQueue=/o-queue" },
+};
+
+static void test_adopted(void **state)
+{
+    const char *passed[COUNT_OF(adopted) + 1] = { NULL };
+    for (int by_name = 0; by_name < 2; by_name++) {
+        struct scene *s = scene_new();
+        struct str names = STR_EMPTY;
+        print_message("  by %s\n", by_name ? "name" : "address");
+        for (size_t i = 0; i < COUNT_OF(adopted); i++) {
+            char name[64], text[256];
+            (void)snprintf(name, sizeof name, "u%zu.socket", i);
+            (void)snprintf(text, sizeof text, "[Socket]\n%s\n",
+                           by_name ? adopted[i].line_by_name : adopted[i].line_by_address);
+            scene_unit(s, name, text);
+            assert_int_equal(
+                str_appendf(&names, "%s%s%s", i > 0 ? ":" : "", by_name ? name : "x", by_name ? "" : "-of-nobody"), 0);
+            (void)snprintf(name, sizeof name, "u%zu.service", i);
+            scene_unit(s, name, RECEIVE);
+            passed[i] = adopted[i].passed;
+        }
+        boot_with(s, state, str_text(&names), passed);
+        for (size_t i = 0; i < COUNT_OF(adopted); i++) {
+            char name[64], want[128];
+            print_message("  %s\n", adopted[i].passed);
+            send_message(s, adopted[i].kind, adopted[i].address, "hello");
+            (void)snprintf(name, sizeof name, "got-u%zu", i);
+            (void)snprintf(want, sizeof want, "fd=3 blocking %s hello\n", adopted[i].kind);
+            scene_wait_file(s, name, "\n");
+            char *got = scene_read(s, name); /* the end of its line may start the reader of a FIFO again */
+            if (strncmp(got, want, strlen(want)) != 0) scene_fail(s, "%s is %s, not %s", name, got, want);
+            free(got);
+        }
+        expect_no_log(s, "LISTEN_FDS=:");
+        str_done(&names);
+        expect_stop(s, 0);
+        scene_end(s);
+    }
+}
+
+/* What cannot be used is told of, each for its reason, and closed: no service and no socket has it. A unit that is
+ * matched in part binds the rest. */
+static void test_not_adopted(void **state)
+{
+    static const char *const passed[] = { "pair=",     "bound=7301", "file=/etc/passwd", "dgram=7302", "netlink=1",
+                                          "/run/half", NULL };
+    struct scene *s = scene_new();
+    scene_unit(s, "a.socket", "[Socket]\nListenStream=127.0.0.1:7302\nListenStream=/run/half\n");
+    scene_unit(s, "a.service", LISTEN);
+    boot_with(s, state, "connection:a.socket:a.socket:a.socket::", passed);
+    scene_wait_log(s, "LISTEN_FDS=: descriptor 3 (connection) is a connection, not what accepts them; closed");
+    scene_wait_log(s, "LISTEN_FDS=: descriptor 4 (a.socket) is a socket that does not listen; closed");
+    scene_wait_log(s, "LISTEN_FDS=: descriptor 5 (a.socket): no socket unit takes it; closed");
+    scene_wait_log(s, "LISTEN_FDS=: descriptor 6 (a.socket): no socket unit takes it; closed");
+    scene_wait_log(s, "LISTEN_FDS=: descriptor 7 (unknown): no socket unit takes it; closed");
+    expect_log(s, "socket a.socket: descriptor 8 (unknown) was passed in for /run/half");
+    expect_greeting(s, "unix:/run/half", "listen_fds=2 listen_fdnames=a.socket:a.socket fd=4");
+    expect_greeting(s, "tcp:127.0.0.1:7302", "fd=3");
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
+/* A unit that is stopped and started again has the same descriptor again, and who came meanwhile is served. */
+static void test_adopted_again(void **state)
+{
+    static const char *const passed[] = { "/run/outer", "7401", NULL };
+    struct scene *s = scene_new();
+    install(s);
+    scene_unit(s, "a.socket", "[Socket]\nListenStream=/run/inner\nRemoveOnStop=yes\n");
+    scene_unit(s, "a.service", LISTEN);
+    scene_unit(s, "p.socket",
+               "[Socket]\nListenStream=127.0.0.1:7499\nActivationMode=proxy\nProxyTarget=127.0.0.1:7402\n");
+    scene_unit(s, "p.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 7402\n");
+    boot_with(s, state, "a.socket:p.socket", passed);
+    for (int i = 0; i < 3; i++) {
+        expect_greeting(s, "unix:/run/outer", "listen_fds=1 listen_fdnames=a.socket fd=3 pidfdid=right mode=block");
+        systemctl(s, "stop", "a.service");
+        systemctl(s, "stop", "a.socket");
+        int fd = scene_connect(s, "unix:/run/outer");
+        systemctl(s, "start", "a.socket");
+        struct str got = scene_receive(s, fd, "\n");
+        str_done(&got);
+        close(fd);
+        fd = scene_connect(s, "tcp:127.0.0.1:7401");
+        scene_send(s, fd, "through\n");
+        got = scene_receive(s, fd, "through\n");
+        str_done(&got);
+        close(fd);
+        systemctl(s, "restart", "p.socket");
+    }
+    int fd;
+    assert_int_equal(box_connect(scene_box(s), "unix:/run/inner", 0, 0, &fd), -ENOENT);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -385,6 +517,9 @@ int main(void)
         cmocka_unit_test(test_stream_without_socket),
         cmocka_unit_test(test_stored_behind_sockets),
         cmocka_unit_test(test_no_connection_is_lost),
+        IN_BOTH_PLACES(test_adopted),
+        cmocka_unit_test(test_not_adopted),
+        cmocka_unit_test(test_adopted_again),
     };
     return cmocka_run_group_tests_name("handover", tests, NULL, NULL);
 }

@@ -4,248 +4,306 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <time.h>
 
-#define ACCEPT_MAX 64
-#define LET_IN_MAX 64 /* waiting connections that dial in one round */
+#define EVENTS_MAX 256
 
-/* ---- lists ---- */
-
-static void list_append(struct connection_list *list, struct connection *c)
+static usec_t monotonic_now(void)
 {
-    c->previous = list->last;
-    c->next = NULL;
-    if (list->last)
-        list->last->next = c;
-    else
-        list->first = c;
-    list->last = c;
-    list->count++;
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail: the clock exists and ts is ours */
+    return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
 }
 
-static void list_remove(struct connection_list *list, struct connection *c)
+/* ---- lists and work ---- */
+
+void proxy_list_move(struct connection *c, struct proxy *p, enum connection_list to, usec_t at)
 {
-    if (c->previous)
-        c->previous->next = c->next;
-    else
-        list->first = c->next;
-    if (c->next)
-        c->next->previous = c->previous;
-    else
-        list->last = c->previous;
-    list->count--;
+    TAILQ_REMOVE(&p->lists[c->list], c, link);
+    c->list = (uint8_t)to;
+    c->at = at;
+    TAILQ_INSERT_TAIL(&p->lists[to], c, link);
 }
 
-/* ---- connections ---- */
-
-void connection_note_error(struct connection *c, int negative_errno)
+void proxy_queue_work(struct proxy *p, struct connection *c)
 {
-    if (c->error == 0) c->error = -negative_errno;
+    if (c->has_work) return;
+    c->has_work = true;
+    c->next_work = NULL;
+    *p->work_end = c;
+    p->work_end = &c->next_work;
 }
 
-static void connection_free(struct connection *c)
+/* Those that were queued before; who is queued again waits for the next round. */
+static void run_work(struct proxy *p)
 {
-    struct proxy *proxy = c->proxy;
-    list_remove(c->state == CONNECTION_WAITING ? &proxy->waiting : &proxy->running, c);
-    loop_deadline_clear(proxy->loop, &c->deadline);
-    if (c->dialer) proxy->hooks.dial_cancel(c->dialer);
-    loop_io_remove(proxy->loop, &c->client_io);
-    loop_io_remove(proxy->loop, &c->target_io);
-    direction_release(proxy, &c->up);
-    direction_release(proxy, &c->down);
-    fd_close(&c->client);
-    fd_close(&c->target);
-    free(c);
-}
-
-void connection_end(struct connection *c)
-{
-    struct proxy *proxy = c->proxy;
-    struct socket_address from = { .length = offsetof(struct sockaddr_un, sun_path) };
-    memcpy(&from.room, &c->peer, sizeof c->peer);
-    int error = c->error;
-    connection_free(c);
-    if (!proxy->hooks.on_done) return;
-    char from_text[SOCKET_ADDRESS_TEXT_MAX], to_text[ADDRESS_TEXT_MAX];
-    proxy->hooks.on_done(socket_address_format(&from, from_text), address_format(&proxy->target, to_text), error,
-                         proxy->userdata);
-}
-
-static int connection_new(struct proxy *proxy, struct fd client_take, const struct socket_address *peer)
-{
-    AUTO_FD struct fd client = client_take;
-    struct connection *c = calloc(1, sizeof *c);
-    if (!c) return -ENOMEM;
-    c->proxy = proxy;
-    c->target = FD_NONE;
-    c->up.pipe = c->down.pipe = (struct proxy_pipe){ FD_NONE, FD_NONE };
-    c->client = fd_take(&client);
-    c->peer.any.sa_family = AF_UNIX;
-    if (peer->any.sa_family == AF_INET || peer->any.sa_family == AF_INET6) memcpy(&c->peer, peer->room, sizeof c->peer);
-    proxy_tune_socket(c->client.n, c->peer.any.sa_family);
-    list_append(&proxy->waiting, c);
-    return 0;
-}
-
-/* ---- letting in ---- */
-
-static void let_in(struct proxy *proxy, unsigned max);
-
-static void on_dial_more(void *userdata)
-{
-    let_in(userdata, LET_IN_MAX);
-}
-
-static void let_in(struct proxy *proxy, unsigned max)
-{
-    while (proxy->ready && proxy->waiting.first && max-- > 0) {
-        struct connection *c = proxy->waiting.first;
-        list_remove(&proxy->waiting, c);
-        list_append(&proxy->running, c);
-        connection_dial(c); /* which may end it */
+    struct connection *c = p->work, *next;
+    p->work = NULL;
+    p->work_end = &p->work;
+    for (; c; c = next) {
+        next = c->next_work;
+        c->has_work = false;
+        if (c->list == LIST_COPYING) connection_run(p, c);
     }
-    if (!proxy->ready || !proxy->waiting.first) return;
-    if (loop_deadline_set(proxy->loop, &proxy->dial_more, loop_now(proxy->loop), on_dial_more, proxy) < 0)
-        let_in(proxy, UINT32_MAX); /* no memory for order: all at once */
 }
 
-/* accept(2): errors of the connection that was first in the queue, not of the listener. */
-static bool is_of_connection(int error)
+/* ---- polling ---- */
+
+int proxy_poll(struct proxy *p, int fd, uint32_t events, const void *what, unsigned tag)
 {
-    switch (error) {
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case EOPNOTSUPP:
-    case ENETUNREACH:
-    case EPERM:
-        return true;
+    struct epoll_event event = { .events = events, .data.u64 = (uint64_t)(uintptr_t)what | tag };
+    return epoll_ctl(p->epoll.n, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void proxy_look_at_listeners(struct proxy *p)
+{
+    for (uint32_t i = 0; i < p->n_listeners; i++) {
+        struct proxy_listener *l = &p->listeners[i];
+        bool is_wanted = !p->stopping && !p->tell_leaving && (p->ready ? !p->lacking : !p->told);
+        if (l->type == SOCK_DGRAM)
+            is_wanted = is_wanted && p->refused_until == 0;
+        else
+            is_wanted = is_wanted && !(p->ready && p->is_full);
+        if (is_wanted == l->is_polled || l->fd < 0) continue;
+        int r = 0;
+        if (is_wanted)
+            r = proxy_poll(p, l->fd, EPOLLIN, l, TAG_LISTENER);
+        else
+            (void)epoll_ctl(p->epoll.n, EPOLL_CTL_DEL, l->fd, NULL); /* it is there */
+        if (r < 0)
+            proxy_lack(p, r);
+        else
+            l->is_polled = is_wanted;
+    }
+}
+
+static void on_listener(struct proxy *p, struct proxy_listener *l)
+{
+    if (!l->is_polled) return; /* any more */
+    if (!p->ready) {
+        p->told = p->tell_waiting = true;
+        proxy_look_at_listeners(p);
+    } else if (l->type == SOCK_DGRAM) {
+        proxy_datagrams(p, l);
+    } else {
+        proxy_accept(p, l);
+    }
+}
+
+static void on_end(struct proxy *p, struct connection *c, unsigned which, uint32_t events)
+{
+    struct end *end = &c->ends[which];
+    if (c->list == LIST_DEAD) return;
+    if (which == TARGET && c->list == LIST_DIALING) {
+        connection_dial_event(p, c, events);
+        return;
+    }
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) end->readable = true;
+    if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) end->to_the_end = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) end->writable = true;
+    if (events & EPOLLERR) end->dead = true;
+    if (c->list != LIST_COPYING) return;
+    if (p->config.idle_timeout != USEC_INFINITY)
+        proxy_list_move(c, p, LIST_COPYING, usec_add(p->now, p->config.idle_timeout));
+    connection_run(p, c);
+}
+
+static int dispatch(struct proxy *p, const struct epoll_event *event)
+{
+    unsigned tag = event->data.u64 & TAG_MASK;
+    void *what = (void *)(uintptr_t)(event->data.u64 & ~(uint64_t)TAG_MASK); /* NOLINT(performance-no-int-to-ptr) */
+    switch (tag) {
+    case TAG_CLIENT:
+    case TAG_TARGET:
+        on_end(p, what, tag, event->events);
+        break;
+    case TAG_LISTENER:
+        on_listener(p, what);
+        break;
+    case TAG_SESSION:
+        session_event(p, what, event->events);
+        break;
     default:
-        return false;
+        p->channel_full = p->channel_full && !(event->events & EPOLLOUT);
+        return proxy_read_orders(p);
+    }
+    return 1;
+}
+
+/* ---- time ---- */
+
+static void run_timeouts(struct proxy *p)
+{
+    for (unsigned list = 0; list < LIST_DEAD; list++)
+        for (struct connection *c; (c = TAILQ_FIRST(&p->lists[list])) && c->at <= p->now;) {
+            if (list != LIST_COPYING) {
+                connection_dial_timeout(p, c);
+                continue;
+            }
+            connection_note_error(c, -ETIMEDOUT);
+            c->broken = true;
+            connection_end(p, c);
+        }
+    sessions_expire(p);
+    if (p->lacking && p->lack_until <= p->now) {
+        p->lacking = false;
+        proxy_look_at_listeners(p);
     }
 }
 
-/* What else must be opened meanwhile: the pipes and descriptors with which the service starts, its log. */
-#define DESCRIPTORS_KEPT 64
-
-/* May another client be let in? Each one that waits will need a second descriptor, for its target. Numbers are given
- * from the lowest free one on: that it is high says that those below it are taken. */
-static bool leaves_room(const struct proxy *proxy, int lowest_free)
+static bool is_empty(const struct proxy *p)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return true;
-    rlim_t kept = MIN_OF((rlim_t)DESCRIPTORS_KEPT, limit.rlim_cur / 4);
-    return (rlim_t)lowest_free + proxy->waiting.count + kept < limit.rlim_cur;
+    return p->report.counts.connections == 0;
 }
 
-static int lowest_free_descriptor(int any)
+/* When nobody has been connected for so long, and nobody waits. */
+static usec_t leave_at(const struct proxy *p)
 {
-    AUTO_FD struct fd copy = fd_own(fcntl(any, F_DUPFD_CLOEXEC, 0));
-    return fd_is_open(&copy) ? copy.n : -errno;
+    if (p->stopping) return is_empty(p) ? p->now : p->stop_until;
+    return is_empty(p) && !p->told && !p->tell_leaving ? usec_add(p->empty_since, p->config.linger) : USEC_INFINITY;
 }
 
-static int accept_one(struct proxy *proxy, int listener_fd)
+static int wait_timeout(const struct proxy *p)
 {
-    struct socket_address peer = { .length = sizeof peer.room };
-    int fd = accept4(listener_fd, &peer.any, &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return -errno;
-    return connection_new(proxy, fd_own(fd), &peer);
+    usec_t next = MIN_OF(leave_at(p), sessions_next(p));
+    if (p->work) return 0;
+    for (unsigned list = 0; list < LIST_DEAD; list++) {
+        const struct connection *c = TAILQ_FIRST(&p->lists[list]);
+        if (c) next = MIN_OF(next, c->at);
+    }
+    if (!p->channel_full) next = MIN_OF(next, p->report_at);
+    if (p->lacking) next = MIN_OF(next, p->lack_until);
+    if (p->refused_until) next = MIN_OF(next, p->refused_until);
+    if (next == USEC_INFINITY) return -1;
+    usec_t now = monotonic_now();
+    return next <= now ? 0 : (int)MIN_OF((next - now + 999) / 1000, (usec_t)INT_MAX);
+}
+
+static void leave_when_due(struct proxy *p)
+{
+    if (leave_at(p) > p->now) return;
+    if (!p->stopping) {
+        p->tell_leaving = true; /* who comes from now on is found by PID 1 */
+        proxy_look_at_listeners(p);
+    } else {
+        connections_free(p);
+        p->left = true;
+    }
+}
+
+static void free_dead(struct proxy *p)
+{
+    struct connection *c, *next;
+    for (c = TAILQ_FIRST(&p->lists[LIST_DEAD]); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->has_work) continue; /* the list of those that have work still leads through it */
+        TAILQ_REMOVE(&p->lists[LIST_DEAD], c, link);
+        c->next_work = p->spare;
+        p->spare = c;
+    }
+}
+
+int proxy_round(struct proxy *p, bool block)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int n = epoll_wait(p->epoll.n, events, EVENTS_MAX, block ? wait_timeout(p) : 0);
+    if (n < 0 && errno != EINTR) return -errno;
+    p->now = monotonic_now();
+    for (int i = 0; i < n; i++) {
+        int r = dispatch(p, &events[i]);
+        if (r <= 0) return r;
+    }
+    run_work(p);
+    run_timeouts(p);
+    leave_when_due(p);
+    proxy_report(p);
+    free_dead(p);
+    sessions_free_dead(p);
+    return !p->left;
 }
 
 /* ---- public ---- */
 
-int proxy_new(struct loop *loop, const char *target, const struct proxy_hooks *hooks, void *userdata,
-              struct proxy **ret_proxy)
+static int open_listener(struct proxy *p, struct proxy_listener *l, int fd)
 {
-    AUTO(proxy_free) struct proxy *proxy = calloc(1, sizeof *proxy);
-    if (!proxy) return -ENOMEM;
-    proxy->loop = loop;
-    proxy->hooks = *hooks;
-    proxy->userdata = userdata;
-    proxy->target_text = strdup(target);
-    if (!proxy->target_text) return -ENOMEM;
-    int r = address_parse_target(proxy->target_text, &proxy->target);
+    struct socket_address own = { .length = sizeof own.room };
+    socklen_t size = sizeof l->type;
+    int flags = fcntl(fd, F_GETFL), on = 1, r;
+    *l = (struct proxy_listener){ .proxy = p, .fd = fd };
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &l->type, &size) < 0) return -errno;
+    if (getsockname(fd, &own.any, &own.length) < 0) return -errno;
+    l->family = own.any.sa_family;
+    p->has_packets = p->has_packets || l->type == SOCK_SEQPACKET;
+    proxy_tune(fd, l->family, true);
+    if (l->family == AF_INET) l->any_address = own.ip4.sin_addr.s_addr == htonl(INADDR_ANY);
+    if (l->family == AF_INET6) l->any_address = IN6_IS_ADDR_UNSPECIFIED(&own.ip6.sin6_addr);
+    if (l->type != SOCK_DGRAM || !l->any_address) return 0;
+    bool is_ip4 = l->family == AF_INET;
+    r = setsockopt(fd, is_ip4 ? IPPROTO_IP : IPPROTO_IPV6, is_ip4 ? IP_PKTINFO : IPV6_RECVPKTINFO, &on, sizeof on);
+    return r < 0 ? -errno : 0;
+}
+
+static int init(struct proxy *p, const int *listeners)
+{
+    struct rlimit limit;
+    int r = address_parse_target(p->config.target, &p->target);
     if (r < 0) return r;
-    proxy->no_splice = !proxy_can_splice();
-    proxy->dial_max = DIAL_MAX;
-    *ret_proxy = TAKE(proxy);
+    p->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
+    if (!fd_is_open(&p->epoll)) return -errno;
+    p->buffer = malloc(BUFFER_SIZE);
+    p->listeners = calloc(p->config.n_listeners, sizeof *p->listeners);
+    if (!p->buffer || !p->listeners) return -ENOMEM;
+    for (; p->n_listeners < p->config.n_listeners; p->n_listeners++) {
+        r = open_listener(p, &p->listeners[p->n_listeners], listeners[p->n_listeners]);
+        if (r < 0) return r;
+    }
+    p->descriptors_max =
+        getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+    p->descriptors = (uint64_t)p->epoll.n + 1; /* numbers are given from below */
+    if (getrandom(p->hash_key, sizeof p->hash_key, GRND_NONBLOCK) < 0) p->hash_key[0] = p->now; /* early in a boot */
+    r = proxy_poll(p, p->channel.n, EPOLLIN, p, TAG_CHANNEL);
+    if (r == 0) proxy_look_at_listeners(p);
+    return r;
+}
+
+int proxy_new(const struct proxy_config *config, struct fd channel_take, const int *listeners, struct proxy **ret_proxy)
+{
+    AUTO_FD struct fd channel = channel_take;
+    AUTO(proxy_free) struct proxy *p = calloc(1, sizeof *p);
+    if (!p) return -ENOMEM;
+    p->config = *config;
+    p->config.target[PROXY_TARGET_MAX - 1] = '\0';
+    p->ready = config->ready;
+    p->report.number = config->number;
+    p->epoll = FD_NONE;
+    p->channel = fd_take(&channel);
+    p->work_end = &p->work;
+    for (unsigned i = 0; i < LIST_COUNT; i++) TAILQ_INIT(&p->lists[i]);
+    TAILQ_INIT(&p->sessions);
+    p->report_at = USEC_INFINITY;
+    p->burst = 1;
+    p->now = p->empty_since = monotonic_now();
+    int r = init(p, listeners);
+    if (r < 0) return r;
+    *ret_proxy = TAKE(p);
     return 0;
 }
 
-void proxy_free(struct proxy *proxy)
+void proxy_free(struct proxy *p)
 {
-    if (!proxy) return;
-    while (proxy->running.first) connection_free(proxy->running.first);
-    while (proxy->waiting.first) connection_free(proxy->waiting.first);
-    while (proxy->n_pipes > 0) proxy_pipe_close(&proxy->pipes[--proxy->n_pipes]);
-    loop_deadline_clear(proxy->loop, &proxy->dial_more);
-    free(proxy->buffer);
-    free(proxy->target_text);
-    free(proxy);
-}
-
-int proxy_accept(struct proxy *proxy, int listener_fd)
-{
-    /* A client that is gone again must not make accept(2) wait for the next one. */
-    int flags = fcntl(listener_fd, F_GETFL);
-    if (flags < 0) return -errno;
-    if (!(flags & O_NONBLOCK) && fcntl(listener_fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-    int lowest = lowest_free_descriptor(listener_fd);
-    if (lowest < 0) return lowest;
-    int accepted = 0, r = 0;
-    for (int i = 0; i < ACCEPT_MAX; i++) {
-        r = leaves_room(proxy, lowest) ? accept_one(proxy, listener_fd) : -EMFILE;
-        if (r == 0)
-            accepted++, lowest = proxy->waiting.last->client.n + 1;
-        else if (!is_of_connection(-r))
-            break;
-    }
-    if (accepted > 0 && proxy->ready)
-        let_in(proxy, LET_IN_MAX);
-    else if (accepted > 0 && proxy->hooks.on_waiting)
-        proxy->hooks.on_waiting(proxy->userdata);
-    return accepted > 0 || r == -EAGAIN || r == 0 || is_of_connection(-r) ? accepted : r;
-}
-
-void proxy_set_ready(struct proxy *proxy, bool ready)
-{
-    proxy->ready = ready;
-    if (ready) let_in(proxy, LET_IN_MAX);
-}
-
-void proxy_drop_waiting(struct proxy *proxy)
-{
-    while (proxy->waiting.first) connection_free(proxy->waiting.first);
-    proxy_drop_dialing(proxy);
-}
-
-void proxy_drop_dialing(struct proxy *proxy)
-{
-    for (struct connection *c = proxy->running.first, *next; c; c = next) {
-        next = c->next;
-        if (c->state != CONNECTION_DIALING) continue;
-        connection_note_error(c, -ECONNREFUSED);
-        connection_end(c);
-    }
-}
-
-size_t proxy_count(const struct proxy *proxy)
-{
-    return proxy->waiting.count + proxy->running.count;
-}
-
-size_t proxy_waiting(const struct proxy *proxy)
-{
-    return proxy->waiting.count;
-}
-
-void proxy_set_limits(struct proxy *proxy, struct proxy_limits limits)
-{
-    proxy->no_splice = limits.no_splice;
-    proxy->dial_max = limits.dial_max ? limits.dial_max : DIAL_MAX;
+    if (!p) return;
+    connections_free(p);
+    sessions_end(p);
+    sessions_free_dead(p);
+    proxy_close_pipes(p);
+    fd_close(&p->channel);
+    fd_close(&p->epoll);
+    free(p->listeners);
+    free(p->sources);
+    free(p->session_table);
+    free(p->buffer);
+    free(p);
 }

@@ -1,42 +1,105 @@
+/* Bytes both ways. */
 #include "socketact/proxy_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define CHUNK_MAX      ((size_t)64 << 10)  /* what a pipe holds */
-#define ROUND_MAX      ((size_t)256 << 10) /* one way of one connection in one round */
-#define WORTH_MORE     ((size_t)8 << 10)   /* after less than this the source is taken to be empty */
+#define SMALL_MAX      ((size_t)16 << 10)  /* received and sent; what fills it is spliced from then on */
+#define WORTH_A_PIPE   ((size_t)8 << 10)   /* below this it is no stream any more */
+#define PIPE_SIZE      ((size_t)1 << 20)   /* of the first ones: fewer and larger steps */
+#define PIPE_SIZE_MORE ((size_t)256 << 10) /* of those after PIPES_LARGE */
+#define PIPES_LARGE    16
+#define ROUND_MAX      ((size_t)1 << 20) /* one way of one connection in one round */
 #define DISCARD_ROUNDS 16
 
-/* ---- pipes ---- */
+/* ---- what is in flight ---- */
 
-void proxy_pipe_close(struct proxy_pipe *pipe)
+static void pipe_close(struct proxy *p, struct cargo *cargo)
 {
-    fd_close(&pipe->reader);
-    fd_close(&pipe->writer);
+    (void)close(cargo->reader);
+    (void)close(cargo->writer);
+    free(cargo);
+    p->n_pipes--;
+    p->descriptors -= 2;
 }
 
-static int pipe_take(struct proxy *proxy, struct proxy_pipe *ret)
+void proxy_close_pipes(struct proxy *p)
 {
-    if (proxy->n_pipes > 0) {
-        *ret = proxy->pipes[--proxy->n_pipes];
-        return 0;
+    for (struct cargo *cargo; (cargo = p->pipes);) {
+        p->pipes = cargo->next;
+        pipe_close(p, cargo);
     }
-    return fd_pipe(O_NONBLOCK, &ret->reader, &ret->writer);
+    p->n_pipes_kept = 0;
+}
+
+/* NULL: without descriptors for a pipe it goes on, a little slower. */
+static struct cargo *pipe_take(struct proxy *p)
+{
+    struct cargo *cargo = p->pipes;
+    int ends[2];
+    if (cargo) {
+        p->pipes = cargo->next;
+        p->n_pipes_kept--;
+        return cargo;
+    }
+    if (!proxy_has_room(p, 2) || !(cargo = malloc(sizeof *cargo))) return NULL;
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+        free(cargo);
+        return NULL;
+    }
+    *cargo = (struct cargo){ .reader = ends[0], .writer = ends[1] };
+    (void)fcntl(ends[0], F_SETPIPE_SZ, p->n_pipes < PIPES_LARGE ? PIPE_SIZE : PIPE_SIZE_MORE); /* or it is smaller */
+    p->n_pipes++;
+    p->descriptors += 2;
+    return cargo;
 }
 
 /* Empty pipes are kept for the next who needs one; one with bytes in it is closed. */
-void direction_release(struct proxy *proxy, struct direction *direction)
+void way_release(struct proxy *p, struct way *w)
 {
-    if (!fd_is_open(&direction->pipe.reader)) return;
-    if (direction->in_pipe == 0 && proxy->n_pipes < PIPES_KEPT)
-        proxy->pipes[proxy->n_pipes++] = direction->pipe;
-    else
-        proxy_pipe_close(&direction->pipe);
-    direction->pipe = (struct proxy_pipe){ FD_NONE, FD_NONE };
-    direction->in_pipe = 0;
+    struct cargo *cargo = w->cargo;
+    w->cargo = NULL;
+    if (!cargo) return;
+    if (cargo->reader < 0) {
+        free(cargo);
+    } else if (cargo->size > 0 || p->n_pipes_kept >= PIPES_KEPT || p->lacking) {
+        pipe_close(p, cargo);
+    } else {
+        cargo->next = p->pipes;
+        p->pipes = cargo;
+        p->n_pipes_kept++;
+    }
+}
+
+int way_prepend(struct way *w, const char *bytes, size_t size)
+{
+    struct cargo *cargo = malloc(sizeof *cargo + size);
+    if (!cargo) return -ENOMEM;
+    *cargo = (struct cargo){ .size = (uint32_t)size, .reader = -1, .writer = -1 };
+    memcpy(cargo->bytes, bytes, size);
+    w->cargo = cargo;
+    return 0;
+}
+
+/* ---- one way ---- */
+
+static ssize_t receive(int fd, char *buffer, size_t size)
+{
+    ssize_t n;
+    do n = recv(fd, buffer, size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static ssize_t give(int fd, const char *bytes, size_t size)
+{
+    ssize_t n;
+    do n = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
 }
 
 static ssize_t splice_once(int from, int to, size_t size)
@@ -47,118 +110,143 @@ static ssize_t splice_once(int from, int to, size_t size)
     return n < 0 ? -errno : n;
 }
 
-bool proxy_can_splice(void)
-{
-    AUTO_FD struct fd reader = FD_NONE, writer = FD_NONE;
-    int pair[2];
-    if (fd_pipe(O_NONBLOCK, &reader, &writer) < 0) return true; /* a lack of descriptors says nothing about it */
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) return true;
-    AUTO_FD struct fd a = fd_own(pair[0]), b = fd_own(pair[1]);
-    return send(a.n, "x", 1, MSG_NOSIGNAL) == 1 && splice_once(b.n, writer.n, 1) == 1 &&
-           splice_once(reader.n, b.n, 1) == 1;
-}
-
-/* ---- one way ---- */
-
-enum step_result {
-    STEP_MOVED,  /* try again */
-    STEP_IDLE,   /* the source has no more for now */
-    STEP_BLOCKED /* the destination takes no more for now */
-};
-
 /* Nothing more comes from there, and nothing more can be said to it. */
-static void connection_break(struct connection *c, struct direction *d, ssize_t r)
+static void connection_break(struct connection *c, struct way *w, ssize_t r)
 {
     connection_note_error(c, (int)r);
-    d->ended = c->broken = true;
+    w->ended = c->broken = true;
 }
 
 /* The destination takes no more; the other way may still have something to say. */
-static void direction_refuse(struct connection *c, struct direction *d, ssize_t r)
+static void way_refuse(struct proxy *p, struct connection *c, struct way *w, ssize_t r)
 {
     connection_note_error(c, (int)r);
-    d->ended = d->refused = true;
-    if (d->in_pipe > 0) proxy_pipe_close(&d->pipe);
-    d->in_pipe = 0;
+    w->ended = w->refused = true;
+    way_release(p, w);
 }
 
-static enum step_result after_read(struct connection *c, struct direction *d, ssize_t n)
+/* false: the source has no more for now, or will not have any. */
+static bool after_read(struct connection *c, struct way *w, struct end *from, ssize_t n)
 {
-    if (n == 0) {
-        d->ended = true;
-        return STEP_IDLE;
+    if (n > 0) return true;
+    if (n == -EAGAIN)
+        from->readable = false;
+    else if (n == 0)
+        w->ended = true;
+    else
+        connection_break(c, w, n);
+    return false;
+}
+
+/* What is in flight goes on. false: not all of it. */
+static bool way_flush(struct proxy *p, struct connection *c, struct way *w, struct end *to)
+{
+    while (w->cargo) {
+        struct cargo *cargo = w->cargo;
+        ssize_t n = cargo->reader < 0 ? give(to->fd, cargo->bytes + cargo->offset, cargo->size)
+                                      : splice_once(cargo->reader, to->fd, cargo->size);
+        if (n == -EAGAIN || n == 0) {
+            to->writable = false;
+            return false;
+        }
+        if (n < 0) {
+            way_refuse(p, c, w, n);
+            return true;
+        }
+        cargo->offset += (uint32_t)n;
+        cargo->size -= (uint32_t)n;
+        w->moved += (uint64_t)n;
+        if (cargo->size == 0) way_release(p, w);
     }
-    if (n == -EAGAIN) return STEP_IDLE;
-    if (n < 0) connection_break(c, d, n);
-    return STEP_MOVED;
+    return true;
 }
 
-static enum step_result after_write(struct connection *c, struct direction *d, ssize_t n)
+/* Small pieces. What the destination does not take at once is kept. */
+static void step_by_copy(struct proxy *p, struct connection *c, unsigned from_end, size_t size)
 {
-    if (n == -EAGAIN || n == 0) return STEP_BLOCKED;
-    if (n < 0) direction_refuse(c, d, n);
-    return STEP_MOVED;
-}
-
-/* Without a pipe: bytes are looked at, offered, and taken off the source as far as they were accepted, so that nothing
- * has to be kept. */
-static enum step_result step_by_copy(struct connection *c, struct direction *d, int from, int to, size_t *moved)
-{
-    struct proxy *proxy = c->proxy;
-    if (!proxy->buffer && !(proxy->buffer = malloc(CHUNK_MAX))) {
-        connection_break(c, d, -ENOMEM);
-        return STEP_MOVED;
+    struct way *w = &c->ways[from_end];
+    struct end *from = &c->ends[from_end], *to = &c->ends[!from_end];
+    ssize_t n = receive(from->fd, p->buffer, size);
+    if (!after_read(c, w, from, n)) return;
+    if ((size_t)n < size && !from->to_the_end) from->readable = false;
+    if (size == SMALL_MAX)
+        w->bulk = (size_t)n == SMALL_MAX;
+    else if ((size_t)n < WORTH_A_PIPE)
+        w->bulk = false;
+    ssize_t put = give(to->fd, p->buffer, (size_t)n);
+    if (put < 0 && put != -EAGAIN) {
+        way_refuse(p, c, w, put);
+        return;
     }
-    ssize_t got;
-    do got = recv(from, proxy->buffer, CHUNK_MAX, MSG_PEEK | MSG_DONTWAIT);
-    while (got < 0 && errno == EINTR);
-    if (got <= 0) return after_read(c, d, got < 0 ? -errno : 0);
-    ssize_t put;
-    do put = send(to, proxy->buffer, (size_t)got, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (put < 0 && errno == EINTR);
-    if (put <= 0) return after_write(c, d, put < 0 ? -errno : 0);
-    ssize_t taken;
-    do taken = recv(from, proxy->buffer, (size_t)put, MSG_DONTWAIT); /* what was looked at is there */
-    while (taken < 0 && errno == EINTR);
-    *moved += (size_t)put;
-    return (size_t)put < WORTH_MORE && put == got ? STEP_IDLE : STEP_MOVED;
+    if (put > 0) w->moved += (uint64_t)put;
+    put = MAX_OF(put, 0);
+    if (put == n) return;
+    to->writable = false;
+    int r = way_prepend(w, p->buffer + put, (size_t)(n - put));
+    if (r < 0) connection_break(c, w, r);
 }
 
-static enum step_result step_by_splice(struct connection *c, struct direction *d, int from, int to, size_t *moved)
+static void step_by_splice(struct proxy *p, struct connection *c, unsigned from_end)
 {
-    bool worth_more = true;
-    if (d->in_pipe == 0) {
-        ssize_t n = splice_once(from, d->pipe.writer.n, CHUNK_MAX);
-        if (n <= 0) return after_read(c, d, n);
-        d->in_pipe = (size_t)n;
-        worth_more = d->in_pipe >= WORTH_MORE;
+    struct way *w = &c->ways[from_end];
+    struct end *from = &c->ends[from_end];
+    struct cargo *cargo = pipe_take(p);
+    if (!cargo) {
+        step_by_copy(p, c, from_end, BUFFER_SIZE);
+        return;
     }
-    ssize_t n = splice_once(d->pipe.reader.n, to, d->in_pipe);
-    if (n <= 0) return after_write(c, d, n);
-    d->in_pipe -= (size_t)n;
-    *moved += (size_t)n;
-    return d->in_pipe == 0 && !worth_more ? STEP_IDLE : STEP_MOVED;
+    w->cargo = cargo;
+    ssize_t n = splice_once(from->fd, cargo->writer, PIPE_SIZE);
+    if (n == -EINVAL) { /* some emulated kernels and filters refuse it */
+        p->config.no_splice = true;
+        way_release(p, w);
+        return;
+    }
+    if (n > 0) {
+        cargo->size = (uint32_t)n;
+        cargo->offset = 0;
+        if ((size_t)n < WORTH_A_PIPE) w->bulk = false;
+    }
+    if (!after_read(c, w, from, n)) {
+        w->bulk = w->bulk && n == -EAGAIN;
+        way_release(p, w);
+        return;
+    }
+    (void)way_flush(p, c, w, &c->ends[!from_end]); /* what is left is looked at by the caller */
 }
 
-static enum step_result direction_step(struct connection *c, struct direction *d, int from, int to, size_t *moved)
+/* End of file is passed on when everything before it is (K60). */
+static void way_finish(struct connection *c, unsigned from_end)
 {
-    bool splices = !c->proxy->no_splice;
-    /* Without descriptors for a pipe it goes on, a little slower. */
-    if (splices && !fd_is_open(&d->pipe.reader)) splices = pipe_take(c->proxy, &d->pipe) == 0;
-    return splices ? step_by_splice(c, d, from, to, moved) : step_by_copy(c, d, from, to, moved);
+    struct way *w = &c->ways[from_end];
+    if (w->finished) return;
+    w->finished = true;
+    /* Where the other way has ended as well, the end of the connection tells it. */
+    if (!c->ways[!from_end].finished) (void)shutdown(c->ends[!from_end].fd, SHUT_WR); /* ENOTCONN: it has gone */
 }
 
-/* Bounded: what is left is reported again by the loop. End of file is passed on when everything before it is (K60). */
-static void direction_run(struct connection *c, struct direction *d, int from, int to)
+/* Nothing is read that the destination would not take: what is in flight is bounded. */
+static void way_run(struct proxy *p, struct connection *c, unsigned from_end)
 {
-    size_t moved = 0;
-    enum step_result result = STEP_MOVED;
-    while (result == STEP_MOVED && !d->ended && moved < ROUND_MAX) result = direction_step(c, d, from, to, &moved);
-    d->blocked = result == STEP_BLOCKED;
-    if (d->in_pipe == 0) direction_release(c->proxy, d);
-    if (!d->ended || d->finished) return;
-    d->finished = true;
-    (void)shutdown(to, SHUT_WR); /* ENOTCONN: it is gone, and knows */
+    struct way *w = &c->ways[from_end];
+    struct end *from = &c->ends[from_end], *to = &c->ends[!from_end];
+    bool splices = !p->config.no_splice && !p->has_packets;
+    uint64_t until = w->moved + ROUND_MAX;
+    if (w->finished) return;
+    for (;;) {
+        if (w->cargo && (!to->writable || !way_flush(p, c, w, to))) return;
+        if (w->ended) break;
+        if (!from->readable || !to->writable) return;
+        if (w->moved >= until) {
+            proxy_queue_work(p, c);
+            return;
+        }
+        if (w->bulk && splices)
+            step_by_splice(p, c, from_end);
+        else
+            step_by_copy(p, c, from_end, p->has_packets || w->bulk ? BUFFER_SIZE : SMALL_MAX);
+    }
+    if (!c->broken) way_finish(c, from_end);
 }
 
 /* ---- both ways ---- */
@@ -171,54 +259,28 @@ static void discard_input(int fd)
         if (recv(fd, scratch, sizeof scratch, MSG_DONTWAIT) <= 0) return;
 }
 
-static uint32_t interest(const struct direction *reads, const struct direction *writes)
+/* One end is dead, and what it had said has been delivered: so is the connection. */
+static void look_for_death(struct connection *c)
 {
-    uint32_t events = 0;
-    if (!reads->ended && !reads->blocked) events |= EPOLLIN;
-    if (!writes->ended && writes->blocked) events |= EPOLLOUT;
-    return events;
-}
-
-static void connection_settle(struct connection *c)
-{
-    if (c->broken || (c->up.finished && c->down.finished)) {
-        if (c->up.refused) discard_input(c->client.n);
-        if (c->down.refused) discard_input(c->target.n);
-        connection_end(c);
-        return;
+    for (unsigned i = 0; i < 2; i++) {
+        int error = 0;
+        socklen_t size = sizeof error;
+        if (!c->ends[i].dead || !c->ways[i].finished) continue;
+        if (getsockopt(c->ends[i].fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error == 0) error = ECONNRESET;
+        connection_note_error(c, -error);
+        c->broken = true;
     }
-    int r = loop_io_modify(c->proxy->loop, c->client_io, interest(&c->up, &c->down));
-    if (r == 0) r = loop_io_modify(c->proxy->loop, c->target_io, interest(&c->down, &c->up));
-    if (r == 0) return;
-    connection_note_error(c, r);
-    connection_end(c);
 }
 
-/* What is reported on either socket concerns the way out of it when it can be read, and the way into it otherwise. */
-static void on_client(int fd, uint32_t events, void *userdata)
+void connection_run(struct proxy *p, struct connection *c)
 {
-    struct connection *c = userdata;
-    if (!c->up.ended && !c->up.blocked && (events & ~(uint32_t)EPOLLOUT)) direction_run(c, &c->up, fd, c->target.n);
-    if (c->down.blocked && (events & ~(uint32_t)EPOLLIN)) direction_run(c, &c->down, c->target.n, fd);
-    connection_settle(c);
-}
-
-static void on_target(int fd, uint32_t events, void *userdata)
-{
-    struct connection *c = userdata;
-    if (!c->down.ended && !c->down.blocked && (events & ~(uint32_t)EPOLLOUT))
-        direction_run(c, &c->down, fd, c->client.n);
-    if (c->up.blocked && (events & ~(uint32_t)EPOLLIN)) direction_run(c, &c->up, c->client.n, fd);
-    connection_settle(c);
-}
-
-void connection_copy(struct connection *c)
-{
-    struct loop *loop = c->proxy->loop;
-    c->state = CONNECTION_COPYING;
-    int r = loop_io_add(loop, c->client.n, EPOLLIN, LOOP_NORMAL, on_client, c, &c->client_io);
-    if (r == 0) r = loop_io_add(loop, c->target.n, EPOLLIN, LOOP_NORMAL, on_target, c, &c->target_io);
-    if (r == 0) return;
-    connection_note_error(c, r);
-    connection_end(c);
+    way_run(p, c, CLIENT);
+    if (!c->broken) way_run(p, c, TARGET);
+    bool is_over = c->ways[CLIENT].finished && c->ways[TARGET].finished;
+    if (!is_over && (c->ends[CLIENT].dead || c->ends[TARGET].dead)) look_for_death(c);
+    if (!is_over && p->stopping) is_over = c->ways[TARGET].finished;
+    if (!is_over && !c->broken) return;
+    if (c->ways[CLIENT].refused) discard_input(c->ends[CLIENT].fd);
+    if (c->ways[TARGET].refused) discard_input(c->ends[TARGET].fd);
+    connection_end(p, c);
 }

@@ -1,42 +1,67 @@
+/* From a client to its target. */
 #include "socketact/proxy_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/parse.h"
 
 /* SEED.md S57. */
 #define TRY_MAX     (250 * USEC_PER_MSEC)
 #define PAUSE_FIRST (25 * USEC_PER_MSEC)
-#define PAUSE_MAX   (200 * USEC_PER_MSEC)
 
-static void dial_try(struct connection *c);
+static void dial_try(struct proxy *p, struct connection *c);
 
-static void on_pause_over(void *userdata)
+void proxy_tune(int fd, sa_family_t family, bool may_vanish)
 {
-    dial_try(userdata);
+    static const int on = 1, idle = 120, interval = 30, count = 4;
+    int is_set = 0;
+    socklen_t size = sizeof is_set;
+    if (family != AF_INET && family != AF_INET6) return;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* all of these are improvements, not needs */
+    if (!may_vanish || getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &is_set, &size) < 0 || is_set) return;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-static void dial_failed(struct connection *c, int r)
-{
-    struct loop *loop = c->proxy->loop;
-    loop_io_remove(loop, &c->target_io);
-    fd_close(&c->target);
-    usec_t again = usec_add(loop_now(loop), c->pause);
-    c->pause = MIN_OF(2 * c->pause, PAUSE_MAX);
-    if (again >= c->dial_until || loop_deadline_set(loop, &c->deadline, again, on_pause_over, c) < 0) {
-        connection_note_error(c, r);
-        connection_end(c);
-    }
-}
-
-static void on_try_over(void *userdata)
-{
-    dial_failed(userdata, -ETIMEDOUT);
-}
+/* ---- the target ---- */
 
 /* A port of the ephemeral range that nobody listens on may be picked as the source port of the call to itself: TCP then
  * connects the socket with itself. */
+static bool port_may_be_picked(uint16_t port)
+{
+    char text[64], *second;
+    uint32_t low = 0, high = UINT16_MAX;
+    if (file_read_small(AT_FDCWD, "/proc/sys/net/ipv4/ip_local_port_range", text, sizeof text) < 0) return true;
+    text[strcspn(text, "\n")] = '\0';
+    second = text + strcspn(text, "\t ");
+    if (*second == '\0') return true;
+    *second++ = '\0';
+    if (parse_u32(text, 0, UINT16_MAX, &low) < 0 || parse_u32(second, 0, UINT16_MAX, &high) < 0) return true;
+    return port >= low && port <= high;
+}
+
+int proxy_resolve(struct proxy *p)
+{
+    if (p->target_known) return 0;
+    int r = socket_address_make(&p->target, NULL, &p->target_address);
+    if (r < 0) return r;
+    const struct socket_address *to = &p->target_address;
+    if (to->any.sa_family == AF_INET)
+        p->target_is_near = ntohl(to->ip4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    else
+        p->target_is_near = to->any.sa_family == AF_UNIX || IN6_IS_ADDR_LOOPBACK(&to->ip6.sin6_addr);
+    p->self_possible = to->any.sa_family != AF_UNIX && port_may_be_picked(p->target.port);
+    p->target_known = true;
+    return 0;
+}
+
 static bool is_self_connected(int fd)
 {
     struct socket_address own = { .length = sizeof own.room }, peer = { .length = sizeof peer.room };
@@ -49,109 +74,176 @@ static bool is_self_connected(int fd)
     return false;
 }
 
-static void dial_done(struct connection *c)
+int proxy_bind_like(int fd, const struct sockaddr_in6 *peer, sa_family_t family)
 {
-    loop_deadline_clear(c->proxy->loop, &c->deadline);
-    if (is_self_connected(c->target.n)) {
-        dial_failed(c, -ECONNREFUSED);
+    static const int on = 1;
+    struct socket_address from = { .length = sizeof from.ip6 };
+    memcpy(from.room, peer, sizeof *peer);
+    if (from.any.sa_family == AF_INET6 && family == AF_INET && IN6_IS_ADDR_V4MAPPED(&peer->sin6_addr)) {
+        struct sockaddr_in ip4 = { .sin_family = AF_INET };
+        memcpy(&ip4.sin_addr, &peer->sin6_addr.s6_addr[12], sizeof ip4.sin_addr);
+        memcpy(from.room, &ip4, sizeof ip4);
+    }
+    if (from.any.sa_family != family) return -EAFNOSUPPORT;
+    bool is_ip4 = family == AF_INET;
+    from.ip4.sin_port = 0; /* at the same place in both */
+    if (is_ip4) from.length = sizeof from.ip4;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on); /* saves ports */
+    if (setsockopt(fd, is_ip4 ? IPPROTO_IP : IPPROTO_IPV6, is_ip4 ? IP_TRANSPARENT : IPV6_TRANSPARENT, &on, sizeof on) <
+        0)
+        return -errno;
+    return bind(fd, &from.any, from.length) < 0 ? -errno : 0;
+}
+
+/* ---- trying ---- */
+
+static void target_close(struct proxy *p, struct connection *c)
+{
+    struct end *target = &c->ends[TARGET];
+    if (target->fd < 0) return;
+    if (p->config.dial_by_asking) (void)epoll_ctl(p->epoll.n, EPOLL_CTL_DEL, target->fd, NULL);
+    (void)close(target->fd);
+    *target = (struct end){ .fd = -1 };
+}
+
+static void dial_failed(struct proxy *p, struct connection *c, int r)
+{
+    unsigned pause = c->pause;
+    usec_t again = usec_add(p->now, PAUSE_FIRST << pause);
+    target_close(p, c);
+    if (again >= c->dial_until) {
+        connection_note_error(c, r);
+        connection_end(p, c);
         return;
     }
-    loop_io_remove(c->proxy->loop, &c->target_io);
-    connection_copy(c);
+    if (c->pause < LIST_PAUSE_LAST - LIST_PAUSE) c->pause++;
+    proxy_list_move(c, p, (enum connection_list)(LIST_PAUSE + pause), again);
 }
 
-static void on_connected(int fd, uint32_t events, void *userdata)
+static void dial_done(struct proxy *p, struct connection *c)
 {
-    (void)events;
-    struct connection *c = userdata;
+    char header[PROXY_HEADER_MAX];
+    if (p->self_possible && is_self_connected(c->ends[TARGET].fd)) {
+        dial_failed(p, c, -ECONNREFUSED);
+        return;
+    }
+    int r = 0;
+    if (p->config.header != PROXY_HEADER_NO)
+        r = way_prepend(&c->ways[CLIENT], header, proxy_header_make(p, c->ends[CLIENT].fd, &c->peer, header));
+    proxy_list_move(c, p, LIST_COPYING, usec_add(p->now, p->config.idle_timeout));
+    if (r == 0) return;
+    connection_note_error(c, r);
+    connection_end(p, c);
+}
+
+static int client_type(const struct connection *c)
+{
+    int type = SOCK_STREAM;
+    socklen_t size = sizeof type;
+    (void)getsockopt(c->ends[CLIENT].fd, SOL_SOCKET, SO_TYPE, &type, &size); /* it is a socket */
+    return type;
+}
+
+static int target_poll(struct proxy *p, struct connection *c)
+{
+    return proxy_poll(p, c->ends[TARGET].fd, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET, c, TAG_TARGET);
+}
+
+/* 1: connected; 0: under way. */
+static int dial_begin(struct proxy *p, struct connection *c)
+{
+    int r = proxy_resolve(p);
+    if (r < 0) return r;
+    if (p->now >= c->dial_until) return -ETIMEDOUT;
+    if (p->config.dial_by_asking) {
+        c->id = ++p->last_id;
+        r = proxy_report_dial(p, c->id);
+        if (r == 0) proxy_list_move(c, p, LIST_ASKED, usec_add(c->dial_until, USEC_PER_SEC));
+        return r;
+    }
+    const struct socket_address *to = &p->target_address;
+    sa_family_t family = to->any.sa_family;
+    int type = family == AF_UNIX ? client_type(c) : SOCK_STREAM;
+    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    c->ends[TARGET] = (struct end){ .fd = fd, .to_the_end = family == AF_UNIX };
+    proxy_tune(fd, family, !p->target_is_near);
+    if (p->config.transparent && c->peer.sin6_family != AF_UNIX) {
+        r = proxy_bind_like(fd, &c->peer, family);
+        if (r < 0) return r;
+    }
+    bool is_connected = connect(fd, &to->any, to->length) == 0;
+    /* EAGAIN of a unix socket: its backlog is full, and there is no event. */
+    if (!is_connected && errno != EINPROGRESS) return -errno;
+    r = target_poll(p, c);
+    return r < 0 ? r : is_connected;
+}
+
+static void dial_try(struct proxy *p, struct connection *c)
+{
+    int r = dial_begin(p, c);
+    if (r < 0)
+        dial_failed(p, c, r);
+    else if (r > 0)
+        dial_done(p, c);
+    else if (!p->config.dial_by_asking)
+        proxy_list_move(c, p, LIST_DIALING, usec_add(p->now, TRY_MAX));
+}
+
+/* ---- what happens ---- */
+
+void connection_dial(struct proxy *p, struct connection *c)
+{
+    dial_try(p, c);
+}
+
+void connection_dial_event(struct proxy *p, struct connection *c, uint32_t events)
+{
     int error = 0;
     socklen_t size = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
-    if (error == 0)
-        dial_done(c);
+    struct end *target = &c->ends[TARGET];
+    if (events & (EPOLLERR | EPOLLHUP)) {
+        if (getsockopt(target->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
+        dial_failed(p, c, error ? -error : -ECONNREFUSED);
+        return;
+    }
+    if (!(events & EPOLLOUT)) return;
+    target->writable = true;
+    target->readable = events & (EPOLLIN | EPOLLRDHUP);
+    target->to_the_end = target->to_the_end || (events & EPOLLRDHUP);
+    dial_done(p, c);
+    if (c->list == LIST_COPYING) connection_run(p, c);
+}
+
+void connection_dial_timeout(struct proxy *p, struct connection *c)
+{
+    if (c->list == LIST_DIALING || c->list == LIST_ASKED)
+        dial_failed(p, c, -ETIMEDOUT);
     else
-        dial_failed(c, -error);
+        dial_try(p, c);
 }
 
-static int wait_connected(struct connection *c)
+static struct connection *find_asked(const struct proxy *p, uint32_t id)
 {
-    struct loop *loop = c->proxy->loop;
-    int r = loop_io_add(loop, c->target.n, EPOLLOUT, LOOP_NORMAL, on_connected, c, &c->target_io);
-    if (r < 0) return r;
-    usec_t until = MIN_OF(usec_add(loop_now(loop), TRY_MAX), c->dial_until);
-    return loop_deadline_set(loop, &c->deadline, until, on_try_over, c);
+    struct connection *c;
+    TAILQ_FOREACH(c, &p->lists[LIST_ASKED], link) if (c->id == id) break;
+    return c;
 }
 
-static int target_resolve(struct proxy *proxy)
+void proxy_dialed(struct proxy *p, uint32_t id, int error, struct fd target_take)
 {
-    if (proxy->target_known) return 0;
-    int r = socket_address_make(&proxy->target, NULL, &proxy->target_address);
-    proxy->target_known = r == 0;
-    return r;
-}
-
-/* Small requests and answers go out at once, as they came; a peer that is gone without a word ends its connection. */
-void proxy_tune_socket(int fd, sa_family_t family)
-{
-    static const int on = 1, idle = 120, interval = 30, count = 4;
-    if (family != AF_INET && family != AF_INET6) return;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* all of these are improvements, not needs */
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-}
-
-static int dial_begin(struct connection *c)
-{
-    struct proxy *proxy = c->proxy;
-    int r = target_resolve(proxy);
-    if (r < 0) return r;
-    if (loop_now(proxy->loop) >= c->dial_until) return -ETIMEDOUT;
-    if (proxy->hooks.dial)
-        return proxy->hooks.dial(c, c->dial_until - loop_now(proxy->loop), proxy->userdata, &c->dialer);
-    const struct socket_address *address = &proxy->target_address;
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return -errno;
-    c->target = fd_own(fd);
-    proxy_tune_socket(fd, address->any.sa_family);
-    if (connect(fd, &address->any, address->length) == 0) return 1;
-    if (errno != EINPROGRESS) return -errno; /* EAGAIN of a Unix socket: its backlog is full, and there is no event */
-    return wait_connected(c);
-}
-
-static void dial_try(struct connection *c)
-{
-    int r = dial_begin(c);
+    AUTO_FD struct fd target = target_take;
+    struct connection *c = find_asked(p, id);
+    if (!c) return;
+    int r = error ? -error : fd_is_open(&target) ? 0 : -EIO;
+    if (r < 0) {
+        dial_failed(p, c, r);
+        return;
+    }
+    c->ends[TARGET] = (struct end){ .fd = fd_take(&target).n, .to_the_end = true };
+    r = target_poll(p, c);
     if (r < 0)
-        dial_failed(c, r);
-    else if (r > 0)
-        dial_done(c);
-}
-
-int proxy_connect_target(const struct connection *c, struct fd *ret_target)
-{
-    const struct socket_address *address = &c->proxy->target_address;
-    AUTO_FD struct fd target = fd_own(socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_is_open(&target) || connect(target.n, &address->any, address->length) < 0) return -errno;
-    *ret_target = fd_take(&target);
-    return 0;
-}
-
-void proxy_dialed(struct connection *c, int r, struct fd target_take)
-{
-    c->dialer = NULL;
-    c->target = target_take;
-    if (r < 0)
-        dial_failed(c, r);
+        dial_failed(p, c, r);
     else
-        dial_done(c);
-}
-
-void connection_dial(struct connection *c)
-{
-    c->state = CONNECTION_DIALING;
-    c->dial_until = usec_add(loop_now(c->proxy->loop), c->proxy->dial_max);
-    c->pause = PAUSE_FIRST;
-    dial_try(c);
+        dial_done(p, c);
 }

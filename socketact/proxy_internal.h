@@ -1,85 +1,199 @@
-/* socketact/proxy_internal.h - what the parts of the proxy share: proxy.c accepts and keeps, proxy_dial.c finds the
- * target, proxy_connection.c copies. */
+/* socketact/proxy_internal.h - what the parts of the worker share: proxy.c is the loop, proxy_accept.c lets clients in,
+ * proxy_dial.c finds the target, proxy_connection.c copies, proxy_datagram.c has the sessions, proxy_report.c is the
+ * channel. */
 #pragma once
 #include "base/fd.h"
 #include "socketact/address.h"
 #include "socketact/proxy.h"
+#include "socketact/proxy_channel.h"
 
-enum connection_state {
-    CONNECTION_WAITING, /* for the service; nothing is polled */
-    CONNECTION_DIALING, /* a connect(2) is under way, or the pause after one that failed */
-    CONNECTION_COPYING,
+#include <sys/epoll.h>
+#include <sys/queue.h>
+
+/* Ends of a connection; a way has the number of the end it comes from. */
+enum { CLIENT, TARGET };
+
+struct end {
+    int fd;              /* -1: none */
+    bool readable : 1;   /* as the last event and the last attempt say */
+    bool writable : 1;   /* the same */
+    bool to_the_end : 1; /* a short read does not say that there is no more: unix; hang-up or urgent data were seen */
+    bool dead : 1;       /* an error was reported */
 };
-
-struct proxy_pipe {
-    struct fd reader, writer;
+/* Bytes that have left one socket and not yet reached the other: in a pipe, or in `bytes`. */
+struct cargo {
+    struct cargo *next; /* of those that are kept */
+    uint32_t size, offset;
+    int reader, writer; /* -1: not a pipe */
+    char bytes[];
 };
-
-/* One way of a connection. It has a pipe only while bytes are between the two sockets. */
-struct direction {
-    struct proxy_pipe pipe;
-    size_t in_pipe;
-    bool ended;    /* the source is at end of file, or the destination takes no more */
+struct way {
+    struct cargo *cargo; /* NULL: nothing is in flight */
+    uint64_t moved;
+    bool bulk;     /* goes through a pipe */
+    bool ended;    /* the source is at its end, or the destination takes no more */
     bool refused;  /* the latter */
-    bool blocked;  /* the destination is full: its EPOLLOUT is waited for */
-    bool finished; /* the destination has been told of the end */
+    bool finished; /* the destination has been told */
 };
 
+/* Every connection is in one list; each list has one time limit, so it is in order of time. */
+enum connection_list {
+    LIST_PAUSE, /* 25 ms, and after it 50, 100, 200 */
+    LIST_PAUSE_LAST = LIST_PAUSE + 3,
+    LIST_DIALING,
+    LIST_ASKED, /* PID 1 connects */
+    LIST_COPYING,
+    LIST_DEAD, /* freed after the round */
+    LIST_COUNT
+};
 struct connection {
-    struct connection *previous, *next;
+    TAILQ_ENTRY(connection) link;
+    struct connection *next_work; /* has more to do, without an event */
+    usec_t at;                    /* the list's time limit */
+    usec_t dial_until;
+    struct end ends[2];
+    struct way ways[2];
+    struct source *source;
+    struct sockaddr_in6 peer;
+    int error; /* the first one, positive */
+    uint32_t id;
+    uint8_t list; /* enum connection_list */
+    uint8_t pause;
+    bool has_work, broken;
+};
+TAILQ_HEAD(connection_queue, connection);
+
+struct source; /* one address of clients, counted */
+struct session;
+TAILQ_HEAD(session_queue, session);
+
+struct proxy_listener {
     struct proxy *proxy;
-    enum connection_state state;
-    struct fd client, target;
-    loop_io client_io, target_io;
-    struct direction up, down;     /* client to target, target to client */
-    struct loop_deadline deadline; /* while dialing */
-    usec_t dial_until, pause;
-    void *dialer; /* who was asked by hooks.dial, NULL: nobody */
-    int error;    /* the first one, positive */
-    bool broken;  /* a socket is dead both ways: reset, or without an answer for too long */
-    union {
-        struct sockaddr any;
-        struct sockaddr_in ip4;
-        struct sockaddr_in6 ip6;
-    } peer; /* of the client, for the log */
+    int fd;
+    int type; /* SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM */
+    sa_family_t family;
+    bool any_address; /* answers must say from which of ours they come */
+    bool is_polled;
 };
 
-struct connection_list {
-    struct connection *first, *last;
-    size_t count;
-};
+/* What an event is about, in the low bits of its pointer. */
+enum { TAG_CLIENT = CLIENT, TAG_TARGET = TARGET, TAG_LISTENER, TAG_CHANNEL, TAG_SESSION, TAG_MASK = 7 };
 
-#define DIAL_MAX   (5 * USEC_PER_SEC) /* SEED.md S57 */
-#define PIPES_KEPT 32                 /* empty ones, for the next bytes of any connection */
+#define PIPES_KEPT  32
+#define BUFFER_SIZE ((size_t)256 << 10) /* a packet, or a datagram; streams use less */
 
 struct proxy {
-    struct loop *loop;
-    struct proxy_hooks hooks;
-    void *userdata;
-    char *target_text;
-    struct address target; /* borrows target_text */
+    struct proxy_config config;
+    struct address target; /* borrows config.target */
     struct socket_address target_address;
     bool target_known; /* else a name that was not in /etc/hosts yet */
-    bool ready;
-    bool no_splice;
-    usec_t dial_max;
-    struct connection_list waiting, running;
-    struct loop_deadline dial_more; /* while a crowd of waiting connections is let in */
-    struct proxy_pipe pipes[PIPES_KEPT];
-    size_t n_pipes;
-    char *buffer; /* for copying without splice(2) */
+    bool target_is_near;
+    bool has_packets;   /* SOCK_SEQPACKET: boundaries are kept */
+    bool self_possible; /* the port may be picked for the call to itself */
+    struct fd epoll, channel;
+    struct proxy_listener *listeners;
+    uint32_t n_listeners;
+    usec_t now;
+
+    bool ready, stopping;
+    bool told;    /* that somebody waits, since the last order */
+    bool lacking; /* descriptors or memory: accepting pauses */
+    bool is_full; /* config.max */
+    bool left;    /* all is done */
+    usec_t lack_until, refused_until, stop_until, empty_since;
+    unsigned burst; /* how many are accepted at once */
+
+    struct connection_queue lists[LIST_COUNT];
+    struct connection *work, **work_end;
+    struct connection *spare; /* by next_work */
+    struct slab *slabs;
+    uint32_t last_id;
+    struct cargo *pipes;
+    unsigned n_pipes_kept, n_pipes;
+    uint64_t descriptors, descriptors_max;
+    struct source **sources; /* NULL: not counted */
+    struct session **session_table;
+    struct session_queue sessions;
+    struct session *dead_sessions;
+    unsigned refusals;
+    uint64_t hash_key[2];
+
+    /* proxy_report.c */
+    struct proxy_report report;
+    struct proxy_counts reported;
+    bool tell_waiting, tell_lack, tell_leaving, channel_full;
+    usec_t report_at;
+
+    char *buffer;
 };
 
-/* proxy.c: closes both sides, reports, frees. */
-void connection_end(struct connection *c);
+/* ---- proxy.c ---- */
+void proxy_list_move(struct connection *c, struct proxy *p, enum connection_list to, usec_t at);
+/* It goes on in the next round, without an event. */
+void proxy_queue_work(struct proxy *p, struct connection *c);
+MUST_CHECK int proxy_poll(struct proxy *p, int fd, uint32_t events, const void *what, unsigned tag);
+/* Polls the listeners as far as somebody is wanted. */
+void proxy_look_at_listeners(struct proxy *p);
+
+/* ---- proxy_accept.c ---- */
+void proxy_accept(struct proxy *p, struct proxy_listener *l);
+/* Closes those that wait in the backlog. */
+void proxy_refuse_waiting(struct proxy *p);
+/* Closes both ends, reports. `reset` is told to the end that is still there. */
+void connection_end(struct proxy *p, struct connection *c);
 void connection_note_error(struct connection *c, int negative_errno);
-/* proxy_dial.c: options of a TCP socket on either side. */
-void proxy_tune_socket(int fd, sa_family_t family);
-/* proxy_dial.c: from waiting to copying, or to its end. */
-void connection_dial(struct connection *c);
-/* proxy_connection.c: both sockets are connected and not blocking. */
-void connection_copy(struct connection *c);
-void direction_release(struct proxy *proxy, struct direction *direction);
-void proxy_pipe_close(struct proxy_pipe *pipe);
-/* Does splice(2) work here between sockets and pipes? Some emulated kernels and filters refuse it. */
-bool proxy_can_splice(void);
+void connections_free(struct proxy *p);
+/* Is there room for so many descriptors more? */
+bool proxy_has_room(const struct proxy *p, unsigned descriptors);
+void proxy_lack(struct proxy *p, int negative_errno);
+/* ProxyConnectionsMaxPerSource=. 0 and *ret, which may be NULL; -EUSERS: this address has as many as it may; -ENOMEM.
+ */
+MUST_CHECK int proxy_source_take(struct proxy *p, const struct sockaddr_in6 *peer, struct source **ret);
+void proxy_source_release(struct proxy *p, struct source *source);
+uint64_t proxy_hash(const struct proxy *p, const void *bytes, size_t length);
+
+/* ---- proxy_dial.c ---- */
+/* Small pieces go out as they came; a peer that is gone without a word ends its connection. What is accepted inherits
+ * it from the listener. */
+void proxy_tune(int fd, sa_family_t family, bool may_vanish);
+/* From accepted to copying, or to its end. */
+void connection_dial(struct proxy *p, struct connection *c);
+/* Something was reported of the target that is being connected to. */
+void connection_dial_event(struct proxy *p, struct connection *c, uint32_t events);
+void connection_dial_timeout(struct proxy *p, struct connection *c);
+/* PID 1's answer. */
+void proxy_dialed(struct proxy *p, uint32_t id, int error, struct fd target_take);
+MUST_CHECK int proxy_resolve(struct proxy *p);
+/* ProxyTransparent=: the address of the client, any port. 0 or -errno. */
+MUST_CHECK int proxy_bind_like(int fd, const struct sockaddr_in6 *peer, sa_family_t family);
+
+/* ---- proxy_header.c ---- */
+#define PROXY_HEADER_MAX 232
+/* The PROXY protocol's line or record about a client. Its length. */
+size_t proxy_header_make(const struct proxy *p, int client, const struct sockaddr_in6 *peer, char *buffer);
+
+/* ---- proxy_connection.c ---- */
+void connection_run(struct proxy *p, struct connection *c);
+/* A copy of these bytes is sent before anything else. 0 or -ENOMEM. */
+MUST_CHECK int way_prepend(struct way *w, const char *bytes, size_t size);
+void way_release(struct proxy *p, struct way *w);
+void proxy_close_pipes(struct proxy *p);
+
+/* ---- proxy_datagram.c ---- */
+void proxy_datagrams(struct proxy *p, struct proxy_listener *l);
+void session_event(struct proxy *p, struct session *s, uint32_t events);
+void sessions_expire(struct proxy *p);
+usec_t sessions_next(const struct proxy *p);
+void sessions_end(struct proxy *p);
+void sessions_free_dead(struct proxy *p);
+void proxy_discard_datagrams(struct proxy *p, struct proxy_listener *l);
+
+/* ---- proxy_report.c ---- */
+/* 1; 0: PID 1 has gone, or spoken nonsense. */
+int proxy_read_orders(struct proxy *p);
+void proxy_report_ended(struct proxy *p, const struct proxy_ended *ended);
+/* Something has changed that PID 1 may want to know, some time. */
+void proxy_report_soon(struct proxy *p);
+/* Says what is to be said. */
+void proxy_report(struct proxy *p);
+MUST_CHECK int proxy_report_dial(struct proxy *p, uint32_t id);

@@ -2,7 +2,6 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "socketact/proxy.h"
 #include "supervisor/file_helper.h"
 #include "supervisor/handlers.h"
 #include "supervisor/socket_open.h"
@@ -42,7 +41,12 @@ static void on_nodes_removed(int r, struct file_answer *answer, void *userdata)
     (void)answer;
     s->request = NULL;
     if (r < 0) log_warning("socket %s: its nodes were not removed: %s", socket_name(s), strerror(-r));
-    if (s->state == SOCKET_STOP_POST) socket_set_state(s, SOCKET_DEAD);
+    if (s->state == SOCKET_STOP_POST && !socket_proxy_drains(s)) socket_set_state(s, SOCKET_DEAD);
+}
+
+void socket_proxy_drained(struct socket *s)
+{
+    if (s->state == SOCKET_STOP_POST && !s->request) socket_set_state(s, SOCKET_DEAD);
 }
 
 static void remove_far_nodes(struct socket *s)
@@ -69,8 +73,7 @@ void socket_close_listeners(struct socket *s, bool remove_nodes)
     free(s->listeners);
     s->listeners = NULL;
     s->n_listeners = 0;
-    proxy_free(s->proxy);
-    s->proxy = NULL;
+    socket_proxy_close(s);
 }
 
 void socket_fail(struct socket *s, enum unit_result result, const char *why)
@@ -155,7 +158,7 @@ static int begin_listening(struct socket *s, struct socket_opened *opened)
     bool service_up = s->service && s->service->base.active == ACTIVE_STATE_ACTIVE;
     s->trigger_count = 0;
     socket_set_state(s, service_up && socket_is_native(s) ? SOCKET_RUNNING : SOCKET_LISTENING);
-    if (s->proxy) proxy_set_ready(s->proxy, service_up);
+    if (s->proxy) socket_proxy_set_ready(s, service_up);
     if (s->state == SOCKET_LISTENING) socket_wait(s);
     return 0;
 }
@@ -240,7 +243,7 @@ static void socket_stop(struct runtime *rt)
     if (s->state == SOCKET_STOP_POST) return;
     file_helper_cancel(&s->request);
     socket_close_listeners(s, socket_settings(s)->remove_on_stop);
-    socket_set_state(s, s->request ? SOCKET_STOP_POST : SOCKET_DEAD);
+    socket_set_state(s, s->request || socket_proxy_drains(s) ? SOCKET_STOP_POST : SOCKET_DEAD);
 }
 
 /* The stop bound has passed: nodes that cannot be reached stay. */
@@ -249,6 +252,7 @@ static void socket_kill(struct runtime *rt)
     struct socket *s = socket_of(rt);
     file_helper_cancel(&s->request);
     socket_close_listeners(s, false);
+    socket_proxy_kill(s);
     socket_set_state(s, SOCKET_DEAD);
 }
 
@@ -256,6 +260,7 @@ static void socket_done(struct runtime *rt)
 {
     file_helper_cancel(&socket_of(rt)->request);
     socket_close_listeners(socket_of(rt), false);
+    socket_proxy_done(socket_of(rt));
 }
 
 const struct socket_counters *socket_counters(const struct runtime *rt)

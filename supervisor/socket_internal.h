@@ -7,6 +7,7 @@
 #include "supervisor/service.h"
 #include "supervisor/socket.h"
 #include "supervisor/unit_type.h"
+#include <sys/queue.h>
 
 /* SubState= of systemd's sockets. START_CHOWN: a file helper opens the listeners; STOP_POST: it removes the nodes. */
 enum socket_state {
@@ -21,7 +22,8 @@ enum socket_state {
 
 struct file_request;
 struct listener;
-struct proxy;
+struct socket_proxy;
+struct socket_worker;
 struct socket;
 struct socket_listener {
     struct listener *listener;
@@ -37,10 +39,11 @@ struct socket {
     uint32_t n_listeners;
     bool is_far;                  /* a file helper opens them: their nodes are not touched by us */
     struct file_request *request; /* START_CHOWN; or nodes are removed, which STOP_POST waits for and a start cancels */
-    struct proxy *proxy;
-    struct loop_deadline trigger_due; /* socket_trigger_soon() */
-    struct loop_deadline pause;       /* accepting goes on after a lack of descriptors */
-    bool lacking;                     /* which was told of already (K88) */
+    struct socket_proxy *proxy;   /* NULL: native, or nothing is bound */
+    LIST_HEAD(, socket_worker) workers; /* its processes */
+    struct loop_deadline trigger_due;   /* socket_trigger_soon() */
+    struct loop_deadline pause;         /* accepting goes on after a lack of descriptors */
+    bool lacking;                       /* which was told of already (K88) */
     usec_t trigger_begin;
     uint32_t trigger_count;
     bool connected_once;
@@ -76,6 +79,8 @@ void socket_set_state(struct socket *s, enum socket_state to);
 /* Closes everything and fails the unit. `why` is for people. */
 void socket_fail(struct socket *s, enum unit_result result, const char *why);
 void socket_close_listeners(struct socket *s, bool remove_nodes);
+/* The last of its proxy's processes has ended. */
+void socket_proxy_drained(struct socket *s);
 
 /* ---- socket_wait.c ---- */
 /* Nobody polls the listeners any more, whatever the reason was to do so. */
@@ -86,6 +91,11 @@ void socket_wait(struct socket *s);
  * the closing of the proxy that calls, or begin a transaction. */
 void socket_trigger_soon(struct socket *s);
 
+/* Nobody polls the listeners, for now. */
+void socket_stop_polling(struct socket *s);
+/* Polls them after a while. */
+void socket_wait_later(struct socket *s, usec_t after);
+
 /* ---- socket_accept.c ---- */
 /* Accept=yes, and a connection is there: takes one and starts its instance. The caller has looked at the limits of the
  * socket as a whole (TriggerLimit*=, PollLimit*=). 0: done, refused because of MaxConnections*= and told of, or the
@@ -95,9 +105,24 @@ MUST_CHECK int socket_accept_connection(struct socket *s, struct socket_listener
 
 /* ---- socket_proxy.c ---- */
 MUST_CHECK int socket_proxy_new(struct socket *s);
-/* Something is there to be read at a listener of a proxy. >= 0: taken, or none of our business; -errno: the caller
+/* Something is there to be read at a listener of a proxy that has no worker. 0: it will be taken; -errno: the caller
  * pauses the socket. */
 MUST_CHECK int socket_proxy_ready(struct socket *s, struct socket_listener *l);
+/* While it has a worker, PID 1 does not poll the listeners. */
+bool socket_proxy_has_worker(const struct socket *s);
+/* Somebody waits for the service. */
+bool socket_proxy_waits(const struct socket *s);
+/* The service is up, or no longer; the socket has a proxy. */
+void socket_proxy_set_ready(struct socket *s, bool ready);
+/* The service has ended: who still looks for the target is hung up on; and who waits for the service. */
+void socket_proxy_drop(struct socket *s, bool waiting);
+void socket_proxy_idle_due(void *userdata);
+/* The socket closes: its worker delivers what the service has said and ends. */
+void socket_proxy_close(struct socket *s);
+/* It is still doing so; socket_proxy_drained() of socket.c is called afterwards. */
+bool socket_proxy_drains(const struct socket *s);
+void socket_proxy_kill(struct socket *s);
+void socket_proxy_done(struct socket *s);
 
 /* ---- socket_idle.c: IdleStopSec= ---- */
 /* No connection has been open for IdleStopSec=. The service stops once that holds for all its sockets that have the

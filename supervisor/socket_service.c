@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "socketact/listener.h"
-#include "socketact/proxy.h"
 #include "supervisor/job_internal.h"
 #include "trace/trace.h"
 
@@ -77,7 +76,7 @@ void sockets_service_ready(struct service *service)
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
-        if (s->proxy && s->service == service) proxy_set_ready(s->proxy, true);
+        if (s->proxy && s->service == service) socket_proxy_set_ready(s, true);
     }
 }
 
@@ -87,10 +86,8 @@ static void service_down(struct socket *s, struct service *service, const char *
     bool listening = s->state == SOCKET_LISTENING || s->state == SOCKET_RUNNING;
     if (!listening || m->shutdown.begun || socket_settings(s)->accept) return;
     bool is_own = s->service == service; /* of a service with Sockets= only the descriptors come back */
-    if (is_own && s->proxy && service->base.result == RESULT_SUCCESS)
-        proxy_drop_dialing(s->proxy);
-    else if (is_own && s->proxy)
-        proxy_drop_waiting(s->proxy); /* what they waited for has failed; the next one tries again */
+    /* What they waited for has failed; the next one tries again. */
+    if (is_own && s->proxy) socket_proxy_drop(s, service->base.result != RESULT_SUCCESS);
     if (is_own && why) {
         socket_fail(s, RESULT_SERVICE_START_LIMIT_HIT, why);
         return;
@@ -103,12 +100,12 @@ static void service_down(struct socket *s, struct service *service, const char *
     }
     /* systemd: nothing changes while a job is queued. A restart takes the listeners along, and is no trigger. */
     if (job_waits_for_start(&service->base.job)) return;
+    if (is_own && socket_proxy_waits(s)) socket_trigger_soon(s); /* who came meanwhile is served (K57) */
     if (s->state != SOCKET_RUNNING || is_served(s, service) || (s->proxy && !is_own)) return;
     log_info("socket %s: %s stopped; listening again", socket_name(s), service_name(service));
     TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));
     socket_set_state(s, SOCKET_LISTENING);
     socket_wait(s);
-    if (s->proxy && proxy_waiting(s->proxy) > 0) socket_trigger_soon(s); /* who came meanwhile is served (K57) */
 }
 
 void sockets_service_leaving(struct service *service)
@@ -118,7 +115,7 @@ void sockets_service_leaving(struct service *service)
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
         if (s->service == service) socket_idle_end(s);
-        if (s->proxy && s->service == service) proxy_set_ready(s->proxy, false);
+        if (s->proxy && s->service == service) socket_proxy_set_ready(s, false);
     }
 }
 

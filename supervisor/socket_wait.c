@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/timespan.h"
 #include "socketact/listener.h"
-#include "socketact/proxy.h"
 #include "supervisor/job.h"
 #include "supervisor/restart.h"
 #include "trace/trace.h"
@@ -16,14 +15,14 @@
 /* Accepting is tried again this long after descriptors ran out. */
 #define ACCEPT_PAUSE (100 * USEC_PER_MSEC)
 
-static void stop_polling(struct socket *s)
+void socket_stop_polling(struct socket *s)
 {
     for (uint32_t i = 0; i < s->n_listeners; i++) loop_io_remove(s->base.manager->loop, &s->listeners[i].io);
 }
 
 void socket_stop_waiting(struct socket *s)
 {
-    stop_polling(s);
+    socket_stop_polling(s);
     loop_deadline_clear(s->base.manager->loop, &s->trigger_due);
     loop_deadline_clear(s->base.manager->loop, &s->pause);
 }
@@ -65,7 +64,7 @@ static void on_trigger_due(void *userdata)
     struct socket *s = userdata;
     const struct runtime *rt = &s->service->base;
     if (!runtime_is_down(rt) || rt->job.type == JOB_START) return; /* on its way already */
-    if (s->proxy && proxy_waiting(s->proxy) > 0) trigger(s);
+    if (socket_proxy_waits(s)) trigger(s);
 }
 
 /* In the round's deadlines, for a trigger may end in the closing of the proxy that calls, or begin a transaction. */
@@ -82,15 +81,20 @@ static void on_pause_over(void *userdata)
     socket_wait(s);
 }
 
+void socket_wait_later(struct socket *s, usec_t after)
+{
+    struct loop *loop = s->base.manager->loop;
+    socket_stop_polling(s);
+    if (loop_deadline_set(loop, &s->pause, usec_add(loop_now(loop), after), on_pause_over, s) < 0)
+        socket_fail(s, RESULT_RESOURCES, "out of memory");
+}
+
 /* Descriptors ran out, or memory: those that wait go on waiting, and it is told once (K88). */
 static void pause_accepting(struct socket *s, int error)
 {
-    struct loop *loop = s->base.manager->loop;
     if (!s->lacking) log_error("socket %s accept: %s", socket_name(s), strerror(error));
     s->lacking = true;
-    stop_polling(s);
-    if (loop_deadline_set(loop, &s->pause, usec_add(loop_now(loop), ACCEPT_PAUSE), on_pause_over, s) < 0)
-        socket_fail(s, RESULT_RESOURCES, "out of memory");
+    socket_wait_later(s, ACCEPT_PAUSE);
 }
 
 static bool is_lack(int r)
@@ -121,6 +125,7 @@ static void on_connection(int fd, uint32_t events, void *userdata)
 
 void socket_wait(struct socket *s)
 {
+    if (socket_proxy_has_worker(s)) return;
     for (uint32_t i = 0; i < s->n_listeners; i++) {
         struct socket_listener *l = &s->listeners[i];
         if (l->io != LOOP_IO_NONE) continue;

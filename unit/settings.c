@@ -156,6 +156,8 @@ const struct unit_settings unit_settings_default = {
         .trigger_limit_interval = 2 * USEC_PER_SEC,
         .trigger_limit_burst = 20,
         .timeout = 90 * USEC_PER_SEC,
+        .proxy_connect_timeout = 5 * USEC_PER_SEC,
+        .proxy_idle_timeout = USEC_INFINITY,
         .idle_stop = USEC_INFINITY,
     },
     .socket_extra = {

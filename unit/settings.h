@@ -337,6 +337,7 @@ struct socket_listen_list {
     uint32_t count, capacity;
 };
 enum activation_mode { ACTIVATION_NATIVE, ACTIVATION_PROXY };
+enum proxy_protocol { PROXY_PROTOCOL_NO, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
 enum socket_command {
     SOCKET_EXEC_START_PRE,
     SOCKET_EXEC_START_POST,
@@ -357,6 +358,10 @@ struct socket_section {
     usec_t trigger_limit_interval;          /* 2 s */
     uint32_t trigger_limit_burst;           /* 20; 0 disables */
     usec_t timeout;
+    usec_t proxy_connect_timeout, proxy_idle_timeout;                 /* 5 s; USEC_INFINITY */
+    uint32_t proxy_connections_max, proxy_connections_max_per_source; /* 0: no limit */
+    enum proxy_protocol proxy_protocol;
+    bool proxy_transparent;
     usec_t idle_stop; /* USEC_INFINITY: the service is not stopped for want of connections */
     struct origin proxy_target_origin, socket_user_origin, accept_origin;
 };

@@ -3,6 +3,7 @@
 #include "cmd/container-init/options.h"
 #include "cmd/container-init/place.h"
 #include "cmd/container-init/probe.h"
+#include "cmd/container-init/proxy.h"
 #include "cmd/container-init/validate.h"
 
 #include "base/fd.h"
@@ -172,6 +173,7 @@ int main(int argc, char **argv)
 {
     if (argc > 0 && strcmp(base_name(argv[0]), "systemctl") == 0) return cmd_systemctl(argc, argv);
     if (argc > 1 && strcmp(argv[1], "__probe") == 0) return probe_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "__proxy") == 0) return proxy_main();
     if (argc == 3 && command_help(argv[1], argv[2], stdout)) return EXIT_SUCCESS;
     command_function *command = argc > 1 ? command_find(argv[1]) : NULL;
     if (command) return command(argc - 1, argv + 1);

@@ -16,43 +16,64 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/loop.h"
 #include "socketact/address.h"
-#include "socketact/proxy.h"
+#include "socketact/proxy_internal.h"
 
 struct fixture {
-    struct loop *loop;
     struct proxy *proxy;
+    struct proxy_config config; /* of the next begin() */
+    struct fd channel;
     struct fd front, back; /* where clients connect; where the service listens */
-    loop_io front_io;
+    uint32_t number;
     struct socket_address front_address, back_address;
-    unsigned waiting_calls, done_calls, failed_calls;
-    int last_error, accept_result;
-    char from[SOCKET_ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX], target[64];
+    unsigned waiting_calls, done_calls, failed_calls, lost;
+    int last_error, lack;
+    bool has_left;
+    struct proxy_ended last;
+    struct proxy_counts counts;
+    char from[SOCKET_ADDRESS_TEXT_MAX], target[64];
 };
 
-static inline void on_waiting(void *userdata)
+/* What PID 1 would be told. */
+static inline void listen_to_it(struct fixture *f)
 {
-    struct fixture *f = userdata;
-    f->waiting_calls++;
+    struct proxy_report report;
+    ssize_t n;
+    while ((n = proxy_channel_receive(f->channel.n, &report, sizeof report, NULL)) > 0) {
+        assert_int_equal(proxy_report_check(&report, (size_t)n), 0);
+        if (report.type == PROXY_REPORT_WAITING && report.number == f->number) f->waiting_calls++;
+        if (report.type == PROXY_REPORT_LACKING) f->lack = report.error;
+        if (report.type == PROXY_REPORT_LEAVING) f->has_left = true;
+        f->lost += report.lost;
+        f->counts = report.counts;
+        for (uint32_t i = 0; i < report.n_ended; i++) {
+            struct socket_address from = { .length = offsetof(struct sockaddr_un, sun_path) };
+            memcpy(from.room, &report.ended[i].from, sizeof report.ended[i].from);
+            (void)socket_address_format(&from, f->from);
+            f->done_calls++;
+            f->failed_calls += report.ended[i].error != 0;
+            f->last = report.ended[i];
+            f->last_error = report.ended[i].error;
+        }
+    }
 }
 
-static inline void on_done(const char *from, const char *to, int error, void *userdata)
+static inline void order(struct fixture *f, enum proxy_order_type type, uint32_t value)
 {
-    struct fixture *f = userdata;
-    f->done_calls++;
-    f->failed_calls += error != 0;
-    f->last_error = error;
-    (void)snprintf(f->from, sizeof f->from, "%s", from);
-    (void)snprintf(f->to, sizeof f->to, "%s", to);
+    struct proxy_order what = { .type = type, .number = ++f->number, .value = value };
+    assert_int_equal(proxy_channel_send(f->channel.n, &what, sizeof what, -1), 0);
+    assert_true(proxy_round(f->proxy, false) >= 0);
+    listen_to_it(f);
 }
 
-static inline void on_front(int fd, uint32_t events, void *userdata)
+static inline void set_ready(struct fixture *f, bool ready)
 {
-    (void)events;
-    struct fixture *f = userdata;
-    f->accept_result = proxy_accept(f->proxy, fd);
-    if (f->accept_result < 0) assert_int_equal(loop_io_modify(f->loop, f->front_io, 0), 0); /* the caller pauses */
+    order(f, PROXY_ORDER_READY, ready);
+}
+
+static inline uint32_t count(const struct fixture *f)
+{
+    return f->proxy->report.counts.connections;
 }
 
 static inline void address_of(const char *text, struct socket_address *ret)
@@ -76,31 +97,34 @@ static inline struct fd listen_on(struct socket_address *address, int backlog)
 /* A front on TCP or on an abstract name, and a target of the same family, which may listen later. */
 static inline void begin(struct fixture *f, bool tcp, bool no_splice, bool service_listens)
 {
-    const struct proxy_hooks hooks = { .on_waiting = on_waiting, .on_done = on_done };
     /* Of this process alone: below the ephemeral ports, and apart from tests that run at the same time. */
     int pid = getpid(), port = 20000 + pid % 5000 * 2;
     char front[64];
     (void)snprintf(front, sizeof front, "%s%d", tcp ? "127.0.0.1:" : "@ci-test-front-", tcp ? port : pid);
     (void)snprintf(f->target, sizeof f->target, "%s%d", tcp ? "127.0.0.1:" : "@ci-test-back-", tcp ? port + 1 : pid);
-    char with_family[96];
-    (void)snprintf(with_family, sizeof with_family, "%s:%s", tcp ? "tcp" : "unix", f->target);
+    int ends[2];
+    (void)snprintf(f->config.target, sizeof f->config.target, "%s:%s", tcp ? "tcp" : "unix", f->target);
     address_of(front, &f->front_address);
     address_of(f->target, &f->back_address);
     f->front = listen_on(&f->front_address, 4096);
     if (service_listens) f->back = listen_on(&f->back_address, 4096);
-    assert_int_equal(proxy_new(f->loop, with_family, &hooks, f, &f->proxy), 0);
-    if (no_splice) proxy_set_limits(f->proxy, (struct proxy_limits){ .no_splice = true });
-    assert_int_equal(loop_io_add(f->loop, f->front.n, EPOLLIN, LOOP_NORMAL, on_front, f, &f->front_io), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    f->channel = fd_own(ends[0]);
+    f->number = 0;
+    f->config.n_listeners = 1;
+    f->config.no_splice = no_splice;
+    assert_int_equal(proxy_new(&f->config, fd_own(ends[1]), &f->front.n, &f->proxy), 0);
 }
 
 static inline void end(struct fixture *f)
 {
-    loop_io_remove(f->loop, &f->front_io);
     proxy_free(TAKE(f->proxy));
+    fd_close(&f->channel);
     fd_close(&f->front);
     fd_close(&f->back);
-    f->waiting_calls = f->done_calls = f->failed_calls = 0;
-    f->last_error = 0;
+    f->waiting_calls = f->done_calls = f->failed_calls = f->lost = 0;
+    f->last_error = f->lack = 0;
+    f->has_left = false;
 }
 
 static inline int set_up(void **state)
@@ -108,8 +132,11 @@ static inline int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     (void)signal(SIGPIPE, SIG_IGN);
-    f->front = f->back = FD_NONE;
-    assert_int_equal(loop_new(&f->loop), 0);
+    f->front = f->back = f->channel = FD_NONE;
+    f->config = (struct proxy_config){ .connect_timeout = 5 * USEC_PER_SEC,
+                                       .idle_timeout = USEC_INFINITY,
+                                       .datagram_timeout = 60 * USEC_PER_SEC,
+                                       .linger = USEC_INFINITY };
     *state = f;
     return 0;
 }
@@ -118,14 +145,21 @@ static inline int tear_down(void **state)
 {
     struct fixture *f = *state;
     end(f);
-    loop_free(f->loop);
     free(f);
     return 0;
 }
 
 static inline void turn(struct fixture *f)
 {
-    assert_int_equal(loop_wait(f->loop, false), 0);
+    assert_true(proxy_round(f->proxy, false) >= 0);
+    listen_to_it(f);
+}
+
+/* Until it has something to do. */
+static inline void rest(struct fixture *f)
+{
+    assert_true(proxy_round(f->proxy, true) >= 0);
+    listen_to_it(f);
 }
 
 static inline struct fd client_new(struct fixture *f)
@@ -178,10 +212,20 @@ static inline void hear_end(struct fixture *f, int fd)
     assert_int_equal(n, 0);
 }
 
+static inline void hear_reset(struct fixture *f, int fd)
+{
+    char byte;
+    ssize_t n;
+    while ((n = recv(fd, &byte, 1, 0)) < 0 && errno == EAGAIN) turn(f);
+    assert_int_equal(n, -1);
+    assert_int_equal(errno, ECONNRESET);
+}
+
 static inline void wait_done(struct fixture *f, unsigned calls)
 {
     while (f->done_calls < calls) turn(f);
     assert_int_equal(f->done_calls, calls);
+    assert_int_equal(f->lost, 0);
 }
 
 static const struct variant {

@@ -1,0 +1,161 @@
+#include "supervisor/proxy_worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "pid1/reaper.h"
+#include "supervisor/clone.h"
+#include "supervisor/manager.h"
+
+#define REPORTS_MAX 16 /* in one round */
+
+struct proxy_worker {
+    struct manager *manager;
+    struct proxy_worker_hooks hooks;
+    void *userdata;
+    pid_t pid;
+    struct fd pidfd, channel;
+    loop_io io;
+};
+
+/* ---- the process ---- */
+
+struct birth {
+    const char *name;
+    const int *listeners;
+    uint32_t n_listeners;
+    int channel, program;
+};
+
+/* Runs in the copy, which has PID 1's memory as it was. */
+static void birth(void *userdata)
+{
+    const struct birth *b = userdata;
+    int last = PROXY_LISTENERS_FD + (int)b->n_listeners;
+    const char *argv[] = { "container-init", "__proxy", b->name, NULL };
+    const char *envp[] = { NULL };
+    /* Above the places, so that none is overwritten before it was moved. All are close-on-exec, but what is placed. */
+    int channel = fcntl(b->channel, F_DUPFD_CLOEXEC, last), program = fcntl(b->program, F_DUPFD_CLOEXEC, last);
+    int *moved = malloc(b->n_listeners * sizeof *moved);
+    if (!moved || channel < 0 || program < 0) _exit(ENOMEM);
+    for (uint32_t i = 0; i < b->n_listeners; i++) moved[i] = fcntl(b->listeners[i], F_DUPFD_CLOEXEC, last);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* cannot fail */
+    (void)setsid();                         /* cannot fail: nobody's group has our number */
+    if (dup2(channel, PROXY_CHANNEL_FD) < 0) _exit(errno);
+    for (uint32_t i = 0; i < b->n_listeners; i++)
+        if (dup2(moved[i], PROXY_LISTENERS_FD + (int)i) < 0) _exit(errno);
+    (void)syscall(SYS_close_range, last, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */); /* where it exists; they are anyway */
+    (void)syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
+    _exit(errno);
+}
+
+static void on_channel(int fd, uint32_t events, void *userdata)
+{
+    struct proxy_worker *w = userdata;
+    (void)events;
+    for (int i = 0; i < REPORTS_MAX; i++) {
+        struct proxy_report report;
+        ssize_t n = proxy_channel_receive(fd, &report, sizeof report, NULL);
+        if (n == -EAGAIN) return;
+        if (n > 0 && proxy_report_check(&report, (size_t)n) == 0) {
+            w->hooks.on_report(w, &report, w->userdata);
+            continue;
+        }
+        loop_io_remove(w->manager->loop, &w->io);
+        if (n > 0) proxy_worker_kill(w); /* it speaks nonsense; otherwise its exit is on the way */
+        return;
+    }
+}
+
+static void worker_release(struct proxy_worker *w)
+{
+    loop_io_remove(w->manager->loop, &w->io);
+    fd_close(&w->channel);
+    fd_close(&w->pidfd);
+    free(w);
+}
+
+static void on_exit_of_worker(const struct child_exit *exit, void *userdata)
+{
+    struct proxy_worker *w = userdata;
+    w->pid = 0;
+    if (w->io != LOOP_IO_NONE) on_channel(w->channel.n, 0, w); /* its last words; there are few */
+    w->hooks.on_exit(w, exit, w->userdata);
+    worker_release(w);
+}
+
+static int make_process(struct proxy_worker *w, struct birth *b)
+{
+    int pidfd = -EBADF;
+    b->program = w->manager->program.n;
+    if (b->program < 0) return -ENOEXEC;
+    long pid = clone_enter(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, (long)&pidfd, birth, b);
+    if (pid < 0) return (int)pid;
+    w->pid = (pid_t)pid;
+    w->pidfd = fd_own(pidfd);
+    int r = reaper_add(w->manager->reaper, w->pid, on_exit_of_worker, w);
+    if (r < 0) proxy_worker_kill(w);
+    return r;
+}
+
+int proxy_worker_start(struct manager *manager, const char *name, const struct proxy_config *config,
+                       const int *listeners, const struct proxy_worker_hooks *hooks, void *userdata,
+                       struct proxy_worker **ret_worker)
+{
+    AUTO_FD struct fd theirs = FD_NONE;
+    int ends[2];
+    struct proxy_worker *w = calloc(1, sizeof *w);
+    if (!w) return -ENOMEM;
+    *w = (struct proxy_worker){
+        .manager = manager, .hooks = *hooks, .userdata = userdata, .pidfd = FD_NONE, .channel = FD_NONE
+    };
+    int r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ? -errno : 0;
+    if (r == 0) {
+        w->channel = fd_own(ends[0]);
+        theirs = fd_own(ends[1]);
+        r = proxy_channel_send(w->channel.n, config, sizeof *config, -1);
+    }
+    if (r == 0) r = loop_io_add(manager->loop, w->channel.n, EPOLLIN, LOOP_NORMAL, on_channel, w, &w->io);
+    struct birth b = { .name = name, .listeners = listeners, .n_listeners = config->n_listeners, .channel = theirs.n };
+    if (r == 0) r = make_process(w, &b);
+    if (r < 0) {
+        worker_release(w);
+        return r;
+    }
+    *ret_worker = w;
+    return 0;
+}
+
+/* ---- public ---- */
+
+void proxy_worker_order(struct proxy_worker *w, const struct proxy_order *order, int passed_fd)
+{
+    int r = proxy_channel_send(w->channel.n, order, sizeof *order, passed_fd);
+    if (r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM) proxy_worker_kill(w); /* another: its exit is on the way */
+}
+
+void proxy_worker_kill(struct proxy_worker *w)
+{
+    if (w->pid > 0) (void)syscall(SYS_pidfd_send_signal, w->pidfd.n, SIGKILL, NULL, 0); /* ESRCH: as wished */
+}
+
+void proxy_worker_free(struct proxy_worker *w)
+{
+    if (!w) return;
+    proxy_worker_kill(w);
+    if (w->pid > 0) reaper_remove(w->manager->reaper, w->pid); /* collected as an orphan */
+    worker_release(w);
+}
+
+pid_t proxy_worker_pid(const struct proxy_worker *w)
+{
+    return w->pid;
+}

@@ -50,6 +50,14 @@ static bool is_host_name(const char *text, size_t length)
     return true;
 }
 
+/* The name or number of an interface. */
+static bool is_scope(const char *text, size_t length)
+{
+    bool good = length > 0;
+    for (size_t i = 0; i < length; i++) good &= text[i] > ' ' && text[i] < 127 && !strchr(":/%[]", text[i]);
+    return good;
+}
+
 /* What stands between the brackets. */
 static int parse_ipv6(const char *text, size_t length, struct address *ret)
 {
@@ -62,7 +70,7 @@ static int parse_ipv6(const char *text, size_t length, struct address *ret)
         ret->name_length = length - (size_t)(scope + 1 - text);
         length = (size_t)(scope - text);
     }
-    if (length >= sizeof literal || (ret->name && ret->name_length == 0)) return -EINVAL;
+    if (length >= sizeof literal || (ret->name && !is_scope(ret->name, ret->name_length))) return -EINVAL;
     memcpy(literal, text, length);
     literal[length] = '\0';
     return inet_pton(AF_INET6, literal, &ret->ip6) == 1 ? 0 : -EINVAL;

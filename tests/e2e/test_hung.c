@@ -2,6 +2,7 @@
  *
  * /hung is FUSE without its daemon: whoever looks below it waits, until a signal ends it. /far is an overlay on a
  * tmpfs: it answers, but PID 1 cannot know that beforehand and leaves it to a file helper as well. */
+#include "tests/e2e/expect.h"
 #include "tests/e2e/harness_internal.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -110,6 +111,11 @@ static const struct place {
     { "ListenStream=", "hung.socket", "[Socket]\nService=served.service\nListenStream=/hung/s\n", BY_LISTENERS, NULL },
     { "ListenStream= in a directory to be made", "hung.socket",
       "[Socket]\nService=served.service\nListenStream=/run/s\nListenStream=/hung/a/s\n", BY_LISTENERS, NULL },
+    { "ListenDatagram=", "hung.socket", "[Socket]\nService=served.service\nListenDatagram=/hung/s\n", BY_LISTENERS,
+      NULL },
+    { "ListenFIFO=", "hung.socket", "[Socket]\nService=served.service\nListenFIFO=/hung/f\n", BY_LISTENERS, NULL },
+    { "ListenSpecial=", "hung.socket", "[Socket]\nService=served.service\nListenSpecial=/hung/f\n", BY_LISTENERS,
+      NULL },
     { "a proxied ListenStream=", "hung.socket",
       "[Socket]\nService=served.service\nListenStream=/hung/s\nActivationMode=proxy\nProxyTarget=/run/served\n",
       BY_LISTENERS, NULL },
@@ -234,6 +240,40 @@ static void test_far_sockets(void **state)
     scene_stop(s, SIGTERM);
     (void)scene_exit_code(s);
     scene_wait_event(s, "unit_state", "far.socket", "from", "stop-post", "sub", "dead", NULL);
+    scene_end(s);
+}
+
+/* Nor is it only streams: what a helper could not set is told as well, and nodes of every kind are removed. */
+static void test_far_kinds(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "far.socket",
+               "[Socket]\nListenDatagram=/far/made/d\nListenFIFO=/far/made/f\nListenSpecial=/proc/1/mountinfo\n"
+               "ListenMessageQueue=/far-queue\nListenNetlink=kobject-uevent 1\nSocketMode=0640\nSocketUser=app\n"
+               "NoDelay=yes\nPipeSize=128K\nRemoveOnStop=yes\n");
+    scene_unit(s, "far.service",
+               "[Service]\nExecStart=" ACTOR " sockopts /scene/fifo 4 -- sockopts /scene/queue 6 -- sleep\n");
+    scene_user(s, "app", 1234, "/");
+    boot(s);
+    scene_wait_event(s, "unit_state", "far.socket", "from", "start-chown", NULL);
+    scene_wait_event(s, "bound", "far.socket", "address", "/far/made/d", "network", "unixgram", NULL);
+    scene_wait_event(s, "bound", "far.socket", "address", "/far-queue", "network", "mqueue", NULL);
+    scene_wait_log(s, "socket far.socket: /far/made/d: NoDelay= could not be set: Operation not supported (");
+    expect_report(s, "fifo", "F_GETPIPE_SZ", "131072");
+    expect_report(s, "fifo", "mode", "0640");
+    expect_report(s, "fifo", "uid", "1234");
+    expect_report(s, "queue", "kind", "mqueue");
+    expect_report(s, "queue", "uid", "1234");
+    const char *const stop[] = { "/usr/local/bin/container-init", "systemctl", "stop", "far.socket", NULL };
+    assert_int_equal(scene_exec(s, stop, NULL), 0);
+    scene_wait_event(s, "unit_state", "far.socket", "from", "stop-post", "sub", "dead", NULL);
+    assert_int_equal(mode_of(s, "/far/made/d"), 0);
+    assert_int_equal(mode_of(s, "/far/made/f"), 0);
+    const char *const send[] = { ACTOR, "send", "mqueue", "/far-queue", "x", NULL };
+    assert_int_not_equal(scene_exec(s, send, NULL), 0);
+    scene_stop(s, SIGTERM);
+    (void)scene_exit_code(s);
     scene_end(s);
 }
 
@@ -461,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_conditions_in_time),
         cmocka_unit_test(test_the_wait_ends),
         cmocka_unit_test(test_far_sockets),
+        cmocka_unit_test(test_far_kinds),
         cmocka_unit_test(test_far_pid_file),
         cmocka_unit_test(test_directory_removal),
         cmocka_unit_test(test_far_targets),

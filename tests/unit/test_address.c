@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sys/socket.h>
+
+#include "unit/listen.h"
 
 /* 109 bytes: one more than sun_path holds. */
 #define TEN      "0123456789"
@@ -25,6 +28,14 @@ static void test_parse(void **state)
         { "IPv4", "127.0.0.1:80", 0, "127.0.0.1:80", "tcp" },
         { "IPv6", "[::1]:80", 0, "[::1]:80", "tcp" },
         { "IPv6 is shown in its short form", "[0:0:0:0:0:0:0:1]:80", 0, "[::1]:80", "tcp" },
+        { "a scope", "[fe80::1%eth0]:80", 0, "[fe80::1]:80%eth0", "tcp" },
+        { "a scope behind the port", "[fe80::1]:80%3", 0, "[fe80::1]:80%3", "tcp" },
+        { "two scopes", "[fe80::1%a]:80%b", -EINVAL, NULL, NULL },
+        { "an empty scope", "[fe80::1]:80%", -EINVAL, NULL, NULL },
+        { "a scope with a colon", "[fe80::1%a:1]:80", -EINVAL, NULL, NULL },
+        { "a scope of IPv4", "127.0.0.1:80%lo", -EINVAL, NULL, NULL },
+        { "a scope of every address", "80%lo", -EINVAL, NULL, NULL },
+        { "a port in hexadecimal", "0x50", 0, "[::]:80", "tcp" },
         { "localhost", "localhost:80", 0, "127.0.0.1:80", "tcp" },
         { "host name", "db.internal:5432", 0, "db.internal:5432", "tcp" },
         { "path", "/run/x.sock", 0, "/run/x.sock", "unix" },
@@ -53,6 +64,46 @@ static void test_parse(void **state)
         if (cases[i].r < 0) continue;
         assert_string_equal(address_format(&address, buffer), cases[i].want);
         assert_int_equal(address_is_unix(&address), strcmp(cases[i].network, "unix") == 0);
+    }
+}
+
+/* What is not read by address_parse(). */
+static void test_listen(void **state)
+{
+    (void)state;
+    static const struct {
+        enum listen_kind kind;
+        const char *text;
+        int r;
+        const char *want;
+        int type;
+    } cases[] = {
+        { LISTEN_STREAM, "vsock:3:1024", 0, "vsock:3:1024", 0 },
+        { LISTEN_STREAM, "vsock::0x400", 0, "vsock::1024", 0 },
+        { LISTEN_STREAM, "vsock:4294967295:7", 0, "vsock::7", 0 },
+        { LISTEN_STREAM, "vsock-seqpacket:1:7", 0, "vsock:1:7", SOCK_SEQPACKET },
+        { LISTEN_DATAGRAM, "vsock-stream:1:7", 0, "vsock:1:7", SOCK_STREAM },
+        { LISTEN_DATAGRAM, "vsock-dgram:1:7", 0, "vsock:1:7", SOCK_DGRAM },
+        { LISTEN_STREAM, "vsock-raw:1:7", -EINVAL, NULL, 0 },
+        { LISTEN_STREAM, "vsock:7", -EINVAL, NULL, 0 },
+        { LISTEN_STREAM, "vsock:1:4294967296", -EINVAL, NULL, 0 },
+        { LISTEN_NETLINK, "route 17", 0, "0 17", 0 },
+        { LISTEN_NETLINK, "15", 0, "15 0", 0 },
+        { LISTEN_NETLINK, "nothing", -EINVAL, NULL, 0 },
+        { LISTEN_FIFO, "/run/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 0,
+          "/run/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN, 0 },
+        { LISTEN_MESSAGE_QUEUE, "/q", 0, "/q", 0 },
+        { LISTEN_DATAGRAM, "@x", 0, "@x", 0 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct socket_listen listen = { .kind = cases[i].kind, .text = cases[i].text };
+        struct address address;
+        char buffer[ADDRESS_TEXT_MAX];
+        print_message("  %s=%s\n", listen_kind_directive(cases[i].kind), cases[i].text);
+        assert_int_equal(listen_parse(&listen, &address), cases[i].r);
+        if (cases[i].r < 0) continue;
+        assert_string_equal(address_format(&address, buffer), cases[i].want);
+        assert_int_equal(address.type, cases[i].type);
     }
 }
 
@@ -104,6 +155,8 @@ static void test_clashes(void **state)
         { "[::1]:80", "[0::1]:80", true },
         { "[::1]:80", "[::2]:80", false },
         { "[::1]:80", "127.0.0.1:80", false },
+        { "[fe80::1%a]:80", "[fe80::1]:80%a", true },
+        { "[fe80::1%a]:80", "[fe80::1%b]:80", false },
         { "db:80", "db:80", true },
         { "db:80", "da:80", false },
         { "/run/x", "/run/x", true },
@@ -129,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_listen),
         cmocka_unit_test(test_parse_target),
         cmocka_unit_test(test_clashes),
     };

@@ -240,7 +240,7 @@ void listener_remove_node(const char *path, enum listen_kind kind, struct listen
 {
     if (kind == LISTEN_MESSAGE_QUEUE)
         queue_remove(path, node);
-    else if (kind != LISTEN_SPECIAL && node_is(path, kind == LISTEN_FIFO ? S_IFIFO : S_IFSOCK, node))
+    else if (node_is(path, kind == LISTEN_FIFO ? S_IFIFO : S_IFSOCK, node))
         (void)unlink(path); /* gone already is as good */
 }
 

@@ -16,9 +16,9 @@ struct settings {
     const char *binary; /* container-init */
     char tools[4096];   /* directory of the programs of bench/ */
     size_t rounds;
-    size_t processors; /* for `socket` */
+    size_t processors; /* for `socket` and `cold` */
     bool peers;
-    bool quick; /* rougher figures of `socket` in a fraction of the time */
+    bool quick; /* rougher figures of these in a fraction of the time */
 };
 
 struct run {
@@ -67,6 +67,7 @@ int64_t time_program(const char *const *argv, uint64_t *ret_peak_kib);
 void print_row(const char *what, int64_t ours, int64_t floor_time);
 void bench_parse(const struct settings *settings);
 void bench_socket(const struct settings *settings);
+void bench_cold(const struct settings *settings);
 
 /* Sorts. */
 int64_t median(int64_t *values, size_t count);

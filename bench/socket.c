@@ -1,11 +1,11 @@
-/* bench/socket.c - connections through container-init's proxy and through others, and cold starts.
+/* bench/socket.c - connections through container-init's proxy and through others.
  *
  * One container holds them all: container-init as PID 1, a server (bench/socket_load.c) as its service, and each
  * proxy as a service with a port of its own before that server. Nothing of this uses time while it is not asked. The
  * client is a process of its own that enters the container for each figure. All of it runs on one processor, so a
  * figure is also what the processor time of all parts allows; both are printed, for the clock is slow where other work
  * runs beside. */
-#include "bench/measure.h"
+#include "bench/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOAD       "/bench/socket_load"
-#define FLOOR      "/bench/socket_floor"
-#define PROXYD     "/lib/systemd/systemd-socket-proxyd"
 #define IDLE_COUNT "8000" /* where 20,000 descriptors are enough for them */
 #define PEERS_MAX  8
 #define GIB        ((double)(1 << 30))
@@ -54,12 +51,8 @@ static const struct {
 struct samples {
     int64_t clock[ROUNDS_MAX], processor[ROUNDS_MAX];
     int64_t own[ROUNDS_MAX];  /* nanoseconds of the proxy itself for a GiB, a connection or a request */
-    int64_t tail[ROUNDS_MAX]; /* REQUEST, cold starts: p99; `clock` is p50, and of cold starts `own` p10 */
+    int64_t tail[ROUNDS_MAX]; /* REQUEST: p99; `clock` is p50 */
 };
-struct answer {
-    int64_t count, ns, third, cpu;
-};
-
 static bool is_installed(const struct way_through *w)
 {
     return !w->program || access(w->program, X_OK) == 0;
@@ -73,9 +66,9 @@ static void make_units(const char *dir)
         "%s\nTriggerLimitIntervalSec=0\nPollLimitIntervalSec=0\nService=%s\n";
     static const char native[] =
         "[Socket]\nListenStream=127.0.0.1:%s\nTriggerLimitIntervalSec=0\nPollLimitIntervalSec=0\n";
-    write_file(dir, "server.service", 0644, "%s" LOAD " serve 9000\n", service);
+    write_file(dir, "server.service", 0644, "%s" SOCKET_LOAD " serve 9000\n", service);
     write_file(dir, "front.socket", 0644, proxy, "9001", "9000", "server.service");
-    write_file(dir, "splice.service", 0644, "%s" FLOOR " splice 9002 9000\n", service);
+    write_file(dir, "splice.service", 0644, "%s" SOCKET_FLOOR " splice 9002 9000\n", service);
     write_file(dir, "proxyd.socket", 0644, native, "9003");
     write_file(dir, "proxyd.service", 0644, "%s" PROXYD " --connections-max=9000 127.0.0.1:9000\n", service);
     for (int i = 0; i < 2; i++) {
@@ -95,14 +88,6 @@ static void make_units(const char *dir)
                    "%s/usr/bin/socat TCP-LISTEN:9006,bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay "
                    "TCP:127.0.0.1:9000,nodelay\n",
                    service);
-    write_file(dir, "native.socket", 0644, native, "9010");
-    write_file(dir, "native.service", 0644, "%s/bench/hello\n", service);
-    write_file(dir, "floor.service", 0644, "%s" FLOOR " activate 9011 /bench/hello\n", service);
-    write_file(dir, "leaf.service", 0644, "%s" FLOOR " activate-leaf 9012 /bench/hello\n", service);
-    write_file(dir, "simple.socket", 0644, proxy, "9013", "9113", "simple.service");
-    write_file(dir, "simple.service", 0644, "%s/bench/hello 9113\n", service);
-    write_file(dir, "notify.socket", 0644, proxy, "9014", "9114", "notify.service");
-    write_file(dir, "notify.service", 0644, "%s/bench/hello 9114 notify\nType=notify\nNotifyAccess=all\n", service);
 }
 
 /* ---- who uses what ---- */
@@ -195,7 +180,7 @@ static int64_t proxy_pss_kib(const struct run *run, const char *unit)
 
 /* ---- the client ---- */
 
-static FILE *client_start(const struct run *run, const char *const *argv, pid_t *ret_pid)
+FILE *client_start(const struct run *run, const char *const *argv, pid_t *ret_pid)
 {
     int ends[2], r = pipe2(ends, O_CLOEXEC);
     if (r == 0) r = box_exec(run->box, argv, ends[1], -1, ret_pid);
@@ -206,13 +191,13 @@ static FILE *client_start(const struct run *run, const char *const *argv, pid_t 
     return f;
 }
 
-static bool ask(const struct run *run, const char *const *argv, struct answer *ret)
+bool client_ask(const struct run *run, const char *const *argv, struct answer *ret)
 {
     pid_t pid = 0;
     int status = 0;
     struct rusage usage;
     FILE *f = client_start(run, argv, &pid);
-    int n = fscanf(f, "%" SCNd64 " %" SCNd64 " %" SCNd64, &ret->count, &ret->ns, &ret->third);
+    int n = fscanf(f, "%" SCNd64 " %" SCNd64 " %" SCNd64, &ret->first, &ret->second, &ret->third);
     (void)fclose(f);
     if (wait4(pid, &status, 0, &usage) < 0) die(errno, "client");
     ret->cpu = ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
@@ -224,34 +209,34 @@ static void await_port(const struct run *run, const char *port)
 {
     struct answer a;
     const char *const argv[] = { "/bin/sh", "-c",
-                                 "for i in $(seq 100); do " LOAD " half $0 2>/dev/null && exit 0; "
+                                 "for i in $(seq 100); do " SOCKET_LOAD " half $0 2>/dev/null && exit 0; "
                                  "sleep 0.1; done; exit 1",
                                  port, NULL };
-    if (!ask(run, argv, &a)) die(0, "nobody serves port %s", port);
+    if (!client_ask(run, argv, &a)) die(0, "nobody serves port %s", port);
 }
 
 static void measure(const struct settings *settings, const struct run *run, const struct way_through *w,
                     enum figure figure, struct samples *samples, size_t round)
 {
     const char *length = settings->quick ? "200" : "1000", *requests = settings->quick ? "3000" : "20000";
-    const char *const argv[] = { LOAD,    figures[figure].verb,
-                                 w->port, figures[figure].count ? figures[figure].count : requests,
-                                 length,  NULL };
+    const char *const argv[] = { SOCKET_LOAD, figures[figure].verb,
+                                 w->port,     figures[figure].count ? figures[figure].count : requests,
+                                 length,      NULL };
     struct answer a;
     int64_t own = proxy_cpu(run, w->unit), server = proxy_cpu(run, "server.service");
-    if (!ask(run, argv, &a)) die(0, "%s: %s failed", w->name, argv[1]);
+    if (!client_ask(run, argv, &a)) die(0, "%s: %s failed", w->name, argv[1]);
     own = proxy_cpu(run, w->unit) - own;
     server = proxy_cpu(run, "server.service") - server;
-    double all = (double)(own + server + a.cpu), count = (double)a.count;
+    double all = (double)(own + server + a.cpu), count = (double)a.first;
     if (figure == REQUEST) {
-        samples->clock[round] = a.count;
-        samples->tail[round] = a.ns;
+        samples->clock[round] = a.first;
+        samples->tail[round] = a.second;
         count = strtod(requests, NULL);
         samples->processor[round] = (int64_t)(all / count);
         samples->own[round] = (int64_t)((double)own / count);
         return;
     }
-    samples->clock[round] = (int64_t)(count * 1e9 / (double)a.ns);
+    samples->clock[round] = (int64_t)(count * 1e9 / (double)a.second);
     samples->processor[round] = (int64_t)(count * 1e9 / all);
     samples->own[round] = (int64_t)((double)own / (figure <= STREAM_64 ? count / GIB : count));
 }
@@ -259,7 +244,7 @@ static void measure(const struct settings *settings, const struct run *run, cons
 /* KiB of the proxy for each idle connection. */
 static void measure_idle(const struct run *run, const struct way_through *w)
 {
-    const char *const argv[] = { LOAD, "idle", w->port, w->idle, NULL };
+    const char *const argv[] = { SOCKET_LOAD, "idle", w->port, w->idle, NULL };
     pid_t pid = 0;
     int64_t count = 0, before = proxy_pss_kib(run, w->unit);
     FILE *f = client_start(run, argv, &pid);
@@ -310,44 +295,34 @@ static void print_through(const struct settings *settings, struct samples (*all)
     (void)puts("\nThe first line is the whole time and not added to anything.");
 }
 
-static void bench_cold(const struct settings *settings, const struct run *run)
-{
-    static const struct {
-        const char *name, *port;
-    } starts[] = { { "poll, clone, exec", "9011" },
-                   { "the same with a leaf, log pipes and a session", "9012" },
-                   { "container-init, native", "9010" },
-                   { "container-init, proxied", "9013" },
-                   { "container-init, proxied, Type=notify", "9014" } };
-    struct samples all[COUNT_OF(starts)];
-    for (size_t round = 0; round < settings->rounds; round++)
-        for (size_t i = 0; i < COUNT_OF(starts); i++) {
-            struct answer a;
-            const char *const argv[] = { LOAD, "first", starts[i].port, settings->quick ? "10" : "50", NULL };
-            if (!ask(run, argv, &a)) die(0, "%s: no first byte", starts[i].name);
-            all[i].clock[round] = a.count;
-            all[i].tail[round] = a.ns;
-            all[i].own[round] = a.third;
-        }
-    (void)puts("\n### socket: connect to first byte of a service that is started for it\n\n"
-               "| | p10 us | p50 us | p99 us | p10 to the floor's | p50 to the floor's |\n|---|--:|--:|--:|--:|--:|");
-    double least = (double)median(all[0].clock, settings->rounds), best = (double)median(all[0].own, settings->rounds);
-    for (size_t i = 0; i < COUNT_OF(starts); i++) {
-        double p50 = (double)median(all[i].clock, settings->rounds), p10 = (double)median(all[i].own, settings->rounds);
-        (void)printf("| %s | %.0f | %.0f | %.0f | %.2f | %.2f |\n", starts[i].name, p10 / 1e3, p50 / 1e3,
-                     (double)median(all[i].tail, settings->rounds) / 1e3, p10 / best, p50 / least);
-    }
-}
+struct processors {
+    cpu_set_t set;
+};
 
-/* The last `count` processors; the container inherits it. */
-static void stay_on(size_t count, cpu_set_t *ret_before)
+struct processors *processors_take(size_t count)
 {
+    struct processors *before = calloc(1, sizeof *before);
     cpu_set_t some;
     CPU_ZERO(&some);
-    if (sched_getaffinity(0, sizeof *ret_before, ret_before) < 0) die(errno, "sched_getaffinity");
+    if (!before || sched_getaffinity(0, sizeof before->set, &before->set) < 0) die(errno, "sched_getaffinity");
     for (size_t i = CPU_SETSIZE; i-- > 0 && count > 0;)
-        if (CPU_ISSET(i, ret_before)) CPU_SET(i, &some), count--;
+        if (CPU_ISSET(i, &before->set)) CPU_SET(i, &some), count--;
     if (sched_setaffinity(0, sizeof some, &some) < 0) die(errno, "sched_setaffinity");
+    return before;
+}
+
+void processors_give_back(struct processors *before)
+{
+    (void)sched_setaffinity(0, sizeof before->set, &before->set);
+    free(before);
+}
+
+void widen_ports(const struct run *run)
+{
+    static const char *const argv[] = { "/bin/sh", "-c",
+                                        "echo 10000 65535 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 0", NULL };
+    struct answer a;
+    if (!client_ask(run, argv, &a)) die(0, "ip_local_port_range");
 }
 
 static void bench_through(const struct settings *settings, const struct run *run)
@@ -361,10 +336,10 @@ static void bench_through(const struct settings *settings, const struct run *run
             continue;
         }
         await_port(run, ways[w].port);
-        const char *const argv[] = { LOAD, "half", ways[w].port, NULL };
-        if (!ask(run, argv, &a) || a.count != a.ns)
+        const char *const argv[] = { SOCKET_LOAD, "half", ways[w].port, NULL };
+        if (!client_ask(run, argv, &a) || a.first != a.second)
             (void)printf("%s loses what comes after the client's end of file: %" PRId64 " of %" PRId64 " bytes came.\n",
-                         ways[w].name, a.count, a.ns);
+                         ways[w].name, a.first, a.second);
     }
     (void)puts(
         "\n| idle connections through | how many | PSS KiB before | with them | KiB each |\n|---|--:|--:|--:|--:|");
@@ -380,22 +355,17 @@ static void bench_through(const struct settings *settings, const struct run *run
 void bench_socket(const struct settings *settings)
 {
     static const char *const argv[] = { "/bench/container-init", "--units", "/units", "--drop-in", "/none", NULL };
-    static const char *const ports[] = { "/bin/sh", "-c",
-                                         "echo 10000 65535 >/proc/sys/net/ipv4/ip_local_port_range; echo 0 0", NULL };
-    struct answer a;
     struct run run;
-    cpu_set_t processors;
     char dir[64];
     make_directory(dir, sizeof dir);
     make_units(dir);
-    stay_on(settings->processors, &processors);
+    struct processors *before = processors_take(settings->processors);
     run_start(settings, &run, argv, dir);
-    if (!ask(&run, ports, &a)) die(0, "ip_local_port_range");
+    widen_ports(&run);
     (void)printf("\n### socket: through a proxy to a server in the same container, all on %zu processor%s\n\n",
                  settings->processors, settings->processors == 1 ? "" : "s");
     bench_through(settings, &run);
-    bench_cold(settings, &run);
     run_end(&run);
-    (void)sched_setaffinity(0, sizeof processors, &processors);
+    processors_give_back(before);
     remove_tree(dir);
 }

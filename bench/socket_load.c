@@ -5,7 +5,7 @@
  *   socket_load stream PORT N MS      reads N streams at once for MS milliseconds: bytes, nanoseconds
  *   socket_load connect PORT N MS     connects N at a time, a byte there and a byte back, closes: connections,
  * nanoseconds socket_load request PORT N        N times 1 KiB there and back on one connection: p50, p99, p10 in
- * nanoseconds socket_load first PORT N          N times from connect(2) to the first byte, 20 ms of rest between: the
+ * nanoseconds socket_load first PORT N          N times from connect(2) to the first byte, 30 ms of rest between: the
  * same socket_load half PORT             bytes that arrive after the end of what was sent socket_load idle PORT N opens
  * N connections, a byte there and back on each, says so and keeps them
  *
@@ -31,7 +31,7 @@
 #define FDS_MAX     65536
 #define HALF_BYTES  50000
 #define REQUEST     1024
-#define REST_NS     20000000
+#define REST_NS     30000000
 #define STREAMS_MAX 1024
 
 static char chunk[CHUNK];

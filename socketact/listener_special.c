@@ -126,7 +126,7 @@ static int take_queue(struct opening *o, const struct mq_attr *wanted)
 {
     struct listener *listener = o->listener;
     AUTO_FD struct fd fd = FD_NONE;
-    struct mq_attr found;
+    struct mq_attr found = { .mq_curmsgs = 0 };
     struct stat st;
     o->step = "removing what is in its place";
     int r = queue_call(listener->path, 0, NULL, &fd);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -81,8 +82,10 @@ void proxy_look_at_listeners(struct proxy *p)
 
 static void on_listener(struct proxy *p, struct proxy_listener *l)
 {
+    struct pollfd now = { .fd = l->fd, .events = POLLIN };
     if (!l->is_polled) return; /* any more */
     if (!p->ready) {
+        if (poll(&now, 1, 0) <= 0) return; /* an order of this round has sent them away */
         p->told = p->tell_waiting = true;
         proxy_look_at_listeners(p);
     } else if (l->type == SOCK_DGRAM) {

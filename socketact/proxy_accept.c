@@ -10,12 +10,13 @@
 
 #include "base/siphash.h"
 
-#define BURST_MAX     64U
-#define REFUSED_MAX   65536 /* what a backlog may hold */
-#define RESERVE       8     /* descriptors */
-#define LACK_PAUSE    (100 * USEC_PER_MSEC)
-#define SLAB_COUNT    64
-#define SOURCES_COUNT 1024U /* a power of 2 */
+#define BURST_MAX       64U
+#define REFUSED_MAX     65536U /* what a backlog may hold */
+#define REFUSED_AT_ONCE 512U
+#define RESERVE         8 /* descriptors */
+#define LACK_PAUSE      (100 * USEC_PER_MSEC)
+#define SLAB_COUNT      64
+#define SOURCES_COUNT   1024U /* a power of 2 */
 
 /* ---- memory ---- */
 
@@ -279,18 +280,29 @@ void proxy_accept(struct proxy *p, struct proxy_listener *l)
     p->burst = n < p->burst ? MAX_OF(n, 1U) : MIN_OF(2 * n, BURST_MAX);
 }
 
+/* All are taken before the first is closed: who comes because another was hung up on is not one of them. */
+static unsigned refuse_some(struct proxy *p, const struct proxy_listener *l)
+{
+    int fds[REFUSED_AT_ONCE];
+    unsigned n = 0, tries = 0;
+    while (n < COUNT_OF(fds) && tries++ < 2 * COUNT_OF(fds)) {
+        int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0)
+            fds[n++] = fd;
+        else if (!is_of_connection(errno))
+            break;
+    }
+    for (unsigned i = 0; i < n; i++) refuse(p, fds[i]);
+    return n;
+}
+
 void proxy_refuse_waiting(struct proxy *p)
 {
     for (uint32_t i = 0; i < p->n_listeners; i++) {
         struct proxy_listener *l = &p->listeners[i];
-        if (l->type == SOCK_DGRAM) {
+        if (l->type == SOCK_DGRAM)
             proxy_discard_datagrams(p, l);
-            continue;
-        }
-        for (int n = 0; n < REFUSED_MAX; n++) {
-            int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-            if (fd < 0 && !is_of_connection(errno)) break;
-            if (fd >= 0) refuse(p, fd);
-        }
+        else
+            for (unsigned n = 0; n < REFUSED_MAX && refuse_some(p, l) == REFUSED_AT_ONCE;) n += REFUSED_AT_ONCE;
     }
 }

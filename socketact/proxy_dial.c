@@ -111,6 +111,7 @@ static void dial_failed(struct proxy *p, struct connection *c, int r)
     unsigned pause = c->pause;
     usec_t again = usec_add(p->now, PAUSE_FIRST << pause);
     target_close(p, c);
+    c->dial_error = r;
     if (again >= c->dial_until) {
         connection_note_error(c, r);
         connection_end(p, c);
@@ -154,7 +155,7 @@ static int dial_begin(struct proxy *p, struct connection *c)
 {
     int r = proxy_resolve(p);
     if (r < 0) return r;
-    if (p->now >= c->dial_until) return -ETIMEDOUT;
+    if (p->now >= c->dial_until) return c->dial_error ? c->dial_error : -ETIMEDOUT;
     if (p->config.dial_by_asking) {
         c->id = ++p->last_id;
         r = proxy_report_dial(p, c->id);

@@ -55,7 +55,8 @@ struct connection {
     struct way ways[2];
     struct source *source;
     struct sockaddr_in6 peer;
-    int error; /* the first one, positive */
+    int error;      /* the first one, positive */
+    int dial_error; /* of the last try, negative */
     uint32_t id;
     uint8_t list; /* enum connection_list */
     uint8_t pause;

@@ -51,6 +51,8 @@ int verb_serve(char **args, int count)
     (void)sigprocmask(SIG_BLOCK, &blocked, &before);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGHUP, &action, NULL);
+    char ready[] = "READY=1", *notification[] = { ready, NULL };
+    if (getenv("NOTIFY_SOCKET") && verb_notify(notification, 1) != 0) return actor_fail("notify");
     for (int i = 0; i < n; i++) fds[i] = (struct pollfd){ .fd = LISTEN_FIRST + i, .events = POLLIN };
     while (!told_to_leave) {
         if (ppoll(fds, (nfds_t)n, NULL, &before) < 0) {

@@ -300,7 +300,8 @@ static void test_stored_behind_sockets(void **state)
 static const struct hammered {
     const char *name, *directives, *path, *port;
 } hammered[] = {
-    { "asked", "ExecReload=/bin/kill -HUP $MAINPID\nExecStart=" ACTOR " serve 0 0\n", "/run/asked", "7001" },
+    { "asked", "Type=notify\nExecReload=/bin/kill -HUP $MAINPID\nExecStart=" ACTOR " serve 0 0\n", "/run/asked",
+      "7001" },
     { "exits", "Restart=always\nRestartSec=0\nExecStart=" ACTOR " serve 5 1\n", "/run/exits", "7002" },
     { "crashes", "Restart=on-failure\nRestartSec=0\nExecStart=" ACTOR " serve 5 KILL\n", "/run/crashes", "7003" },
     { "lazy", "ExecStart=" ACTOR " serve 5 0\n", "/run/lazy", "7004" },

@@ -232,6 +232,37 @@ static void test_no_descriptors(void **state)
     attack_end(&a, 12);
 }
 
+/* The process that copies may be stopped or killed: PID 1 goes on, and the next client finds a proxy. */
+static void test_proxy_process(void **state)
+{
+    (void)state;
+    struct attack a;
+    struct scene *s = scene_new();
+    const char *argv[] = { "/bin/sh", "-c", NULL, NULL };
+    crowd_units(s, "", "");
+    attack_begin(&a, s, 0);
+    attack_talk(&a, "9001", "1", "talk");
+    print_message("  it is stopped\n");
+    argv[2] = "kill -STOP $(grep -l [_]_proxy /proc/[0-9]*/cmdline | cut -d / -f 3)";
+    assert_int_equal(scene_exec(s, argv, NULL), 0);
+    pid_t flood = attack_clients(&a, "9001", "1000", "flood", "flood");
+    scene_wait_file(s, "flood", "flood 1000 of 1000\n");
+    attack_bystander(&a);
+    attack_clients_end(flood);
+    print_message("  so it does not leave when it is told to\n");
+    attack_expect_systemctl(s, "stop through.socket through.service", "");
+    attack_expect_systemctl(s, "start through.socket", "");
+    attack_talk(&a, "9001", "20", "talk-again");
+    print_message("  it is killed\n");
+    flood = attack_clients(&a, "9001", "1000", "flood", "flood-again");
+    scene_wait_file(s, "flood-again", "flood 1000 of 1000\n");
+    argv[2] = "kill -KILL $(grep -l [_]_proxy /proc/[0-9]*/cmdline | cut -d / -f 3)";
+    assert_int_equal(scene_exec(s, argv, NULL), 0);
+    attack_talk(&a, "9001", "20", "talk-after-all");
+    attack_clients_end(flood);
+    attack_end(&a, 8);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -239,7 +270,7 @@ int main(void)
         cmocka_unit_test(test_flood_before_service), cmocka_unit_test(test_hang_up),
         cmocka_unit_test(test_idle_connections),     cmocka_unit_test(test_never_accepts),
         cmocka_unit_test(test_dies_on_connection),   cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_no_descriptors),       cmocka_unit_test(test_proxy_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,8 +92,11 @@ static struct json_value *do_job(struct performance *p, struct manager *m, struc
     if (r == -ENOMEM) return NULL;
     if (r < 0) return performance_error(runtime_name(rt), error.code, error.text);
     if (request->wait && job != 0) {
-        struct awaited awaited = { .unit = rt, .job = job };
-        if (vec_push(&p->awaited, awaited) < 0) return NULL;
+        struct awaited awaited = { .unit = strdup(runtime_name(rt)), .job = job };
+        if (!awaited.unit || vec_push(&p->awaited, awaited) < 0) {
+            free(awaited.unit);
+            return NULL;
+        }
     }
     return job_answer("accepted", runtime_name(rt), job, NULL, NULL);
 }
@@ -145,6 +148,7 @@ static struct json_value *do_unit(struct performance *p, struct manager *m, stru
 static bool is_meant(const struct control_request *request, const struct runtime *rt)
 {
     bool has_job = rt->job.type != JOB_NONE;
+    if (runtime_is_hidden(rt)) return false;
     if (request->verb == CONTROL_JOBS) return has_job;
     if (request->verb == CONTROL_CANCEL) return has_job && (request->job == 0 || request->job == rt->job.id);
     if (request->verb == CONTROL_RESET_FAILED) return rt->active == ACTIVE_STATE_FAILED;
@@ -159,8 +163,8 @@ static struct json_value *step(struct performance *p, struct manager *m, bool *r
     if (request->units.count > 0) {
         if (p->next < request->units.count) {
             const char *name = request->units.items[p->next++];
-            const struct unit *unit = unit_set_find(m->set, name);
-            return unit ? do_unit(p, m, manager_unit(m, unit->id)) : refuse_absent(m, name);
+            struct runtime *rt = manager_find(m, name);
+            return rt ? do_unit(p, m, rt) : refuse_absent(m, name);
         }
     } else {
         while (p->next < m->n_units) {
@@ -198,7 +202,7 @@ static struct json_value *next_answer(struct performance *p, struct manager *m, 
         struct awaited *a = &p->awaited.items[i];
         if (a->ended && !a->told) {
             a->told = true;
-            return job_answer("result", runtime_name(a->unit), a->job, job_result_name((enum job_result)a->result),
+            return job_answer("result", a->unit, a->job, job_result_name((enum job_result)a->result),
                               unit_result_name((enum unit_result)a->why));
         }
         if (!a->ended) waiting = true;
@@ -249,7 +253,7 @@ bool performance_job_removed(struct performance *p, const struct runtime *rt, ui
     bool any = false;
     for (size_t i = 0; i < p->awaited.count; i++) {
         struct awaited *a = &p->awaited.items[i];
-        if (a->unit != rt || a->job != job || a->ended) continue;
+        if (a->job != job || a->ended || strcmp(a->unit, runtime_name(rt)) != 0) continue;
         a->ended = any = true;
         a->result = (uint8_t)result;
         a->why = rt->result;
@@ -260,6 +264,7 @@ bool performance_job_removed(struct performance *p, const struct runtime *rt, ui
 void performance_done(struct performance *p)
 {
     control_request_done(&p->request);
+    for (size_t i = 0; i < p->awaited.count; i++) free(p->awaited.items[i].unit);
     vec_done(&p->awaited);
     *p = (struct performance){ .over = true };
 }

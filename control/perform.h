@@ -12,7 +12,7 @@ struct manager;
 struct runtime;
 
 struct awaited {
-    const struct runtime *unit;
+    char *unit; /* its name: an instance may be gone before its answer is */
     uint32_t job;
     uint8_t result, why; /* enum job_result, enum unit_result: once it has ended */
     bool ended, told;

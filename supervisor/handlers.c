@@ -71,7 +71,8 @@ static void invoke_all(struct runtime *rt, enum graph_edge edge, int exit_code)
     for (uint32_t i = 0; i < span.count && !m->shutdown.begun; i++)
         invoke(rt, manager_unit(m, span.ids[i]), edge, exit_code);
     const char *unknown;
-    for (size_t i = 0; edge == GRAPH_ON_FAILURE && (unknown = graph_unknown_handler(m->graph, rt->unit->id, i)); i++)
+    uint32_t id = manager_graph_id(m, rt->unit->id);
+    for (size_t i = 0; edge == GRAPH_ON_FAILURE && (unknown = graph_unknown_handler(m->graph, id, i)); i++)
         log_error("OnFailure: unknown target %s", unknown);
 }
 
@@ -135,6 +136,7 @@ void unit_succeeded(struct runtime *rt)
 void unit_went_down(struct runtime *rt)
 {
     struct manager *m = rt->manager;
+    instance_check(rt);
     if (rt->unit->kind == UNIT_KIND_SERVICE) {
         char why[512];
         if (rt->result == RESULT_START_LIMIT_HIT)
@@ -252,6 +254,7 @@ static const enum graph_edge pinned_by[] = { GRAPH_REQUIRED_BY, GRAPH_REQUISITE_
 
 void unit_recheck(struct runtime *rt)
 {
+    instance_check(rt);
     if (rt->manager->shutdown.begun) return;
     if (runtime_is_down(rt)) {
         if (has(rt, GRAPH_UPHELD_BY)) submit(rt);
@@ -363,6 +366,7 @@ void units_check(struct manager *m)
 void unit_handlers_done(struct runtime *rt)
 {
     if (!rt->auto_limit) return;
+    if (loop_deadline_is_set(&rt->auto_limit->retry)) rt->manager->n_waits--;
     loop_deadline_clear(rt->manager->loop, &rt->auto_limit->retry);
     free(rt->auto_limit);
     rt->auto_limit = NULL;

@@ -24,10 +24,10 @@ void job_log_dependency(struct runtime *rt, const struct runtime *culprit, const
 
 bool job_missing_requirement(struct runtime *rt)
 {
-    uint32_t via = rt->unit->id;
-    const char *missing = graph_missing_requirement(rt->manager->graph, rt->unit->id, &via);
+    uint32_t own = manager_graph_id(rt->manager, rt->unit->id), via = own;
+    const char *missing = graph_missing_requirement(rt->manager->graph, own, &via);
     if (!missing) return false;
-    if (via == rt->unit->id)
+    if (via == own)
         log_error("unit %s: not started: required unit %s not found", runtime_name(rt), missing);
     else
         log_error("unit %s: not started: required unit %s not found (required by %s)", runtime_name(rt), missing,

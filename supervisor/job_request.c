@@ -80,7 +80,7 @@ int jobs_enqueue_manual(struct manager *m, struct runtime *rt, enum job_type typ
                       "(it is configured to refuse manual start/stop).",
                       runtime_name(rt));
     bool insists = mode != JOB_MODE_IGNORE_DEPENDENCIES && mode != JOB_MODE_IGNORE_REQUIREMENTS;
-    const char *missing = graph_missing_requirement(m->graph, rt->unit->id, NULL);
+    const char *missing = graph_missing_requirement(m->graph, manager_graph_id(m, rt->unit->id), NULL);
     if (starts && insists && missing && runtime_is_down(rt))
         return refuse(error, -ENOENT, "NoSuchUnit", "Unit %s not found.", missing);
     return jobs_enqueue(m, rt, type, mode, error, ret_job_id);

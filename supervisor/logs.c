@@ -40,8 +40,9 @@ struct log_stream {
     loop_io io;
     uint32_t number; /* streams are numbered as they are opened */
     uint16_t label_length;
-    bool continued; /* a piece of the present line is out already */
-    bool paused;
+    bool continued : 1; /* a piece of the present line is out already */
+    bool paused : 1;
+    bool owns_label : 1;
 };
 
 _Static_assert(sizeof(struct log_stream) <= 64, "an idle unit costs two of these");
@@ -254,6 +255,7 @@ static void stream_close(struct log_stream *stream)
     list_remove(list_of(stream), stream);
     loop_io_remove(logs->loop, &stream->io);
     (void)close(stream->fd); /* nothing can be done about a pipe that does not close */
+    if (stream->owns_label) free((char *)(uintptr_t)stream->label);
     free(stream);
     logs->n_streams--;
 }
@@ -345,6 +347,25 @@ static int stream_new(struct log_channel *channel, const char *label, size_t lab
     channel->logs->n_streams++;
     *ret_stream = stream;
     return 0;
+}
+
+static void keep_label(struct log_stream *stream, const char *label)
+{
+    for (; stream; stream = stream->next) {
+        if (stream->label != label) continue;
+        char *copy = strndup(label, stream->label_length);
+        stream->owns_label = copy != NULL;
+        stream->label = copy ? copy : "";
+        if (!copy) stream->label_length = 0;
+    }
+}
+
+void logs_keep_label(struct logs *logs, const char *label)
+{
+    for (size_t i = 0; i < COUNT_OF(logs->channels); i++) {
+        keep_label(logs->channels[i].open.first, label);
+        keep_label(logs->channels[i].paused.first, label);
+    }
 }
 
 /* ---- our own lines ---- */

@@ -28,6 +28,8 @@ DEFINE_AUTO(struct logs, logs_free)
  * ends. The caller owns *ret_write, gives it to a child and closes it. -EMFILE, -ENFILE, -ENOMEM. */
 MUST_CHECK int logs_open_stream(struct logs *logs, const char *label, size_t label_length, int which,
                                 struct fd *ret_write);
+/* The label goes, and there may be something to read still: the streams under it, by its address, have a copy. */
+void logs_keep_label(struct logs *logs, const char *label);
 /* Somebody looks at the lines that pass under one label, which is compared by its address, or (NULL) under all of them,
  * our own among them, whose label is NULL: at each complete line, without its newline and without what is beyond
  * LOG_TAP_LINE_MAX bytes of it. The function neither waits nor adds or takes away taps. Embedded in its owner. With

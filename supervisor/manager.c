@@ -177,7 +177,8 @@ static int make_units(struct manager *m)
         [UNIT_KIND_DEVICE] = &outside_type,
     };
     m->n_units = unit_set_count(m->set);
-    m->units = calloc(m->n_units + 1, sizeof(struct runtime *));
+    m->units_capacity = (size_t)m->n_units + 1;
+    m->units = calloc(m->units_capacity, sizeof(struct runtime *));
     if (!m->units) return -ENOMEM;
     for (uint32_t id = 0; id < m->n_units; id++) {
         const struct unit *unit = unit_set_get(m->set, id);
@@ -334,6 +335,7 @@ int manager_new(const struct manager_options *options, const struct unit_set *se
 void manager_free(struct manager *m)
 {
     if (!m) return;
+    instances_free(m);
     for (uint32_t id = 0; m->units && id < m->n_units; id++) {
         struct runtime *rt = m->units[id];
         if (rt) job_done(rt);
@@ -390,6 +392,13 @@ const char *manager_environment(const struct manager *m, const char *name)
     return NULL;
 }
 
+struct runtime *manager_find(const struct manager *m, const char *name)
+{
+    const struct unit *unit = unit_set_find(m->set, name);
+    if (unit) return unit->template ? NULL : manager_unit(m, unit->id);
+    return instance_find(m, name);
+}
+
 void manager_post(struct manager *m, struct service *service, enum service_event event)
 {
     struct posted posted = { .service = service, .event = event };
@@ -431,6 +440,7 @@ static void report_held(struct manager *m)
 {
     for (uint32_t id = 0; id < m->n_units; id++) {
         const char *name = runtime_name(manager_unit(m, id));
+        if (runtime_is_hidden(manager_unit(m, id))) continue;
         enum start_reason reason = graph_start_reason(m->graph, id);
         if (reason == HELD_FOR_SOCKET)
             log_info("unit %s: socket-activated (driven by attached .socket)", name);
@@ -456,6 +466,7 @@ static void settle(struct manager *m)
     units_check(m);
     if (!m->boot_complete && !m->shutdown.begun && !jobs_pending(m)) boot_is_complete(m);
     shutdown_check(m);
+    instances_collect(m);
 }
 
 int manager_run(struct manager *m)

@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "pid1/boot.h"
 #include "pid1/signals.h"
+#include "supervisor/instance.h"
 #include "supervisor/job.h"
 #include "supervisor/listen_fds.h"
 #include "supervisor/payload.h"
@@ -79,7 +80,9 @@ struct manager {
     const struct unit_set *set; /* borrowed */
     const struct graph *graph;
     struct runtime **units; /* by unit id */
+    size_t units_capacity;
     uint32_t n_units;
+    struct instances *instances; /* supervisor/instance.h; NULL: there was none yet */
 
     VEC(struct posted) events; /* fired from events_head on */
     size_t events_head;
@@ -142,5 +145,12 @@ static inline struct runtime *manager_unit(const struct manager *manager, uint32
 }
 static inline struct id_span manager_edges(const struct manager *manager, uint32_t id, enum graph_edge edge)
 {
-    return graph_edges(manager->graph, id, edge);
+    return manager->instances ? instances_edges(manager, id, edge) : graph_edges(manager->graph, id, edge);
 }
+/* Under which id the graph knows the unit: an instance by its prototype's. */
+static inline uint32_t manager_graph_id(const struct manager *manager, uint32_t id)
+{
+    return manager->instances ? instance_prototype(manager, id) : id;
+}
+/* By name or alias; NULL when no unit that can run has it. */
+struct runtime *manager_find(const struct manager *manager, const char *name);

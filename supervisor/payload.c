@@ -242,6 +242,7 @@ static void dump(const struct manager *m)
     for (uint32_t id = 0; id < m->n_units; id++) {
         const struct runtime *rt = manager_unit(m, id);
         char pid[32] = "";
+        if (runtime_is_hidden(rt)) continue;
         if (rt->unit->kind == UNIT_KIND_SERVICE && ((const struct service *)rt)->main.pid > 0)
             (void)snprintf(pid, sizeof pid, ", pid %d", (int)((const struct service *)rt)->main.pid); /* fits */
         log_info("state: %s: %s (%s), result %s%s%s%s", runtime_name(rt), active_state_name(rt->active),

@@ -11,6 +11,7 @@
 
 struct manager;
 struct runtime;
+struct instance;
 struct trigger;
 
 /* clang-format off */
@@ -86,6 +87,7 @@ struct runtime {
      * reloading"; 0: never. org.freedesktop.systemd1(5) InactiveExitTimestampMonotonic and its like. */
     usec_t inactive_exit, inactive_enter, active_enter, active_exit;
     struct auto_limit *auto_limit; /* supervisor/handlers.c: what was done unasked; NULL: nothing yet */
+    struct instance *instance;     /* supervisor/instance.h; NULL: a unit of the set */
     struct trigger *trigger;       /* supervisor/trigger.h: what started it; NULL: no timer or path */
 };
 
@@ -100,6 +102,11 @@ static inline bool runtime_is_down(const struct runtime *rt)
 static inline bool runtime_is_up(const struct runtime *rt)
 {
     return rt->active == ACTIVE_STATE_ACTIVE || rt->active == ACTIVE_STATE_RELOADING;
+}
+/* Nobody is to see it: the prototype of a template, or an id that nobody has. */
+static inline bool runtime_is_hidden(const struct runtime *rt)
+{
+    return rt->unit->template || rt->unit->kind == UNIT_KIND_COUNT;
 }
 /* Nothing will come of the unit any more though it is up, or something may again. */
 void runtime_set_idle(struct runtime *rt, bool idle);

@@ -18,6 +18,11 @@ static const enum graph_edge inverse[GRAPH_EDGE_COUNT] = {
 #undef X
 };
 
+enum graph_edge graph_inverse(enum graph_edge edge)
+{
+    return inverse[edge];
+}
+
 /* What a relation of a unit file becomes. `reversed`: the named unit is where the edge begins. */
 static const struct {
     enum graph_edge edge;

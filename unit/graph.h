@@ -29,6 +29,9 @@ enum graph_edge {
         GRAPH_EDGE_COUNT
 };
 
+/* The edge the other way. */
+enum graph_edge graph_inverse(enum graph_edge edge);
+
 struct graph;
 MUST_CHECK int graph_build(const struct unit_set *set, struct graph **ret_graph);
 void graph_free(struct graph *graph);

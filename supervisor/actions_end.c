@@ -26,7 +26,9 @@ void service_post_end(struct service *s)
                                    .health_restart = s->base.result == RESULT_HEALTH &&
                                                      s->base.unit->probe->health_action == HEALTH_RESTART };
     bool well = s->base.result == RESULT_SUCCESS || s->base.result == RESULT_EXEC_CONDITION;
-    if (restart_is_wanted(service_settings(s), &facts))
+    bool restarts = restart_is_wanted(service_settings(s), &facts);
+    if (restarts && s->base.instance) log_info("unit %s: not restarted: its connection is over", service_name(s));
+    if (restarts && !s->base.instance)
         service_post(s, s->base.unit->service_extra->restart_mode == RESTART_MODE_DIRECT ? SERVICE_EVENT_GO_AUTO_RESTART
                         : well ? SERVICE_EVENT_GO_DEAD_BEFORE_AUTO_RESTART
                                : SERVICE_EVENT_GO_FAILED_BEFORE_AUTO_RESTART);

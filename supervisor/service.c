@@ -284,6 +284,7 @@ static void service_done(struct runtime *rt)
     loop_deadline_clear(rt->manager->loop, &s->timeout);
     loop_io_remove(rt->manager->loop, &s->events_io);
     oom_end(s);
+    socket_connection_end(s);
     procs_end(rt->manager->procs, &s->procs);
 }
 

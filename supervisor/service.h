@@ -16,6 +16,7 @@
 struct bus_watch;
 struct pid_file;
 struct service_probe;
+struct socket_source;
 struct service_notify;
 struct spawn;
 
@@ -72,6 +73,7 @@ struct service_connection {
     struct fd fd;
     char *remote_addr, *remote_port; /* "10.0.0.7" and "4711"; of a Unix client its path or "@name", and NULL */
     const struct unit *socket;       /* the unit that accepted it */
+    struct socket_source *source;    /* counted by it; NULL: it is not */
 };
 
 static inline struct service *service_of(struct runtime *rt)

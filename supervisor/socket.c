@@ -205,13 +205,13 @@ static int open_by_helper(struct socket *s)
 static int find_service(struct socket *s)
 {
     struct manager *m = s->base.manager;
-    if (socket_settings(s)->accept) return 0;
     const char *service = unit_triggered_name(s->base.unit);
     const struct unit *unit = service ? unit_set_find(m->set, service) : NULL;
     if (!unit || unit->kind != UNIT_KIND_SERVICE) {
         log_error("socket %s: unknown service %s", socket_name(s), service ? service : "?");
         return -ENOENT;
     }
+    if (socket_settings(s)->accept) return 0;
     s->service = service_of(manager_unit(m, unit->id));
     return 0;
 }

@@ -17,6 +17,11 @@ struct socket_counters {
 };
 const struct socket_counters *socket_counters(const struct runtime *rt);
 
+/* ---- supervisor/socket_accept.c: instances for connections ---- */
+/* The instance's state has changed, or it goes: its connection is over for us when nothing will be done with it. */
+void socket_connection_state(struct service *service);
+void socket_connection_end(struct service *service);
+
 struct passed_fds {
     VEC(int) fds; /* borrowed from the listeners */
     VEC(const char *) names;

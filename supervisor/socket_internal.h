@@ -25,6 +25,7 @@ struct listener;
 struct socket_proxy;
 struct socket_worker;
 struct socket;
+struct socket_source;
 struct socket_listener {
     struct listener *listener;
     loop_io io; /* LOOP_IO_NONE: nobody waits */
@@ -47,8 +48,11 @@ struct socket {
     usec_t trigger_begin;
     uint32_t trigger_count;
     bool connected_once;
-    bool idle;                      /* no connection has been open for IdleStopSec=, and none came since */
-    struct loop_deadline idle_look; /* socket_idle.c looks, or asks again for the stop */
+    uint32_t n_instances;                /* Accept=yes: those there were; numbers the next */
+    VEC(struct socket_source *) sources; /* who they are, for MaxConnectionsPerSource= */
+    bool refusing;                       /* there are too many, which was told of */
+    bool idle;                           /* no connection has been open for IdleStopSec=, and none came since */
+    struct loop_deadline idle_look;      /* socket_idle.c looks, or asks again for the stop */
 };
 
 static inline struct socket *socket_of(struct runtime *rt)
@@ -58,6 +62,10 @@ static inline struct socket *socket_of(struct runtime *rt)
 static inline const struct socket_section *socket_settings(const struct socket *s)
 {
     return s->base.unit->socket;
+}
+static inline const struct socket_extra_section *socket_extra(const struct socket *s)
+{
+    return s->base.unit->socket_extra;
 }
 static inline const char *socket_name(const struct socket *s)
 {

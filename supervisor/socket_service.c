@@ -1,6 +1,7 @@
 /* The service of a socket comes up and goes down. */
 #include "supervisor/socket_internal.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "socketact/listener.h"
 #include "supervisor/job_internal.h"
@@ -41,7 +42,9 @@ static int add_passed(struct passed_fds *passed, int fd, const char *name)
 int sockets_collect(struct service *service, struct passed_fds *ret)
 {
     struct manager *m = service->base.manager;
-    if (service->connection) return add_passed(ret, service->connection->fd.n, "connection");
+    if (service->connection && fd_is_open(&service->connection->fd))
+        return add_passed(ret, service->connection->fd.n, "connection");
+    if (service->base.instance) return 0; /* it had one */
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         const struct socket *s = socket_at(m, span, i);

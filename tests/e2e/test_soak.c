@@ -7,7 +7,7 @@
 #include "base/parse.h"
 #include "tests/e2e/expect.h"
 #include "tests/e2e/life.h"
-#include <dirent.h>
+#include "tests/e2e/rest.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -15,90 +15,12 @@
 /* malloc keeps what it once had in pieces that fit the next round or do not. */
 #define GROWTH_MAX_KIB 128
 
-/* What PID 1 holds while it has nothing to do. */
-struct rest {
-    uint64_t fds, watched, timers, inotify_watches; /* open; in its epoll sets; armed; of its inotify descriptors */
-    uint64_t processes, leaves;                     /* besides PID 1's own */
-    uint64_t anonymous_kib;
-};
-
 static uint32_t setting(const char *name, uint32_t otherwise)
 {
     const char *text = getenv(name);
     uint32_t value = otherwise;
     if (text && parse_u32(text, 1, 1000000, &value) < 0) fail_msg("%s=%s", name, text);
     return value;
-}
-
-/* ---- what is left ---- */
-
-static char *read_of(struct scene *s, const char *file)
-{
-    char path[64], *text = NULL;
-    size_t size;
-    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)box_pid(scene_box(s)), file);
-    return file_read(AT_FDCWD, path, 1 << 20, &text, &size) < 0 ? NULL : text;
-}
-
-static uint64_t count_of(const char *text, const char *word)
-{
-    uint64_t n = 0;
-    for (const char *at = text; at && (at = strstr(at, word)); at += strlen(word)) n++;
-    return n;
-}
-
-static void look_at_descriptors(struct scene *s, struct rest *rest)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/fdinfo", (int)box_pid(scene_box(s)));
-    DIR *dir = opendir(path);
-    assert_non_null(dir);
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        char file[300];
-        if (entry->d_name[0] == '.') continue;
-        (void)snprintf(file, sizeof file, "fdinfo/%s", entry->d_name);
-        char *text = read_of(s, file);
-        rest->fds++;
-        rest->watched += count_of(text, "tfd:");
-        rest->inotify_watches += count_of(text, "inotify wd:");
-        if (text && strstr(text, "it_value:") && !strstr(text, "it_value: (0, 0)")) rest->timers++;
-        free(text);
-    }
-    (void)closedir(dir);
-}
-
-static uint64_t number_printed(struct scene *s, const char *script)
-{
-    struct str output = STR_EMPTY;
-    uint64_t number = 0;
-    const char *const argv[] = { "/bin/sh", "-c", script, NULL };
-    assert_int_equal(scene_exec(s, argv, &output), 0);
-    str_truncate(&output, strcspn(str_text(&output), "\n"));
-    if (parse_u64(str_text(&output), 0, UINT64_MAX, &number) < 0) scene_fail(s, "%s: %s", script, str_text(&output));
-    str_done(&output);
-    return number;
-}
-
-static struct rest look(struct scene *s)
-{
-    struct rest rest = { 0 };
-    /* Zombies have a directory in /proc as well; the shell that looks has one itself. */
-    rest.processes = number_printed(s, "set -- /proc/[0-9]*; echo $(($# - 2))");
-    rest.leaves = number_printed(s, "set -- /sys/fs/cgroup/container-init/*.service; [ -e \"$1\" ] || shift; echo $#");
-    look_at_descriptors(s, &rest);
-    char *memory = read_of(s, "smaps_rollup");
-    const char *line = memory ? strstr(memory, "Anonymous:") : NULL;
-    assert_non_null(line);
-    line += strcspn(line, "0123456789");
-    char number[24];
-    (void)snprintf(number, sizeof number, "%.*s", (int)strspn(line, "0123456789"), line); /* fits: KiB */
-    assert_int_equal(parse_u64(number, 0, UINT64_MAX, &rest.anonymous_kib), 0);
-    free(memory);
-    print_message(
-        "  at rest: %lu descriptors, %lu watched, %lu timers, %lu inotify watches, %lu processes, %lu leaves, "
-        "%lu KiB\n",
-        rest.fds, rest.watched, rest.timers, rest.inotify_watches, rest.processes, rest.leaves, rest.anonymous_kib);
-    return rest;
 }
 
 /* ---- the units ---- */
@@ -203,11 +125,11 @@ static void test_soak(void **state)
     scene_boot(s, &spec);
     scene_wait_log(s, "restarting in");
     run_for(s, WARM_UP_SECONDS);
-    struct rest before = look(s);
-    uint64_t restarts = count_of(scene_log(s), "restarting in");
+    struct rest before = rest_look(s);
+    uint64_t restarts = rest_count(scene_log(s), "restarting in");
     run_for(s, seconds);
-    struct rest after = look(s);
-    restarts = count_of(scene_log(s), "restarting in") - restarts;
+    struct rest after = rest_look(s);
+    restarts = rest_count(scene_log(s), "restarting in") - restarts;
     print_message("  %lu restarts in %u s, %ld KiB more\n", restarts, seconds,
                   (long)after.anonymous_kib - (long)before.anonymous_kib);
     if (restarts < seconds * n / 20) scene_fail(s, "only %lu units were restarted", restarts);

@@ -406,7 +406,7 @@ int sock_diag_connections(int listener, unsigned most)
     if (poll(&waiting, 1, 0) > 0 && most <= 1) return 1;
     int r = kind_of(listener, &domain, &type, &protocol);
     if (r < 0) return r;
-    if (type == SOCK_DGRAM) return waiting.revents != 0;
+    if (type != SOCK_STREAM && type != SOCK_SEQPACKET) return waiting.revents != 0;
     r = sock_diag_of(listener, &wanted);
     if (r < 0) return r;
     wanted.most = most;

@@ -11,9 +11,10 @@
 #include <sys/socket.h>
 
 /* How many are there: accepted and not closed by whoever accepted them, half-closed ones included, or still waiting to
- * be; counting ends at `most`. Of a datagram socket: 1 when something waits to be read. -EOPNOTSUPP: of its kind they
- * cannot be told; -ENXIO: the listener itself is not to be seen, it is of another network namespace; -EOVERFLOW,
- * -EAGAIN, -ENOBUFS, -ENOMEM, -EFBIG, -EINTR: not this time; other -errno: the kernel tells us nothing at all. */
+ * be; counting ends at `most`. Of a socket without connections: 1 when something waits to be read. -EOPNOTSUPP: of its
+ * kind they cannot be told; -ENXIO: the listener itself is not to be seen, it is of another network namespace;
+ * -EOVERFLOW, -EAGAIN, -ENOBUFS, -ENOMEM, -EFBIG, -EINTR: not this time; other -errno: the kernel tells us nothing at
+ * all. */
 MUST_CHECK int sock_diag_connections(int listener, unsigned most);
 static inline bool sock_diag_may_work_later(int r)
 {

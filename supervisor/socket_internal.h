@@ -28,7 +28,8 @@ struct socket;
 struct socket_source;
 struct socket_listener {
     struct listener *listener;
-    loop_io io; /* LOOP_IO_NONE: nobody waits */
+    loop_io io;     /* LOOP_IO_NONE: nobody waits */
+    loop_io coming; /* IdleStopSec=: the service has it, and the next arrival is to be noted */
     struct socket *socket;
 };
 struct socket {
@@ -52,6 +53,8 @@ struct socket {
     VEC(struct socket_source *) sources; /* who they are, for MaxConnectionsPerSource= */
     bool refusing;                       /* there are too many, which was told of */
     bool idle;                           /* no connection has been open for IdleStopSec=, and none came since */
+    bool idle_clear;                     /* at the last look none was open, and none has come since */
+    bool idle_blind;                     /* whether one is open cannot be told, which was logged */
     struct loop_deadline idle_look;      /* socket_idle.c looks, or asks again for the stop */
 };
 
@@ -133,6 +136,8 @@ void socket_proxy_kill(struct socket *s);
 void socket_proxy_done(struct socket *s);
 
 /* ---- socket_idle.c: IdleStopSec= ---- */
+/* The service is up: from now on a native socket is looked at, each IdleStopSec=. */
+void socket_idle_begin(struct socket *s);
 /* No connection has been open for IdleStopSec=. The service stops once that holds for all its sockets that have the
  * setting, at once or later. The worker of a proxy that has told this holds whoever comes from now on, and tells that
  * somebody waits. */

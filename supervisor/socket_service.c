@@ -80,6 +80,7 @@ void sockets_service_ready(struct service *service)
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
         if (s->proxy && s->service == service) socket_proxy_set_ready(s, true);
+        if (s->service == service) socket_idle_begin(s);
     }
 }
 

@@ -46,15 +46,21 @@ static size_t number_printed(struct scene *s, const char *script)
 /* ---- to zero and back ---- */
 
 static const struct {
-    const char *label, *stem, *listen, *address, *more;
+    const char *label, *stem, *listen, *address, *more, *run;
 } kinds[] = {
-    { "TCP", "tcp", "ListenStream=127.0.0.1:7301", "tcp:127.0.0.1:7301", "" },
-    { "every address, IPv4 client", "any", "ListenStream=7302", "tcp:127.0.0.1:7302", "" },
-    { "a path", "path", "ListenStream=/run/idle-path", "unix:/run/idle-path", "" },
-    { "an abstract name", "abstract", "ListenStream=@idle-abstract", "abstract:idle-abstract", "" },
-    { "sequential packets", "packets", "ListenSequentialPacket=/run/idle-packets", "seqpacket:/run/idle-packets", "" },
-    { "Restart=always", "restart", "ListenStream=/run/idle-restart", "unix:/run/idle-restart", "Restart=always\n" },
-    { "a process of its own session", "escape", "ListenStream=/run/idle-escape", "unix:/run/idle-escape", "" },
+    /* First, so that its worker, which leaves when the service does, is gone in the end. */
+    { "a proxy", "proxy", "ListenStream=127.0.0.1:7303\nActivationMode=proxy\nProxyTarget=127.0.0.1:7304",
+      "tcp:127.0.0.1:7303", "", "tcp-echo 127.0.0.1 7304" },
+    { "TCP", "tcp", "ListenStream=127.0.0.1:7301", "tcp:127.0.0.1:7301", "", "listen" },
+    { "every address, IPv4 client", "any", "ListenStream=7302", "tcp:127.0.0.1:7302", "", "listen" },
+    { "a path", "path", "ListenStream=/run/idle-path", "unix:/run/idle-path", "", "listen" },
+    { "an abstract name", "abstract", "ListenStream=@idle-abstract", "abstract:idle-abstract", "", "listen" },
+    { "sequential packets", "packets", "ListenSequentialPacket=/run/idle-packets", "seqpacket:/run/idle-packets", "",
+      "listen" },
+    { "Restart=always", "restart", "ListenStream=/run/idle-restart", "unix:/run/idle-restart", "Restart=always\n",
+      "listen" },
+    { "a process of its own session", "escape", "ListenStream=/run/idle-escape", "unix:/run/idle-escape", "",
+      "listen" },
 };
 
 static void test_to_zero_and_back(void **state)
@@ -64,8 +70,8 @@ static void test_to_zero_and_back(void **state)
         char text[512];
         (void)snprintf(text, sizeof text, "[Socket]\n%s\nIdleStopSec=300ms\n", kinds[i].listen);
         write_unit(s, kinds[i].stem, "socket", text);
-        (void)snprintf(text, sizeof text, "[Service]\n%sExecStart=" ACTOR " escape /scene/%s.pid -- listen\n",
-                       kinds[i].more, kinds[i].stem);
+        (void)snprintf(text, sizeof text, "[Service]\n%sExecStart=" ACTOR " escape /scene/%s.pid -- %s\n",
+                       kinds[i].more, kinds[i].stem, kinds[i].run);
         write_unit(s, kinds[i].stem, "service", text);
     }
     boot(s, state);
@@ -113,13 +119,16 @@ static void wait_clock(struct scene *s, size_t n)
 }
 
 static const struct {
-    const char *label, *stem, *listen, *address;
+    const char *label, *stem, *listen, *address, *run;
 } held[] = {
-    { "TCP", "tcp", "ListenStream=127.0.0.1:7311", "tcp:127.0.0.1:7311" },
-    { "every address, IPv6 client", "any", "ListenStream=7312", "tcp:[::1]:7312" },
-    { "a path", "path", "ListenStream=/run/held-path", "unix:/run/held-path" },
-    { "an abstract name", "abstract", "ListenStream=@held-abstract", "abstract:held-abstract" },
-    { "sequential packets", "packets", "ListenSequentialPacket=/run/held-packets", "seqpacket:/run/held-packets" },
+    { "TCP", "tcp", "ListenStream=127.0.0.1:7311", "tcp:127.0.0.1:7311", "listen" },
+    { "every address, IPv6 client", "any", "ListenStream=7312", "tcp:[::1]:7312", "listen" },
+    { "a path", "path", "ListenStream=/run/held-path", "unix:/run/held-path", "listen" },
+    { "an abstract name", "abstract", "ListenStream=@held-abstract", "abstract:held-abstract", "listen" },
+    { "sequential packets", "packets", "ListenSequentialPacket=/run/held-packets", "seqpacket:/run/held-packets",
+      "listen" },
+    { "a proxy", "proxy", "ListenStream=/run/held-proxy\nActivationMode=proxy\nProxyTarget=/run/held-target",
+      "unix:/run/held-proxy", "unix-echo /run/held-target" },
 };
 
 static void test_open_connection(void **state)
@@ -130,7 +139,9 @@ static void test_open_connection(void **state)
     for (size_t i = 0; i < COUNT_OF(held); i++) {
         (void)snprintf(text, sizeof text, "[Socket]\n%s\nIdleStopSec=300ms\n", held[i].listen);
         write_unit(s, held[i].stem, "socket", text);
-        write_unit(s, held[i].stem, "service", "[Service]\nExecStart=" ACTOR " listen\n");
+        (void)snprintf(text, sizeof text,
+                       "[Service]\nExecStartPre=/bin/rm -f /run/held-target\nExecStart=" ACTOR " %s\n", held[i].run);
+        write_unit(s, held[i].stem, "service", text);
     }
     write_clock(s);
     boot(s, state);

@@ -119,6 +119,11 @@ void listen_fds_close(struct manager *m)
     vec_done(&m->listen_fds);
 }
 
+bool listen_fds_has(const struct manager *m, const struct unit *unit, uint32_t line)
+{
+    return find(m, unit->id, line) != NULL;
+}
+
 bool listen_fds_has_all(const struct manager *m, const struct unit *unit)
 {
     if (m->listen_fds.count == 0) return false;

@@ -22,7 +22,8 @@ typedef VEC(struct listen_fd) listen_fd_list;
 /* Takes and sorts them; what cannot be used is logged and closed. */
 void listen_fds_open(struct manager *manager);
 void listen_fds_close(struct manager *manager);
-/* Every line of the unit has one: nothing is to be bound. */
+/* This line has one; every line has, and nothing is to be bound. */
+bool listen_fds_has(const struct manager *manager, const struct unit *unit, uint32_t line);
 bool listen_fds_has_all(const struct manager *manager, const struct unit *unit);
 /* A descriptor of the caller's own for this line. 1; 0: none was passed in; -errno. */
 MUST_CHECK int listen_fds_get(const struct manager *manager, const struct unit *unit, uint32_t line, struct fd *ret);

@@ -165,7 +165,9 @@ static int begin_listening(struct socket *s, struct socket_opened *opened)
 
 static struct socket_to_open to_open(const struct socket *s)
 {
-    return (struct socket_to_open){ s->base.manager, s->base.unit, s->service ? s->service->base.unit : NULL };
+    return (struct socket_to_open){ .manager = s->base.manager,
+                                    .unit = s->base.unit,
+                                    .service = s->service ? s->service->base.unit : NULL };
 }
 
 static int open_task(void *argument, struct file_answer *answer)

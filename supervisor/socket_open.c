@@ -84,11 +84,12 @@ static int open_all(const struct socket_to_open *what, struct socket_opened *ope
         opened->index = opened->options.line = i;
         struct fd passed = FD_NONE;
         *ret_step = "taking what was passed in";
-        r = listen_fds_get(what->manager, what->unit, i, &passed);
-        if (r > 0)
+        bool is_passed = listen_fds_has(what->manager, what->unit, i);
+        if (is_passed && !what->in_copy) r = listen_fds_get(what->manager, what->unit, i, &passed);
+        if (fd_is_open(&passed))
             r = listener_adopt_take(&settings->listens.items[i], passed, (struct listener_node){ 0 },
                                     &opened->listeners[i]);
-        else if (r == 0)
+        else if (!is_passed)
             r = listener_open(&settings->listens.items[i], &options, &opened->listeners[i], &opened->options, ret_step);
         if (r < 0) return r;
         opened->n_listeners++;
@@ -132,7 +133,7 @@ void socket_opened_done(struct socket_opened *opened)
 
 /* ---- by a file helper ---- */
 
-/* The answer: this, the node of each listener, the reason; a descriptor for each listener. */
+/* The answer: this, the node of each listener, the reason; a descriptor for each listener that was opened. */
 struct opened_head {
     uint32_t index, n_listeners;
     bool skipped;
@@ -149,10 +150,12 @@ static int write_opened(const struct socket_opened *opened, struct file_answer *
     memcpy(head.step, opened->step, sizeof head.step);
     int r = str_append_bytes(&answer->bytes, &head, sizeof head);
     for (uint32_t i = 0; r == 0 && i < opened->n_listeners; i++) {
-        struct listener_node node = listener_node(opened->listeners[i]);
+        struct listener *listener = opened->listeners[i];
+        struct listener_node node = listener ? listener_node(listener) : (struct listener_node){ 0 };
         struct fd fd = FD_NONE;
         r = str_append_bytes(&answer->bytes, &node, sizeof node);
-        if (r == 0) r = fd_dup(listener_fd(opened->listeners[i]), 3, &fd);
+        if (r < 0 || !listener) continue;
+        r = fd_dup(listener_fd(listener), 3, &fd);
         if (r == 0) r = file_answer_add_take(answer, fd);
     }
     return r < 0 ? r : str_append(&answer->bytes, str_text(&opened->reason));
@@ -161,7 +164,9 @@ static int write_opened(const struct socket_opened *opened, struct file_answer *
 int socket_open_task(void *argument, struct file_answer *answer)
 {
     struct socket_opened opened;
-    int r = socket_open(argument, &opened);
+    struct socket_to_open what = *(const struct socket_to_open *)argument;
+    what.in_copy = true;
+    int r = socket_open(&what, &opened);
     int written = write_opened(&opened, answer);
     return r < 0 ? r : written;
 }
@@ -170,14 +175,19 @@ static int adopt_all(const struct socket_to_open *what, const struct opened_head
                      struct socket_opened *opened)
 {
     const struct socket_listen_list *listens = &what->unit->socket->listens;
-    if (head->n_listeners != answer->n_fds || (!head->skipped && head->n_listeners != listens->count)) return -EBADMSG;
+    size_t n_fds = 0;
+    if (head->n_listeners != (head->skipped ? 0 : listens->count)) return -EBADMSG;
     opened->listeners = calloc(listens->count, sizeof(struct listener *));
     if (!opened->listeners) return -ENOMEM;
     for (uint32_t i = 0; i < head->n_listeners; i++) {
         struct listener_node node;
         memcpy(&node, answer->bytes.data + sizeof *head + i * sizeof node, sizeof node);
         opened->index = i;
-        int r = listener_adopt_take(&listens->items[i], fd_take(&answer->fds[i]), node, &opened->listeners[i]);
+        struct fd fd = FD_NONE;
+        int r = listen_fds_get(what->manager, what->unit, i, &fd);
+        if (r == 0 && n_fds == answer->n_fds) r = -EBADMSG;
+        if (r == 0) fd = fd_take(&answer->fds[n_fds++]);
+        if (r >= 0) r = listener_adopt_take(&listens->items[i], fd, node, &opened->listeners[i]);
         if (r < 0) return r;
         opened->n_listeners++;
     }

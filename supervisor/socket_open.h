@@ -16,6 +16,7 @@ struct unit;
 struct socket_to_open {
     struct manager *manager;
     const struct unit *unit, *service; /* service: NULL with Accept=yes */
+    bool in_copy; /* by a file helper, which has none of what was passed in: these listeners stay NULL */
 };
 /* What came of it. Zeroed is an empty one. */
 struct socket_opened {

@@ -473,6 +473,30 @@ static void test_not_adopted(void **state)
     scene_end(s);
 }
 
+/* Where the rest of a unit is opened by a copy of PID 1, which has none of these descriptors, each line still has its
+ * own. */
+static void test_adopted_beside_far_lines(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    static const char *const prefix[] = { ACTOR, "pass-in", "-", "@near", "7501", "--", "exec", NULL };
+    for (size_t i = 0; prefix[i]; i++) spec.prefix[i] = prefix[i];
+    spec.box.setup = "mkdir -p /run/low /run/up /run/work /far && "
+                     "mount -t overlay far -o lowerdir=/run/low,upperdir=/run/up,workdir=/run/work /far";
+    scene_unit(s, "a.socket",
+               "[Socket]\nListenStream=/far/first\nListenStream=@near\nListenStream=/far/last\n"
+               "ListenStream=127.0.0.1:7501\n");
+    scene_unit(s, "a.service", LISTEN);
+    scene_boot(s, &spec);
+    scene_wait_nth_event(s, 4, "bound", "a.socket", NULL);
+    expect_greeting(s, "unix:/far/first", "listen_fds=4 listen_fdnames=a.socket:a.socket:a.socket:a.socket fd=3");
+    expect_greeting(s, "abstract:near", "fd=4");
+    expect_greeting(s, "unix:/far/last", "fd=5");
+    expect_greeting(s, "tcp:127.0.0.1:7501", "fd=6");
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* A unit that is stopped and started again has the same descriptor again, and who came meanwhile is served. */
 static void test_adopted_again(void **state)
 {
@@ -520,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_no_connection_is_lost),
         IN_BOTH_PLACES(test_adopted),
         cmocka_unit_test(test_not_adopted),
+        cmocka_unit_test(test_adopted_beside_far_lines),
         cmocka_unit_test(test_adopted_again),
     };
     return cmocka_run_group_tests_name("handover", tests, NULL, NULL);

@@ -162,15 +162,6 @@ static int open_socket(struct opening *o, const struct address *parsed)
 
 /* ---- all of them ---- */
 
-/* vsock-stream:... says what it is, whatever the directive. */
-static enum listen_kind kind_of(const struct socket_listen *listen, const struct address *address)
-{
-    bool forced = address->kind == ADDRESS_VSOCK && address->type != 0;
-    enum listen_kind kind = forced ? LISTEN_STREAM : listen->kind;
-    while (forced && kinds[kind].type != address->type) kind++;
-    return kind;
-}
-
 /* A listener without a descriptor. */
 static int new_listener(const struct socket_listen *listen, struct address *ret_address, struct listener **ret)
 {
@@ -180,7 +171,7 @@ static int new_listener(const struct socket_listen *listen, struct address *ret_
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener) return -ENOMEM;
     listener->fd = FD_NONE;
-    listener->kind = kind_of(listen, ret_address);
+    listener->kind = listen->kind;
     listener->network = ret_address->kind == ADDRESS_VSOCK ? "vsock"
                         : address_is_unix(ret_address)     ? kinds[listen->kind].local
                                                            : kinds[listen->kind].ip;

@@ -28,7 +28,7 @@ struct address {
     const char *name;
     size_t name_length;
     uint32_t number, group; /* VSOCK: port and CID; NETLINK: family and multicast groups, a bit for each */
-    int type;               /* VSOCK: SOCK_STREAM, ... that the text asks for, or 0 */
+    int type;               /* VSOCK: SOCK_STREAM, ... that the text asks for, or 0: what the directive says */
 };
 
 /* -EINVAL: none of the forms; -ERANGE: a port that is none; -ENAMETOOLONG: longer than sun_path can hold.

@@ -165,6 +165,16 @@ int listen_parse(const struct socket_listen *listen, struct address *ret)
     return -EINVAL;
 }
 
+enum listen_kind listen_kind_of(enum listen_kind kind, const char *text)
+{
+    struct address address;
+    if (kind > LISTEN_SEQPACKET || !is_vsock(text) || parse_vsock(text, &address) < 0) return kind;
+    return address.type == SOCK_STREAM      ? LISTEN_STREAM
+           : address.type == SOCK_DGRAM     ? LISTEN_DATAGRAM
+           : address.type == SOCK_SEQPACKET ? LISTEN_SEQPACKET
+                                            : kind;
+}
+
 int listen_normalize(enum listen_kind kind, const char *text, struct str *out)
 {
     switch (kind) {

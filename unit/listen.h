@@ -12,6 +12,8 @@ struct str;
  * queue. Borrows from the text. Errors as address_parse(). */
 MUST_CHECK int listen_parse(const struct socket_listen *listen, struct address *ret);
 
+/* What kind it is: vsock-stream:... says so by itself, whatever the directive. */
+enum listen_kind listen_kind_of(enum listen_kind kind, const char *text);
 /* Appends the normal form: "8080" is "[::]:8080", a path is cleaned, a netlink family gets its group ("route 0"). 0;
  * -EINVAL: not an address of the kind; -ERANGE: a port or group that is none; -ENAMETOOLONG; -EAFNOSUPPORT: sequential
  * packets over IP; -ENOMEM. On an error `out` may hold a part of the answer. */

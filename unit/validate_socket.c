@@ -160,6 +160,19 @@ static void validate_target(struct validator *v, const struct unit *socket, cons
     }
 }
 
+/* systemd takes one alone for none, in silence. */
+static void validate_queues(struct validator *v, const struct unit *socket)
+{
+    const struct socket_extra_section *extra = socket->socket_extra;
+    const struct socket_listen_list *list = &socket->socket->listens;
+    if ((extra->mq_max_messages > 0) == (extra->mq_message_size > 0)) return;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].kind == LISTEN_MESSAGE_QUEUE)
+            diag_report(v->diags, DIAG_NOTE, about_origin(list->items[i].origin, "Socket", "ListenMessageQueue"),
+                        "bad-combination", NULL,
+                        "MessageQueueMaxMessages= and MessageQueueMessageSize= have an effect together only");
+}
+
 /* The proxy accepts connections. */
 static void validate_proxy(struct validator *v, const struct unit *socket)
 {
@@ -192,6 +205,7 @@ static int collect_claims(struct validator *v, const struct unit *socket, struct
         if (r < 0) return r;
     }
     validate_proxy(v, socket);
+    validate_queues(v, socket);
     validate_target(v, socket, claims->items ? claims->items + before : NULL, claims->count - before);
     return 0;
 }

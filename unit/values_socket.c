@@ -43,7 +43,7 @@ static int check_listener(struct parse *p, enum listen_kind kind, const char *te
 static int push_listen(struct parse *p, const struct value *value, enum listen_kind kind, const char *text,
                        struct socket_listen_list *list)
 {
-    struct socket_listen listen = { .kind = kind, .origin = parse_origin(value) };
+    struct socket_listen listen = { .kind = listen_kind_of(kind, text), .origin = parse_origin(value) };
     char *copy = arena_strdup(p->arena, text);
     if (!copy) return -ENOMEM;
     if (!p->context->native) path_leave_var_run(copy);

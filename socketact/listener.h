@@ -54,3 +54,5 @@ static inline bool listen_kind_accepts(enum listen_kind kind)
 /* For log and trace (S16, S67): "tcp", "udp", "unix", "unixgram", "unixpacket", "fifo", ... */
 const char *listener_network(const struct listener *listener);
 const char *listener_address(const struct listener *listener); /* "[::]:5050", "/run/x.sock", "@abstract" */
+/* DirectoryMode=: every directory above the last component; those that exist stay as they are. */
+MUST_CHECK int node_make_parents(const char *path, mode_t mode);

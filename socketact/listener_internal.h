@@ -22,8 +22,6 @@ struct opening {
 };
 
 /* ---- listener_node.c ---- */
-/* Every directory above the last component; those that exist stay as they are. */
-MUST_CHECK int node_make_parents(const char *path, mode_t mode);
 /* What an earlier run left. Nothing but a node of this type (S_IFSOCK, S_IFIFO) is ever removed. */
 MUST_CHECK int node_remove_stale(const char *path, mode_t type);
 bool node_is(const char *path, mode_t type, struct listener_node node);

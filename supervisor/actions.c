@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 static bool is_oneshot(const struct service *s)
 {
@@ -29,22 +28,6 @@ static bool is_oneshot(const struct service *s)
 }
 
 /* ---- the way up ---- */
-
-static void fill_invocation_id(struct service *s)
-{
-    unsigned char bytes[16];
-    if (getrandom(bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes) {
-        /* Early in a virtual machine's boot: an id has to be unique, not secret. */
-        uint64_t words[2] = { loop_now(s->base.manager->loop), (uint64_t)(uintptr_t)s ^ (uint64_t)s->n_restarts << 48 };
-        memcpy(bytes, words, sizeof bytes);
-    }
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        s->invocation_id[2 * i] = digits[bytes[i] >> 4];
-        s->invocation_id[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    s->invocation_id[32] = '\0';
-}
 
 int service_begin(struct service *s)
 {
@@ -70,7 +53,7 @@ int service_begin(struct service *s)
     s->failure_code = 0;
     s->exec_failed = false;
     memset(&s->main_exit, 0, sizeof s->main_exit);
-    fill_invocation_id(s);
+    process_fill_invocation_id(&s->base, s->n_restarts, s->invocation_id);
     service_notify_begin(s);
     sockets_service_starting(s);
     if (service_commands(s, SERVICE_EXEC_CONDITION)->count > 0)

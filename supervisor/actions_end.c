@@ -135,35 +135,12 @@ static int kill_signal(const struct service *s, enum kill_operation operation)
     return s->base.manager->shutdown.bound_passed ? SIGKILL : kill->final_signal;
 }
 
-static void signal_known(struct service *s, int signal, bool also_sighup)
-{
-    const struct process *both[] = { &s->main, &s->control };
-    for (size_t i = 0; i < COUNT_OF(both); i++) {
-        if (both[i]->pid <= 0) continue;
-        (void)process_signal(both[i], signal); /* ESRCH: it has gone, its exit is on the way */
-        if (signal != SIGKILL && also_sighup) (void)process_signal(both[i], SIGHUP); /* likewise */
-        if (signal != SIGKILL) (void)process_signal(both[i], SIGCONT);               /* likewise */
-    }
-}
-
 static void signal_unit(struct service *s, enum kill_operation operation)
 {
-    const struct kill_section *kill = s->base.unit->kill;
+    const struct process *known[] = { &s->main, &s->control };
     int signal = kill_signal(s, operation);
-    bool also_sighup = kill->send_sighup && operation == KILL_TERMINATE && signal != SIGHUP;
-    struct procs_table *table = s->base.manager->procs;
-    if (!process_is_there(&s->main) && !process_is_there(&s->control) && procs_is_empty(table, &s->procs)) return;
-    bool all = kill->mode == KILL_CONTROL_GROUP || (kill->mode == KILL_MIXED && operation == KILL_FINALLY);
-    if (kill->mode == KILL_NONE) return;
-    if (!all) {
-        signal_known(s, signal, also_sighup);
-        return;
-    }
-    int r = signal == SIGKILL ? procs_kill(table, &s->procs) : procs_signal(table, &s->procs, signal, 0, also_sighup);
-    if (r < 0) {
-        log_error("unit %s: its processes could not be signalled: %s", service_name(s), strerror(-r));
-        signal_known(s, signal, also_sighup);
-    }
+    bool also_sighup = s->base.unit->kill->send_sighup && operation == KILL_TERMINATE && signal != SIGHUP;
+    process_signal_run(&s->base, &s->procs, known, COUNT_OF(known), signal, also_sighup, operation == KILL_FINALLY);
 }
 
 static void after_signalling(struct service *s)

@@ -209,6 +209,7 @@ void unit_state_changed(struct runtime *rt, enum active_state from, bool unexpec
     bool was_up = from == ACTIVE_STATE_ACTIVE || from == ACTIVE_STATE_RELOADING || from == ACTIVE_STATE_ACTIVATING;
     if (unexpected && !rt->manager->shutdown.begun && was_up != is_on_its_way(rt)) follow_up(rt, !was_up);
     if (runtime_is_down(rt)) unit_went_down(rt);
+    if (runtime_is_down(rt) && rt->manager->n_deferred > 0) sockets_retry_deferred(rt->manager);
     bool was_down = from == ACTIVE_STATE_INACTIVE || from == ACTIVE_STATE_FAILED;
     if (!was_down && rt->active == ACTIVE_STATE_INACTIVE && rt->unit->kind != UNIT_KIND_SERVICE)
         unit_action(rt, ACTION_ON_SUCCESS, 0); /* a service's machine says so itself */

@@ -22,7 +22,7 @@
 #define JOB_MODES(X) \
     X(FAIL, "fail") X(REPLACE, "replace") X(REPLACE_IRREVERSIBLY, "replace-irreversibly") X(ISOLATE, "isolate") \
     X(FLUSH, "flush") X(IGNORE_DEPENDENCIES, "ignore-dependencies") X(IGNORE_REQUIREMENTS, "ignore-requirements") \
-    X(TRIGGERING, "triggering") X(RESTART_DEPENDENCIES, "restart-dependencies")
+    X(TRIGGERING, "triggering") X(RESTART_DEPENDENCIES, "restart-dependencies") X(LENIENT, "lenient")
 /* clang-format on */
 enum job_type {
 #define X(enumerator, text) JOB_##enumerator,

@@ -21,6 +21,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/procs.h"
 #include "supervisor/service.h"
+#include "supervisor/socket.h"
 #include "supervisor/spawn.h"
 #include "supervisor/termination.h"
 #include "supervisor/timer.h"
@@ -98,6 +99,7 @@ static void check_watched(struct manager *m)
         if (s->begun) manager_post(m, s, SERVICE_EVENT_EMPTY);
     }
     m->watched.count = kept;
+    if (m->sockets_ending.count > 0) sockets_check_ending(m);
 }
 
 /* ---- trace helpers ---- */
@@ -358,6 +360,7 @@ void manager_free(struct manager *m)
     vec_done(&m->checks);
     transaction_free(m->transaction);
     vec_done(&m->watched);
+    vec_done(&m->sockets_ending);
     paths_free(m);
     mounts_free(m);
     vec_done(&m->idle);
@@ -399,9 +402,16 @@ struct runtime *manager_find(const struct manager *m, const char *name)
     return instance_find(m, name);
 }
 
+void manager_post_socket(struct runtime *socket, uint8_t event)
+{
+    struct posted posted = { .unit = socket, .event = event };
+    if (vec_push(&socket->manager->events, posted) < 0)
+        log_error("unit %s: out of memory: an event was lost", runtime_name(socket));
+}
+
 void manager_post(struct manager *m, struct service *service, enum service_event event)
 {
-    struct posted posted = { .service = service, .event = event };
+    struct posted posted = { .unit = &service->base, .event = (uint8_t)event };
     if (vec_push(&m->events, posted) < 0)
         log_error("unit %s: out of memory: %s was lost", service_name(service), service_event_name(event));
 }
@@ -410,7 +420,10 @@ static void fire_events(struct manager *m)
 {
     while (m->events_head < m->events.count) {
         struct posted p = m->events.items[m->events_head++];
-        service_fire(p.service, p.event);
+        if (p.unit->unit->kind == UNIT_KIND_SERVICE)
+            service_fire(service_of(p.unit), (enum service_event)p.event);
+        else
+            socket_fire_posted(p.unit, p.event);
     }
     m->events_head = m->events.count = 0;
 }

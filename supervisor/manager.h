@@ -51,9 +51,10 @@ struct manager_options {
     char **environ;
 };
 
+/* `event` is an enum service_event, or of a socket an enum socket_event. */
 struct posted {
-    struct service *service;
-    enum service_event event;
+    struct runtime *unit;
+    uint8_t event;
 };
 
 struct manager {
@@ -94,12 +95,14 @@ struct manager {
     uint32_t last_job_id;
     VEC(struct job_hook) job_hooks;
     uint32_t n_waits; /* units that are to be started or stopped later, by themselves: PID 1 does not leave (D5) */
-    uint32_t n_jobs, n_busy;       /* n_busy: units that are up or on their way and hold something (D5) */
-    VEC(struct service *) watched; /* services that wait for their last process, looked at after each reap */
-    VEC(struct service *) idle;    /* services of Type=idle that wait for the jobs of others */
-    uint64_t random;               /* of random_span(), for pauses */
-    bool reaped;                   /* something was collected in this round */
-    bool more_children;            /* the reaper stopped at its bound */
+    uint32_t n_jobs, n_busy;              /* n_busy: units that are up or on their way and hold something (D5) */
+    VEC(struct service *) watched;        /* services that wait for their last process, looked at after each reap */
+    VEC(struct runtime *) sockets_ending; /* sockets whose commands left processes that are waited for */
+    uint32_t n_deferred;                  /* sockets that are, or were, DEFERRED since the last look */
+    VEC(struct service *) idle;           /* services of Type=idle that wait for the jobs of others */
+    uint64_t random;                      /* of random_span(), for pauses */
+    bool reaped;                          /* something was collected in this round */
+    bool more_children;                   /* the reaper stopped at its bound */
 
     loop_io signals_io;
     struct loop_deadline steady_state;
@@ -126,6 +129,7 @@ int manager_run(struct manager *manager);
 
 /* Queues an event; it is fired in this round, in order. Lack of memory fails the unit (K94). */
 void manager_post(struct manager *manager, struct service *service, enum service_event event);
+void manager_post_socket(struct runtime *socket, uint8_t event);
 /* Collects exits now, within a bound. */
 void manager_collect_children(struct manager *manager);
 /* CONTAINER_INIT_TRACE_LABELS: the snapshot that was asked for after this unit's start (S20). */

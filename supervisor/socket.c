@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "socketact/listener.h"
 #include "supervisor/file_helper.h"
 #include "supervisor/handlers.h"
 #include "supervisor/socket_open.h"
@@ -12,25 +13,158 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *socket_state_name(enum socket_state state)
+/* ---- tables ---- */
+
+static const struct {
+    const char *name;
+    uint8_t active, timeout;
+} states[SOCKET_STATE_COUNT] = {
+#define X(state, act, sub, bound) [SOCKET_##state] = { (sub), ACTIVE_STATE_##act, SOCKET_TIMEOUT_##bound },
+    SOCKET_STATES(X)
+#undef X
+};
+
+const char *socket_state_name(enum socket_state state)
 {
-    static const char *const names[] = {
-        [SOCKET_DEAD] = "dead",       [SOCKET_START_CHOWN] = "start-chown", [SOCKET_LISTENING] = "listening",
-        [SOCKET_RUNNING] = "running", [SOCKET_STOP_POST] = "stop-post",     [SOCKET_FAILED] = "failed"
-    };
-    return names[state];
+    return states[state].name;
 }
-void socket_set_state(struct socket *s, enum socket_state to)
+
+enum active_state socket_state_active(enum socket_state state)
 {
-    static const uint8_t active[] = {
-        [SOCKET_DEAD] = ACTIVE_STATE_INACTIVE,          [SOCKET_START_CHOWN] = ACTIVE_STATE_ACTIVATING,
-        [SOCKET_LISTENING] = ACTIVE_STATE_ACTIVE,       [SOCKET_RUNNING] = ACTIVE_STATE_ACTIVE,
-        [SOCKET_STOP_POST] = ACTIVE_STATE_DEACTIVATING, [SOCKET_FAILED] = ACTIVE_STATE_FAILED
+    return states[state].active;
+}
+
+enum socket_timeout socket_state_timeout(enum socket_state state)
+{
+    return states[state].timeout;
+}
+
+const char *socket_event_name(enum socket_event event)
+{
+    static const char *const names[SOCKET_EVENT_COUNT] = {
+#define X(enumerator) [SOCKET_EVENT_##enumerator] = #enumerator,
+        SOCKET_EVENTS(X)
+#undef X
     };
-    enum socket_state from = s->state;
-    if (from == to) return;
+    return names[event];
+}
+
+static void do_nothing(struct socket *s, enum socket_state from);
+static void do_start(struct socket *s, enum socket_state from);
+static void do_open(struct socket *s, enum socket_state from);
+static void do_opened(struct socket *s, enum socket_state from);
+static void do_listening(struct socket *s, enum socket_state from);
+static void do_running(struct socket *s, enum socket_state from);
+static void do_deferred(struct socket *s, enum socket_state from);
+static void do_stop(struct socket *s, enum socket_state from);
+static void do_reset(struct socket *s, enum socket_state from);
+static void do_end(struct socket *s, enum socket_state from);
+#define do_command      socket_act_command
+#define do_control_exit socket_act_control_exit
+#define do_timeout      socket_act_timeout
+#define do_stop_post    socket_act_stop_post
+#define do_signal       socket_act_signal
+#define do_after_signal socket_act_after_signal
+#define do_kill         socket_act_kill
+#define do_hurry        socket_act_hurry
+
+/* A row is four bytes: pointers would have to be relocated. */
+enum act {
+#define X(name) ACT_##name,
+    SOCKET_ACTIONS(X)
+#undef X
+};
+static socket_action *const actions[] = {
+#define X(name) [ACT_##name] = do_##name,
+    SOCKET_ACTIONS(X)
+#undef X
+};
+static const struct move {
+    uint8_t from, event, to, action;
+} moves[] = {
+#define M(f, e, t, name) { SOCKET_##f, SOCKET_EVENT_##e, SOCKET_##t, ACT_##name },
+#include "supervisor/socket_fsm.def"
+#undef M
+};
+
+/* ---- moving ---- */
+
+static void on_timeout(void *userdata)
+{
+    struct socket *s = userdata;
+    s->timed_out = true;
+    socket_fire(s, SOCKET_EVENT_TIMEOUT);
+}
+
+void socket_arm_timeout(struct socket *s)
+{
+    struct loop *loop = s->base.manager->loop;
+    usec_t span = USEC_INFINITY;
+    switch (socket_state_timeout(s->state)) {
+    case SOCKET_TIMEOUT_NONE:
+        break;
+    case SOCKET_TIMEOUT_COMMAND:
+        span = socket_settings(s)->timeout;
+        break;
+    case SOCKET_TIMEOUT_DEFER:
+        span = s->base.unit->socket_extra->defer_trigger_max;
+        break;
+    }
+    s->timed_out = false;
+    if (span == 0 || span == USEC_INFINITY)
+        loop_deadline_clear(loop, &s->timeout);
+    else if (loop_deadline_set(loop, &s->timeout, usec_add(loop_now(loop), span), on_timeout, s) < 0)
+        log_error("unit %s: out of memory: %s has no time limit", socket_name(s), socket_state_name(s->state));
+}
+
+static void move_to(struct socket *s, enum socket_state from, enum socket_state to)
+{
     s->state = to;
-    runtime_set_active(&s->base, active[to], socket_state_name(from), socket_state_name(to));
+    s->since = loop_now(s->base.manager->loop);
+    runtime_set_active(&s->base, socket_state_active(to), socket_state_name(from), socket_state_name(to));
+    if (socket_state_timeout(from) != SOCKET_TIMEOUT_NONE || socket_state_timeout(to) != SOCKET_TIMEOUT_NONE)
+        socket_arm_timeout(s);
+}
+
+static void step(struct socket *s, enum socket_event event)
+{
+    const struct move *found = NULL;
+    enum socket_state from = s->state;
+    for (size_t i = 0; !found && i < COUNT_OF(moves); i++)
+        if (moves[i].from == from && moves[i].event == event) found = &moves[i];
+    bool outdated = event == SOCKET_EVENT_TIMEOUT && !s->timed_out; /* the limit of a state that was left since */
+    if (!found || outdated) {
+        log_debug("socket %s: %s ignored in %s", socket_name(s), socket_event_name(event), socket_state_name(from));
+        return;
+    }
+    if (found->to != from) move_to(s, from, found->to);
+    actions[found->action](s, from);
+}
+
+void socket_fire(struct socket *s, enum socket_event event)
+{
+    s->firing = true;
+    step(s, event);
+    while (s->next != 0) {
+        enum socket_event next = s->next;
+        s->next = 0;
+        step(s, next);
+    }
+    s->firing = false;
+}
+
+void socket_decide(struct socket *s, enum socket_event event)
+{
+    if (s->firing)
+        s->next = (uint8_t)event;
+    else
+        socket_fire(s, event);
+}
+
+static void do_nothing(struct socket *s, enum socket_state from)
+{
+    (void)s;
+    (void)from;
 }
 
 /* ---- listeners ---- */
@@ -41,17 +175,17 @@ static void on_nodes_removed(int r, struct file_answer *answer, void *userdata)
     (void)answer;
     s->request = NULL;
     if (r < 0) log_warning("socket %s: its nodes were not removed: %s", socket_name(s), strerror(-r));
-    if (s->state == SOCKET_STOP_POST && !socket_proxy_drains(s)) socket_set_state(s, SOCKET_DEAD);
+    if (!s->firing) socket_fire(s, SOCKET_EVENT_NODES_GONE);
 }
 
 void socket_proxy_drained(struct socket *s)
 {
-    if (s->state == SOCKET_STOP_POST && !s->request) socket_set_state(s, SOCKET_DEAD);
+    if (!s->firing) socket_fire(s, SOCKET_EVENT_NODES_GONE);
 }
 
 static void remove_far_nodes(struct socket *s)
 {
-    struct socket_nodes *nodes = socket_nodes_new(s->n_listeners);
+    struct socket_nodes *nodes = socket_nodes_new(s->base.unit);
     for (uint32_t i = 0; nodes && i < s->n_listeners; i++) socket_nodes_add(nodes, s->listeners[i].listener);
     struct file_task task = { .run = socket_nodes_remove_task,
                               .argument = nodes,
@@ -64,41 +198,66 @@ static void remove_far_nodes(struct socket *s)
     if (r < 0) on_nodes_removed(r, NULL, s);
 }
 
-void socket_close_listeners(struct socket *s, bool remove_nodes)
+/* What lies in the file system, be the listeners open or not. */
+static void remove_nodes(struct socket *s)
+{
+    if (s->n_listeners == 0) return;
+    if (s->is_far) {
+        remove_far_nodes(s);
+        return;
+    }
+    for (uint32_t i = 0; i < s->n_listeners; i++) {
+        const struct listener *l = s->listeners[i].listener;
+        if (listener_path(l)) listener_remove_node(listener_path(l), listener_kind(l), listener_node(l));
+    }
+    socket_remove_links(s->base.unit);
+}
+
+void socket_close_listeners(struct socket *s, bool with_nodes)
 {
     socket_stop_waiting(s);
     socket_idle_end(s);
-    if (s->is_far && remove_nodes && s->n_listeners > 0) remove_far_nodes(s);
-    for (uint32_t i = 0; i < s->n_listeners; i++) listener_free(s->listeners[i].listener, remove_nodes && !s->is_far);
+    if (with_nodes) remove_nodes(s);
+    for (uint32_t i = 0; i < s->n_listeners; i++) {
+        loop_deadline_clear(s->base.manager->loop, &s->listeners[i].resume);
+        listener_free(s->listeners[i].listener, false);
+    }
     free(s->listeners);
     s->listeners = NULL;
     s->n_listeners = 0;
     socket_proxy_close(s);
 }
 
+void socket_set_result(struct socket *s, enum unit_result result, int failure_code)
+{
+    if (s->base.result != RESULT_SUCCESS || result == RESULT_SUCCESS) return;
+    s->base.result = (uint8_t)result;
+    s->failure_code = failure_code;
+}
+
 void socket_fail(struct socket *s, enum unit_result result, const char *why)
 {
+    enum active_state active = socket_state_active(s->state);
+    if (active != ACTIVE_STATE_ACTIVE && active != ACTIVE_STATE_ACTIVATING) return;
     log_error("socket %s: failed: %s; closing the listener", socket_name(s), why);
     TRACE(s->base.manager->trace, "socket_failed", TRACE_ERROR, 0, TF_STR("unit", socket_name(s)),
           TF_STR("reason", why));
-    s->base.result = (uint8_t)result;
-    socket_close_listeners(s, true);
-    socket_set_state(s, SOCKET_FAILED);
-    unit_failed_for_good(&s->base, 1);
+    socket_set_result(s, result, 1);
+    s->remove_nodes = true;
+    socket_decide(s, SOCKET_EVENT_FAIL);
 }
 
 /* ---- starting ---- */
 
-static void bind_failed(struct socket *s, const struct socket_listen *listen, const char *step, int error)
+static void tell_bind_failure(struct socket *s, const struct socket_opened *opened)
 {
-    const char *text = error == ESRCH ? "no such user or group" : strerror(error);
-    log_error("socket %s: bind failed: %s: %s: %s (%s:%u)", socket_name(s), listen->text, step, text,
+    const struct socket_listen *listen = &socket_settings(s)->listens.items[opened->index];
+    const char *text = opened->error == ESRCH ? "no such user or group" : strerror(opened->error);
+    log_error("socket %s: bind failed: %s: %s: %s (%s:%u)", socket_name(s), listen->text, opened->step, text,
               listen->origin.file ? listen->origin.file : "-", listen->origin.line);
     char err[256];
-    (void)snprintf(err, sizeof err, "%s: %s", step, text); /* cut when it is long */
+    (void)snprintf(err, sizeof err, "%s: %s", opened->step, text); /* cut when it is long */
     TRACE(s->base.manager->trace, "bind_failed", TRACE_ERROR, 0, TF_STR("unit", socket_name(s)), TF_STR("err", err));
-    s->base.result = RESULT_RESOURCES;
-    socket_close_listeners(s, true);
 }
 
 /* What is only for speed, or missed by the service alone, is no reason to fail. */
@@ -129,38 +288,55 @@ static void take_listeners(struct socket *s, struct socket_opened *opened)
     opened->n_listeners = 0;
 }
 
-/* Listens with what was opened, or says why not. 0 or -errno. */
-static int begin_listening(struct socket *s, struct socket_opened *opened)
+void socket_go_up(struct socket *s)
 {
-    struct manager *m = s->base.manager;
+    bool service_up = s->service && s->service->base.active == ACTIVE_STATE_ACTIVE;
+    socket_decide(s, service_up && socket_is_native(s) ? SOCKET_EVENT_GO_RUNNING : SOCKET_EVENT_GO_LISTENING);
+}
+
+static int take_opened(struct socket *s, struct socket_opened *opened)
+{
     if (opened->error > 0) {
-        bind_failed(s, &socket_settings(s)->listens.items[opened->index], opened->step, opened->error);
+        tell_bind_failure(s, opened);
         return -opened->error;
     }
     if (opened->skipped) {
         log_info("unit %s: skipped (service %s skipped)", socket_name(s), socket_service_name(s));
-        TRACE(m->trace, "skipped", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
+        TRACE(s->base.manager->trace, "skipped", TRACE_OK, 0, TF_STR("unit", socket_name(s)),
               TF_STR("reason", str_text(&opened->reason)));
         s->base.skipped = true;
-        socket_set_state(s, SOCKET_LISTENING); /* up for whoever waits for it, and down again: nothing is bound */
-        socket_set_state(s, SOCKET_DEAD);
         return 0;
     }
+    if (opened->link)
+        log_warning("socket %s: Symlinks=: %s: %s", socket_name(s), opened->link, strerror(opened->link_error));
     s->listeners = calloc(opened->n_listeners, sizeof *s->listeners);
     if (!s->listeners) return -ENOMEM;
     warn_of_options(s, &opened->options);
     take_listeners(s, opened);
-    int r = socket_is_native(s) ? 0 : socket_proxy_new(s);
-    if (r < 0) {
-        socket_close_listeners(s, true);
-        return r;
-    }
-    bool service_up = s->service && s->service->base.active == ACTIVE_STATE_ACTIVE;
+    return socket_is_native(s) ? 0 : socket_proxy_new(s);
+}
+
+/* Listens with what was opened. Where nothing was begun the engine is told of a failure, and the state stays. */
+static void begin_listening(struct socket *s, struct socket_opened *opened)
+{
+    int r = take_opened(s, opened);
     s->trigger_count = 0;
-    socket_set_state(s, service_up && socket_is_native(s) ? SOCKET_RUNNING : SOCKET_LISTENING);
-    if (s->proxy) socket_proxy_set_ready(s, service_up);
-    if (s->state == SOCKET_LISTENING) socket_wait(s);
-    return 0;
+    if (r == 0 && s->base.skipped) { /* up for whoever waits for it, and down again: nothing is bound */
+        socket_decide(s, SOCKET_EVENT_GO_LISTENING);
+    } else if (r == 0 && socket_commands(s, SOCKET_EXEC_START_POST)->count > 0) {
+        socket_decide(s, SOCKET_EVENT_GO_START_POST);
+    } else if (r == 0) {
+        socket_go_up(s);
+    } else {
+        s->remove_nodes = true;
+        s->base.result = RESULT_RESOURCES;
+        if (s->state == SOCKET_START_CHOWN) {
+            socket_go_down(s);
+        } else {
+            socket_close_listeners(s, true);
+            s->start_error = r;
+        }
+    }
 }
 
 static struct socket_to_open to_open(const struct socket *s)
@@ -180,28 +356,164 @@ static void on_opened(int r, struct file_answer *answer, void *userdata)
 {
     struct socket *s = userdata;
     struct socket_to_open what = to_open(s);
-    struct socket_opened opened;
     s->request = NULL;
-    IGNORE_RESULT(socket_open_read_answer(&what, r, answer, &opened)); /* it is in `opened` as well */
-    r = begin_listening(s, &opened);
-    socket_opened_done(&opened);
-    if (r == 0) return;
-    s->base.result = RESULT_RESOURCES;
-    socket_set_state(s, SOCKET_FAILED);
-    unit_failed_for_good(&s->base, 1);
+    s->opened = calloc(1, sizeof *s->opened);
+    if (!s->opened) {
+        socket_fail(s, RESULT_RESOURCES, "out of memory");
+        return;
+    }
+    IGNORE_RESULT(socket_open_read_answer(&what, r, answer, s->opened)); /* it is in there as well */
+    socket_fire(s, SOCKET_EVENT_OPENED);
 }
 
-static int open_by_helper(struct socket *s)
+static void drop_opened(struct socket *s)
 {
-    struct file_task task = {
-        .run = open_task, .argument = s, .keep_fd = -1, .timeout = FILE_HELPER_TIMEOUT, .done = on_opened, .userdata = s
-    };
-    int r = file_helper_ask(s->base.manager->file_helpers, &task, &s->request);
-    if (r < 0) return r;
-    log_debug("socket %s: its listeners are opened by a file helper", socket_name(s));
-    socket_set_state(s, SOCKET_START_CHOWN);
-    return 0;
+    if (s->opened) socket_opened_done(s->opened);
+    free(s->opened);
+    s->opened = NULL;
 }
+
+static void do_opened(struct socket *s, enum socket_state from)
+{
+    (void)from;
+    begin_listening(s, s->opened);
+    drop_opened(s);
+}
+
+static void open_by_helper(struct socket *s)
+{
+    usec_t timeout = socket_settings(s)->timeout;
+    struct file_task task = { .run = open_task,
+                              .argument = s,
+                              .keep_fd = -1,
+                              .timeout = timeout > 0 ? MIN_OF(timeout, FILE_HELPER_TIMEOUT) : FILE_HELPER_TIMEOUT,
+                              .done = on_opened,
+                              .userdata = s };
+    if (file_helper_ask(s->base.manager->file_helpers, &task, &s->request) < 0)
+        socket_fail(s, RESULT_RESOURCES, "out of memory");
+    else
+        log_debug("socket %s: its listeners are opened by a file helper", socket_name(s));
+}
+
+static void do_open(struct socket *s, enum socket_state from)
+{
+    struct socket_to_open what = to_open(s);
+    struct socket_opened opened;
+    (void)from;
+    if (s->is_far) {
+        open_by_helper(s);
+        return;
+    }
+    IGNORE_RESULT(socket_open(&what, &opened)); /* it is in `opened` as well */
+    begin_listening(s, &opened);
+    socket_opened_done(&opened);
+}
+
+/* A socket that has no commands and whose paths are local listens at once. */
+static void do_start(struct socket *s, enum socket_state from)
+{
+    struct socket_to_open what = to_open(s);
+    bool runs = socket_has_commands(s);
+    s->is_far = !socket_open_is_local(&what);
+    s->remove_nodes = socket_settings(s)->remove_on_stop;
+    s->failure_code = 1;
+    s->forced = FORCED_NOT;
+    s->start_error = runs ? socket_begin_run(s) : 0;
+    if (s->start_error < 0) return;
+    if (socket_commands(s, SOCKET_EXEC_START_PRE)->count > 0)
+        socket_decide(s, SOCKET_EVENT_GO_START_PRE);
+    else if (runs || s->is_far)
+        socket_decide(s, SOCKET_EVENT_GO_START_CHOWN);
+    else
+        do_open(s, from);
+}
+
+/* ---- up ---- */
+
+static void do_listening(struct socket *s, enum socket_state from)
+{
+    bool starts = socket_state_active(from) != ACTIVE_STATE_ACTIVE;
+    if (s->base.skipped) {
+        socket_go_down(s);
+        return;
+    }
+    if (starts && s->proxy) socket_proxy_set_ready(s, s->service->base.active == ACTIVE_STATE_ACTIVE);
+    if (from == SOCKET_RUNNING && s->base.unit->socket_extra->flush_pending) socket_flush(s);
+    socket_wait(s);
+}
+
+static void do_running(struct socket *s, enum socket_state from)
+{
+    (void)from;
+    if (socket_is_native(s)) socket_stop_waiting(s);
+}
+
+static void do_deferred(struct socket *s, enum socket_state from)
+{
+    (void)from;
+    s->base.manager->n_deferred++;
+    socket_stop_waiting(s);
+}
+
+/* ---- the way down ---- */
+
+static void do_stop(struct socket *s, enum socket_state from)
+{
+    (void)from;
+    socket_stop_waiting(s);
+    file_helper_cancel(&s->request);
+    if (process_is_there(&s->control))
+        socket_decide(s, SOCKET_EVENT_GO_STOP_PRE_SIGTERM);
+    else
+        socket_go_down(s);
+}
+
+static void do_reset(struct socket *s, enum socket_state from)
+{
+    (void)from;
+    socket_decide(s, SOCKET_EVENT_GO_DEAD);
+}
+
+void socket_go_down(struct socket *s)
+{
+    bool has_time = !s->base.manager->shutdown.near_bound_passed;
+    if (s->begun && has_time && s->state != SOCKET_START_PRE && socket_commands(s, SOCKET_EXEC_STOP_PRE)->count > 0)
+        socket_decide(s, SOCKET_EVENT_GO_STOP_PRE);
+    else
+        socket_go_stop_post(s);
+}
+
+void socket_go_stop_post(struct socket *s)
+{
+    bool runs = s->begun && socket_commands(s, SOCKET_EXEC_STOP_POST)->count > 0;
+    if (runs && s->base.unit->socket_extra->pass_fds_to_exec) { /* ExecStopPost= gets them: they close at the end */
+        socket_stop_waiting(s);
+        if (s->remove_nodes) remove_nodes(s);
+        s->remove_nodes = false;
+    } else {
+        socket_close_listeners(s, s->remove_nodes);
+    }
+    /* Whoever waits for a failure does not wait for a path that may never answer. */
+    if (runs || ((s->request || socket_proxy_drains(s)) && s->base.result == RESULT_SUCCESS))
+        socket_decide(s, SOCKET_EVENT_GO_STOP_POST);
+    else
+        socket_go_final(s);
+}
+
+void socket_post_end(struct socket *s)
+{
+    socket_decide(s, s->base.result == RESULT_SUCCESS ? SOCKET_EVENT_GO_DEAD : SOCKET_EVENT_GO_FAILED);
+}
+
+static void do_end(struct socket *s, enum socket_state from)
+{
+    (void)from;
+    socket_close_listeners(s, s->remove_nodes);
+    socket_end_run(s);
+    if (s->state == SOCKET_FAILED) unit_failed_for_good(&s->base, s->failure_code);
+}
+
+/* ---- vtable ---- */
 
 /* What its connections are for. Of Accept=yes there is nothing before the first one. */
 static int find_service(struct socket *s)
@@ -218,51 +530,58 @@ static int find_service(struct socket *s)
     return 0;
 }
 
+static int socket_init(struct runtime *rt)
+{
+    socket_of(rt)->control.pidfd = FD_NONE;
+    return 0;
+}
+
 static int socket_start(struct runtime *rt)
 {
     struct socket *s = socket_of(rt);
     int r = find_service(s);
     if (r < 0) return r;
-    struct socket_to_open what = to_open(s);
     file_helper_cancel(&s->request);
-    s->is_far = !socket_open_is_local(&what);
-    if (s->is_far) return open_by_helper(s);
-    struct socket_opened opened;
-    IGNORE_RESULT(socket_open(&what, &opened)); /* it is in `opened` as well */
-    r = begin_listening(s, &opened);
-    socket_opened_done(&opened);
-    return r;
+    s->start_error = 0;
+    socket_fire(s, SOCKET_EVENT_START);
+    return s->start_error;
 }
 
 static void socket_failed(struct runtime *rt)
 {
-    socket_set_state(socket_of(rt), SOCKET_FAILED);
+    socket_fire(socket_of(rt), SOCKET_EVENT_GO_FAILED);
 }
 
 static void socket_stop(struct runtime *rt)
 {
-    struct socket *s = socket_of(rt);
-    if (s->state == SOCKET_STOP_POST) return;
-    file_helper_cancel(&s->request);
-    socket_close_listeners(s, socket_settings(s)->remove_on_stop);
-    socket_set_state(s, s->request || socket_proxy_drains(s) ? SOCKET_STOP_POST : SOCKET_DEAD);
+    socket_fire(socket_of(rt), SOCKET_EVENT_STOP);
 }
 
-/* The stop bound has passed: nodes that cannot be reached stay. */
+static void socket_hurry(struct runtime *rt)
+{
+    socket_fire(socket_of(rt), SOCKET_EVENT_HURRY);
+}
+
 static void socket_kill(struct runtime *rt)
 {
-    struct socket *s = socket_of(rt);
-    file_helper_cancel(&s->request);
-    socket_close_listeners(s, false);
-    socket_proxy_kill(s);
-    socket_set_state(s, SOCKET_DEAD);
+    socket_fire(socket_of(rt), SOCKET_EVENT_KILL);
 }
 
 static void socket_done(struct runtime *rt)
 {
-    file_helper_cancel(&socket_of(rt)->request);
-    socket_close_listeners(socket_of(rt), false);
-    socket_proxy_done(socket_of(rt));
+    struct socket *s = socket_of(rt);
+    file_helper_cancel(&s->request);
+    drop_opened(s);
+    socket_close_listeners(s, false);
+    socket_proxy_done(s);
+    loop_deadline_clear(rt->manager->loop, &s->timeout);
+    process_release(rt->manager, &s->control);
+    procs_end(rt->manager->procs, &s->procs);
+}
+
+void socket_fire_posted(struct runtime *rt, uint8_t event)
+{
+    socket_fire(socket_of(rt), (enum socket_event)event);
 }
 
 const struct socket_counters *socket_counters(const struct runtime *rt)
@@ -277,9 +596,11 @@ static const char *socket_sub(const struct runtime *rt)
 
 const struct unit_type socket_type = {
     .size = sizeof(struct socket),
+    .init = socket_init,
     .done = socket_done,
     .start = socket_start,
     .stop = socket_stop,
+    .hurry = socket_hurry,
     .kill = socket_kill,
     .failed = socket_failed,
     .sub_state = socket_sub,

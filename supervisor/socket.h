@@ -22,6 +22,14 @@ const struct socket_counters *socket_counters(const struct runtime *rt);
 void socket_connection_state(struct service *service);
 void socket_connection_end(struct service *service);
 
+/* What manager_post_socket() was given; enum socket_event. Called by the manager's settle loop only. */
+void socket_fire_posted(struct runtime *rt, uint8_t event);
+
+/* After exits were collected: who of manager->sockets_ending waits no longer? */
+void sockets_check_ending(struct manager *manager);
+/* A unit is down: sockets whose trigger was deferred look again, in the next round's deadlines. */
+void sockets_retry_deferred(struct manager *manager);
+
 struct passed_fds {
     VEC(int) fds; /* borrowed from the listeners */
     VEC(const char *) names;

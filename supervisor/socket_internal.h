@@ -1,24 +1,16 @@
-/* supervisor/socket_internal.h - what the parts of a socket unit share: socket.c moves its states, socket_wait.c waits
- * for connections and counts them, socket_service.c follows the service, socket_proxy.c lends the proxy what it needs.
- */
+/* supervisor/socket_internal.h - what the parts of a socket unit share: socket.c moves its states, socket_commands.c
+ * runs its commands, socket_wait.c waits for connections and counts them, socket_service.c follows the service,
+ * socket_proxy.c lends the proxy what it needs. */
 #pragma once
 #include "base/loop.h"
 #include "supervisor/manager.h"
+#include "supervisor/procs.h"
 #include "supervisor/service.h"
 #include "supervisor/socket.h"
+#include "supervisor/socket_states.h"
+#include "supervisor/unit_process.h"
 #include "supervisor/unit_type.h"
 #include <sys/queue.h>
-
-/* SubState= of systemd's sockets. START_CHOWN: a file helper opens the listeners; STOP_POST: it removes the nodes. */
-enum socket_state {
-    SOCKET_DEAD,
-    SOCKET_START_CHOWN,
-    SOCKET_LISTENING,
-    SOCKET_RUNNING,
-    SOCKET_STOP_POST,
-    SOCKET_FAILED,
-    SOCKET_STATE_COUNT
-};
 
 struct file_request;
 struct listener;
@@ -26,11 +18,15 @@ struct socket_proxy;
 struct socket_worker;
 struct socket;
 struct socket_source;
+struct socket_opened;
 struct socket_listener {
     struct listener *listener;
     loop_io io;     /* LOOP_IO_NONE: nobody waits */
     loop_io coming; /* IdleStopSec=: the service has it, and the next arrival is to be noted */
     struct socket *socket;
+    usec_t poll_begin; /* PollLimit*=: its window, and what it saw in it */
+    uint32_t poll_count;
+    struct loop_deadline resume; /* set: the limit was hit, and it is not polled before */
 };
 struct socket {
     struct runtime base;
@@ -40,8 +36,27 @@ struct socket {
     struct socket_listener *listeners;
     uint32_t n_listeners;
     bool is_far;                  /* a file helper opens them: their nodes are not touched by us */
+    bool remove_nodes;            /* when it closes */
+    bool firing;                  /* within socket_fire(): a decision goes to `next` */
+    bool timed_out;               /* the time limit of this state has passed */
+    bool begun;                   /* its commands have a leaf and a mark */
+    bool exec_failed;             /* the last command did not get to exec, which was logged then */
+    bool watched;                 /* in manager->sockets_ending */
+    uint8_t next;                 /* enum socket_event, a decision; 0: none */
+    uint8_t slot;                 /* enum socket_command of the sequence under way */
+    uint8_t forced;               /* enum forced: its commands had to be killed */
+    uint16_t command_next;        /* index of its next command */
+    int start_error;              /* -errno: nothing was begun */
+    int failure_code;             /* exit status that its failure stands for (D2) */
     struct file_request *request; /* START_CHOWN; or nodes are removed, which STOP_POST waits for and a start cancels */
-    struct socket_proxy *proxy;   /* NULL: native, or nothing is bound */
+    struct socket_opened *opened; /* owned, between the answer and OPENED */
+    struct process control;
+    struct child_exit control_exit;
+    struct procs procs;
+    char invocation_id[33];
+    usec_t since; /* when `state` was entered */
+    struct loop_deadline timeout;
+    struct socket_proxy *proxy;         /* NULL: native, or nothing is bound */
     LIST_HEAD(, socket_worker) workers; /* its processes */
     struct loop_deadline trigger_due;   /* socket_trigger_soon() */
     struct loop_deadline pause;         /* accepting goes on after a lack of descriptors */
@@ -84,16 +99,45 @@ static inline bool socket_is_native(const struct socket *s)
     return socket_settings(s)->activation_mode == ACTIVATION_NATIVE;
 }
 
+static inline const struct command_list *socket_commands(const struct socket *s, enum socket_command slot)
+{
+    return &s->base.unit->socket_extra->commands[slot];
+}
+
 /* ---- socket.c ---- */
-/* The one mover of states. */
-void socket_set_state(struct socket *s, enum socket_state to);
-/* Closes everything and fails the unit. `why` is for people. */
+/* The one mover of states: does what the matrix says, and what the actions decide. */
+void socket_fire(struct socket *s, enum socket_event event);
+/* From an action: what comes next. From elsewhere: fires. */
+void socket_decide(struct socket *s, enum socket_event event);
+void socket_arm_timeout(struct socket *s);
+/* Closes everything and fails the unit, by way of its stop commands. `why` is for people. */
 void socket_fail(struct socket *s, enum unit_result result, const char *why);
+/* The first failure of a run counts. */
+void socket_set_result(struct socket *s, enum unit_result result, int failure_code);
 void socket_close_listeners(struct socket *s, bool remove_nodes);
 /* The last of its proxy's processes has ended. */
 void socket_proxy_drained(struct socket *s);
+/* Posts what stopping means from here on: all of it, what follows ExecStopPre=, what follows ExecStopPost=, the end. */
+void socket_go_down(struct socket *s);
+void socket_go_stop_post(struct socket *s);
+void socket_go_final(struct socket *s);
+void socket_post_end(struct socket *s);
+/* ExecStartPost= is through, or there is none. */
+void socket_go_up(struct socket *s);
+
+/* ---- socket_commands.c ---- */
+typedef void socket_action(struct socket *s, enum socket_state from);
+socket_action socket_act_command, socket_act_control_exit, socket_act_timeout, socket_act_signal,
+    socket_act_after_signal, socket_act_kill, socket_act_hurry, socket_act_stop_post;
+bool socket_has_commands(const struct socket *s);
+/* A leaf and a mark for the commands. 0 or -errno, which was logged. */
+MUST_CHECK int socket_begin_run(struct socket *s);
+/* Its commands are done: what is left of them is ended, or left behind as KillMode= says. */
+void socket_end_run(struct socket *s);
 
 /* ---- socket_wait.c ---- */
+/* FlushPending=: what waits at the listeners is thrown away, within a bound. */
+void socket_flush(struct socket *s);
 /* Nobody polls the listeners any more, whatever the reason was to do so. */
 void socket_stop_waiting(struct socket *s);
 /* Polls those that are not polled yet; fails the unit where that cannot be. */

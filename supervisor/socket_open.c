@@ -1,9 +1,12 @@
 #include "supervisor/socket_open.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "supervisor/condition.h"
 #include "supervisor/exec_identity.h"
@@ -46,6 +49,9 @@ bool socket_open_is_local(const struct socket_to_open *what)
     if ((settings->socket_user || settings->socket_group) && !exec_userdb_is_local(what->manager->userdb)) return false;
     for (uint32_t i = 0; i < settings->listens.count; i++)
         if (!listen_is_local(&settings->listens.items[i])) return false;
+    const struct text_list *links = &what->unit->socket_extra->symlinks;
+    for (uint32_t i = 0; i < links->count; i++)
+        if (!local_path_is(links->items[i])) return false;
     return true;
 }
 
@@ -97,6 +103,47 @@ static int open_all(const struct socket_to_open *what, struct socket_opened *ope
     return 0;
 }
 
+/* ---- Symlinks= ---- */
+
+/* What leads nowhere is of an earlier run. With RemoveOnStop= the path is the unit's own, whatever is there. */
+static int replace_link(const char *target, const char *link, bool is_own)
+{
+    struct stat st;
+    char there[PATH_MAX];
+    ssize_t length = readlink(link, there, sizeof there);
+    if (length == (ssize_t)strlen(target) && memcmp(there, target, (size_t)length) == 0) return 0;
+    if (!is_own && (length < 0 || stat(link, &st) == 0 || errno != ENOENT)) return -EEXIST;
+    if (unlink(link) < 0) return -errno;
+    return symlink(target, link) < 0 ? -errno : 0;
+}
+
+static void make_links(const struct socket_to_open *what, struct socket_opened *opened)
+{
+    const struct text_list *links = &what->unit->socket_extra->symlinks;
+    const struct socket_section *settings = what->unit->socket;
+    const char *target = NULL;
+    for (uint32_t i = 0; i < opened->n_listeners && links->count > 0; i++)
+        if (listener_path(opened->listeners[i])) target = settings->listens.items[i].text;
+    for (uint32_t i = 0; target && i < links->count; i++) {
+        int r = node_make_parents(links->items[i], settings->directory_mode);
+        if (r == 0 && symlink(target, links->items[i]) < 0) r = -errno;
+        if (r == -EEXIST) r = replace_link(target, links->items[i], settings->remove_on_stop);
+        if (r == 0 || opened->link) continue;
+        opened->link = links->items[i];
+        opened->link_error = -r;
+    }
+}
+
+void socket_remove_links(const struct unit *unit)
+{
+    const struct text_list *links = &unit->socket_extra->symlinks;
+    struct stat st;
+    for (uint32_t i = 0; i < links->count; i++)
+        if (lstat(links->items[i], &st) == 0 && S_ISLNK(st.st_mode)) (void)unlink(links->items[i]); /* it may be gone */
+}
+
+/* ---- all of it ---- */
+
 static void close_all(struct socket_opened *opened)
 {
     for (uint32_t i = 0; i < opened->n_listeners; i++) listener_free(opened->listeners[i], !opened->is_far);
@@ -118,6 +165,7 @@ int socket_open(const struct socket_to_open *what, struct socket_opened *ret)
         return 0;
     }
     int r = open_all(what, ret, &step);
+    if (r == 0) make_links(what, ret);
     if (r == 0) return 0;
     close_all(ret);
     ret->error = -r;
@@ -136,6 +184,8 @@ void socket_opened_done(struct socket_opened *opened)
 /* The answer: this, the node of each listener, the reason; a descriptor for each listener that was opened. */
 struct opened_head {
     uint32_t index, n_listeners;
+    const char *link; /* of the unit, which lies at the same place here and there */
+    int link_error;
     bool skipped;
     char step[sizeof((struct socket_opened *)NULL)->step];
     struct socket_option_report options;
@@ -145,6 +195,8 @@ static int write_opened(const struct socket_opened *opened, struct file_answer *
 {
     struct opened_head head = { .index = opened->index,
                                 .n_listeners = opened->n_listeners,
+                                .link = opened->link,
+                                .link_error = opened->link_error,
                                 .skipped = opened->skipped,
                                 .options = opened->options };
     memcpy(head.step, opened->step, sizeof head.step);
@@ -206,6 +258,8 @@ int socket_open_read_answer(const struct socket_to_open *what, int r, struct fil
         ret->index = MIN_OF(head.index, what->unit->socket->listens.count - 1);
         ret->skipped = head.skipped;
         ret->options = head.options;
+        ret->link = head.link;
+        ret->link_error = head.link_error;
         memcpy(ret->step, head.step, sizeof ret->step - 1);
     } else {
         (void)snprintf(ret->step, sizeof ret->step, "waiting for its path"); /* fits */
@@ -220,6 +274,7 @@ int socket_open_read_answer(const struct socket_to_open *what, int r, struct fil
 /* ---- nodes ---- */
 
 struct socket_nodes {
+    const struct unit *unit;
     uint32_t count;
     struct {
         struct listener_node node;
@@ -228,9 +283,12 @@ struct socket_nodes {
     } items[];
 };
 
-struct socket_nodes *socket_nodes_new(uint32_t room)
+struct socket_nodes *socket_nodes_new(const struct unit *unit)
 {
-    return calloc(1, sizeof(struct socket_nodes) + room * sizeof((struct socket_nodes *)NULL)->items[0]);
+    size_t size = unit->socket->listens.count * sizeof((struct socket_nodes *)NULL)->items[0];
+    struct socket_nodes *nodes = calloc(1, sizeof *nodes + size);
+    if (nodes) nodes->unit = unit;
+    return nodes;
 }
 
 void socket_nodes_add(struct socket_nodes *nodes, const struct listener *listener)
@@ -255,5 +313,6 @@ int socket_nodes_remove_task(void *nodes, struct file_answer *answer)
     const struct socket_nodes *n = nodes;
     (void)answer;
     for (uint32_t i = 0; i < n->count; i++) listener_remove_node(n->items[i].path, n->items[i].kind, n->items[i].node);
+    socket_remove_links(n->unit);
     return 0;
 }

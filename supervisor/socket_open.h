@@ -29,6 +29,8 @@ struct socket_opened {
     uint32_t index;                      /* then: which line */
     char step[64];                       /* and what was done with it, in words */
     struct socket_option_report options; /* which could not be set */
+    const char *link; /* of Symlinks=, borrowed: it could not be made, which does no harm; NULL: all were */
+    int link_error;
 };
 bool socket_open_is_local(const struct socket_to_open *what);
 /* The path of ProxyTarget=, where it is one. */
@@ -45,10 +47,13 @@ int socket_open_task(void *argument, struct file_answer *answer);
 MUST_CHECK int socket_open_read_answer(const struct socket_to_open *what, int r, struct file_answer *answer,
                                        struct socket_opened *ret);
 
-/* Nodes to be removed by a file helper, at most `room` of them. NULL: out of memory. */
+/* Symlinks=: removes those that are symbolic links, whatever they lead to. */
+void socket_remove_links(const struct unit *unit);
+
+/* Nodes and links of this unit, borrowed, to be removed by a file helper. NULL: out of memory. */
 struct socket_nodes;
-struct socket_nodes *socket_nodes_new(uint32_t room);
-/* The listener's node, if it has one. */
+struct socket_nodes *socket_nodes_new(const struct unit *unit);
+/* The listener's node, if it has one; at most one for each listener of the unit. */
 void socket_nodes_add(struct socket_nodes *nodes, const struct listener *listener);
 void socket_nodes_free(void *nodes);
 /* Removes them; the argument is a struct socket_nodes. */

@@ -67,9 +67,8 @@ void sockets_service_starting(struct service *service)
     struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
     for (uint32_t i = 0; i < span.count; i++) {
         struct socket *s = socket_at(m, span, i);
-        if (s->state != SOCKET_LISTENING || !socket_is_native(s) || socket_settings(s)->accept) continue;
-        socket_stop_waiting(s);
-        socket_set_state(s, SOCKET_RUNNING);
+        bool waits = s->state == SOCKET_LISTENING || s->state == SOCKET_DEFERRED;
+        if (waits && socket_is_native(s) && !socket_settings(s)->accept) socket_fire(s, SOCKET_EVENT_GO_RUNNING);
     }
 }
 
@@ -98,8 +97,8 @@ static void service_down(struct socket *s, struct service *service, const char *
     }
     if (is_own && service->base.skipped) {
         log_info("socket %s: service %s skipped; closing the listener", socket_name(s), service_name(service));
-        socket_close_listeners(s, true);
-        socket_set_state(s, SOCKET_DEAD);
+        s->remove_nodes = true;
+        socket_fire(s, SOCKET_EVENT_STOP);
         return;
     }
     /* systemd: nothing changes while a job is queued. A restart takes the listeners along, and is no trigger. */
@@ -108,8 +107,7 @@ static void service_down(struct socket *s, struct service *service, const char *
     if (s->state != SOCKET_RUNNING || is_served(s, service) || (s->proxy && !is_own)) return;
     log_info("socket %s: %s stopped; listening again", socket_name(s), service_name(service));
     TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));
-    socket_set_state(s, SOCKET_LISTENING);
-    socket_wait(s);
+    socket_fire(s, SOCKET_EVENT_GO_LISTENING);
 }
 
 void sockets_service_leaving(struct service *service)

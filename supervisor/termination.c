@@ -228,8 +228,7 @@ void termination_decided(struct termination *t, const struct runtime *rt)
     size_t length;
     if (!t || t->decider) return;
     t->decider = rt;
-    if (rt->unit->kind == UNIT_KIND_SERVICE)
-        t->label = unit_log_label(rt->unit, &length);
+    if (rt->unit->kind == UNIT_KIND_SERVICE) t->label = unit_log_label(rt->unit, &length);
 }
 
 /* ---- without a manager ---- */

@@ -114,18 +114,37 @@ static int drop(struct transaction *tr, uint32_t first, bool with_users, const s
     return r;
 }
 
-/* Mode fail: what does not matter neither stops what runs nor turns round a job that is there. */
+/* The job `i` turns round what is there, or stops what runs. */
+static int refuse_destructive(struct transaction *tr, uint32_t i)
+{
+    const struct planned *anchor = planned_at(tr, tr->anchor != NO_JOB ? tr->anchor : i), *job = planned_at(tr, i);
+    const struct runtime *rt = unit_of(tr, i);
+    bool has_job = rt->job.type != JOB_NONE;
+    tr->error->code = "TransactionIsDestructive";
+    (void)snprintf(
+        tr->error->text, sizeof tr->error->text,
+        "Transaction for %s/%s is destructive (%s %s%s%s, but '%s' is included in transaction).",
+        runtime_name(manager_unit(tr->manager, anchor->unit)), job_type_name((enum job_type)anchor->type),
+        runtime_name(rt), has_job ? "has '" : "is ",
+        has_job ? job_type_name((enum job_type)rt->job.type) : active_state_name((enum active_state)rt->active),
+        has_job ? "' job queued" : "", job_type_name((enum job_type)job->type)); /* cut when names are long */
+    return -EDEADLK;
+}
+
+/* Modes fail and lenient: what does not matter neither stops what runs nor turns round a job that is there; in mode
+ * lenient what matters does not stop anything either. */
 static int minimize_impact(struct transaction *tr)
 {
     int r = 0;
     for (uint32_t i = 1; i < tr->jobs.count && r == 0; i++) {
         const struct planned *job = planned_at(tr, i);
-        if (job->dropped || job->matters) continue;
+        if (job->dropped || (job->matters && tr->mode == JOB_MODE_FAIL)) continue;
         const struct runtime *rt = unit_of(tr, i);
         bool running = runtime_is_up(rt) || rt->active == ACTIVE_STATE_ACTIVATING;
         bool stops = job->type == JOB_STOP && running;
         bool turns =
             rt->job.type != JOB_NONE && job_type_is_conflicting((enum job_type)job->type, (enum job_type)rt->job.type);
+        if ((stops || turns) && job->matters) return refuse_destructive(tr, i);
         if (stops || turns) r = drop(tr, i, true, NULL);
     }
     return r;
@@ -304,17 +323,9 @@ static int check_destructive(struct transaction *tr)
         const struct planned *job = planned_at(tr, i);
         const struct runtime *rt = unit_of(tr, i);
         if (job->dropped || rt->job.type == JOB_NONE) continue;
-        if (tr->mode != JOB_MODE_FAIL && !rt->job.irreversible) continue;
+        if (tr->mode != JOB_MODE_FAIL && tr->mode != JOB_MODE_LENIENT && !rt->job.irreversible) continue;
         if (!job_type_is_conflicting((enum job_type)job->type, (enum job_type)rt->job.type)) continue;
-        uint32_t anchor = tr->anchor != NO_JOB ? tr->anchor : i;
-        tr->error->code = "TransactionIsDestructive";
-        (void)snprintf(
-            tr->error->text, sizeof tr->error->text,
-            "Transaction for %s/%s is destructive (%s has '%s' job queued, but '%s' is included in transaction).",
-            runtime_name(unit_of(tr, anchor)), job_type_name((enum job_type)planned_at(tr, anchor)->type),
-            runtime_name(rt), job_type_name((enum job_type)rt->job.type),
-            job_type_name((enum job_type)job->type)); /* cut when names are long */
-        return -EDEADLK;
+        return refuse_destructive(tr, i);
     }
     return 0;
 }
@@ -322,7 +333,7 @@ static int check_destructive(struct transaction *tr)
 int transaction_settle(struct transaction *tr)
 {
     int r = find_what_matters(tr);
-    if (r == 0 && tr->mode == JOB_MODE_FAIL) r = minimize_impact(tr);
+    if (r == 0 && (tr->mode == JOB_MODE_FAIL || tr->mode == JOB_MODE_LENIENT)) r = minimize_impact(tr);
     if (r == 0) r = drop_redundant(tr);
     if (r == 0) r = resolve_contradictions(tr);
     for (uint32_t i = 1; i < tr->jobs.count && r == 0; i++)

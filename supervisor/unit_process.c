@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -114,4 +115,49 @@ void process_release(struct manager *m, struct process *process)
     fd_close(&process->pidfd);
     process->pid = 0;
     process->exited = false;
+}
+
+static void signal_known(const struct process *const *known, size_t n_known, int signal, bool also_sighup)
+{
+    for (size_t i = 0; i < n_known; i++) {
+        if (known[i]->pid <= 0) continue;
+        (void)process_signal(known[i], signal); /* ESRCH: it has gone, its exit is on the way */
+        if (signal != SIGKILL && also_sighup) (void)process_signal(known[i], SIGHUP); /* likewise */
+        if (signal != SIGKILL) (void)process_signal(known[i], SIGCONT);               /* likewise */
+    }
+}
+
+void process_signal_run(const struct runtime *rt, struct procs *procs, const struct process *const *known,
+                        size_t n_known, int signal, bool also_sighup, bool finally)
+{
+    enum kill_mode mode = rt->unit->kill->mode;
+    struct procs_table *table = rt->manager->procs;
+    bool any = !procs_is_empty(table, procs);
+    for (size_t i = 0; i < n_known; i++) any |= process_is_there(known[i]);
+    if (!any || mode == KILL_NONE) return;
+    if (mode != KILL_CONTROL_GROUP && !(mode == KILL_MIXED && finally)) {
+        signal_known(known, n_known, signal, also_sighup);
+        return;
+    }
+    int r = signal == SIGKILL ? procs_kill(table, procs) : procs_signal(table, procs, signal, 0, also_sighup);
+    if (r < 0) {
+        log_error("unit %s: its processes could not be signalled: %s", runtime_name(rt), strerror(-r));
+        signal_known(known, n_known, signal, also_sighup);
+    }
+}
+
+void process_fill_invocation_id(const struct runtime *rt, uint64_t salt, char ret_id[33])
+{
+    unsigned char bytes[16];
+    if (getrandom(bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes) {
+        /* Early in a virtual machine's boot: an id has to be unique, not secret. */
+        uint64_t words[2] = { loop_now(rt->manager->loop), (uint64_t)(uintptr_t)rt ^ salt << 48 };
+        memcpy(bytes, words, sizeof bytes);
+    }
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        ret_id[2 * i] = digits[bytes[i] >> 4];
+        ret_id[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret_id[32] = '\0';
 }

@@ -55,3 +55,9 @@ MUST_CHECK int process_start(struct process_start *start, struct process *proces
 int process_signal(const struct process *process, int signal);
 /* Forgets a process: descriptor, registration, report. */
 void process_release(struct manager *manager, struct process *process);
+/* Signals what KillMode= says: every process of the run, or those that are known (`n_known`); `finally`: the rest of
+ * "mixed" as well. SIGCONT follows where the signal can be handled, and SIGHUP where asked (systemd.kill(5)). */
+void process_signal_run(const struct runtime *rt, struct procs *procs, const struct process *const *known,
+                        size_t n_known, int signal, bool also_sighup, bool finally);
+/* INVOCATION_ID of a run that begins; `salt` differs between runs. */
+void process_fill_invocation_id(const struct runtime *rt, uint64_t salt, char ret_id[33]);

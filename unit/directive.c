@@ -219,29 +219,16 @@ const struct directive *directive_find(enum section section, const char *name, s
     return NULL;
 }
 
-static bool is_in(const struct directive *directive, const struct directive *rows, size_t count)
-{
-    return directive >= rows && directive < rows + count;
-}
-
-/* A socket has no processes: what shapes processes has nothing to act on. */
-static bool acts_on_nothing(const struct directive *directive, enum section section)
-{
-    return section == SECTION_SOCKET && directive->support != SUPPORT_UNSUPPORTED &&
-           (is_in(directive, exec_rows, COUNT_OF(exec_rows)) || is_in(directive, kill_rows, COUNT_OF(kill_rows)));
-}
-
 enum support directive_support(const struct directive *directive, enum section section)
 {
     if (sections[section].reason) return sections[section].support;
-    return acts_on_nothing(directive, section) ? SUPPORT_ACCEPTED : (enum support)directive->support;
+    return (enum support)directive->support;
 }
 
 const char *directive_text(const struct directive *directive, enum section section)
 {
     if (sections[section].reason) return sections[section].reason;
-    return acts_on_nothing(directive, section) ? "it is for the commands of a socket, and none are run"
-                                               : directive->text;
+    return directive->text;
 }
 
 size_t directive_count(enum section section)

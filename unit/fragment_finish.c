@@ -19,6 +19,8 @@
 #define TIMEOUT_DEFAULT      (90 * USEC_PER_SEC)
 #define TIMEOUT_STOP_NATIVE  (5 * USEC_PER_SEC)
 #define ACCEPT_BURST         200
+#define ACCEPT_POLL_BURST    150
+#define POLL_BURST           15
 #define PATH_BURST           200
 #define TRIGGER_BURST        20
 #define TRIGGER_INTERVAL     (2 * USEC_PER_SEC)
@@ -403,6 +405,8 @@ static void finish_socket(struct finish *f)
                "set ActivationMode=proxy", "ProxyTarget= has no meaning with ActivationMode=native");
     bool burst_set = f->settings->socket_extra.trigger_limit_burst_set && socket->trigger_limit_burst < UINT32_MAX;
     if (!burst_set) socket->trigger_limit_burst = socket->accept ? ACCEPT_BURST : TRIGGER_BURST;
+    uint32_t *poll_burst = &f->settings->socket_extra.poll_limit_burst;
+    if (*poll_burst == UINT32_MAX) *poll_burst = socket->accept ? ACCEPT_POLL_BURST : POLL_BURST;
     if (!f->context->native && socket->trigger_limit_interval == USEC_INFINITY)
         socket->trigger_limit_interval = TRIGGER_INTERVAL;
 }

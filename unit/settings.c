@@ -168,6 +168,7 @@ const struct unit_settings unit_settings_default = {
         .accept_fds = true,
         .max_connections = 64,
         .poll_limit_interval = 2 * USEC_PER_SEC,
+        .poll_limit_burst = UINT32_MAX,
         .defer_trigger_max = USEC_INFINITY,
     },
     .timer = { .accuracy = 60 * USEC_PER_SEC, .remain_after_elapse = true },

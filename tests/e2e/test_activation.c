@@ -53,24 +53,37 @@ static void test_trigger_limit(void **state)
     scene_end(s);
 }
 
-/* The default limit stops such a service too, and 0 is no limit. */
-static void test_default_trigger_limit(void **state)
+/* K52, K53: with the defaults PollLimit*= comes first: the socket pauses, and looks again when its window is over.
+ * Without it TriggerLimit*= fails the socket, and 0 is no limit. */
+static void test_default_limits(void **state)
 {
     (void)state;
     struct scene *s = scene_new();
-    scene_unit(s, "idle.socket", "[Socket]\nListenStream=/run/idle.sock\n");
-    scene_unit(s, "idle.service", "[Service]\nExecStart=" ACTOR " listen-idle\n");
-    scene_unit(s, "free.socket", "[Socket]\nListenStream=/run/free.sock\nTriggerLimitBurst=0\n");
-    scene_unit(s, "free.service", "[Service]\nExecStart=" ACTOR " listen-idle\n");
+    static const char service[] = "[Service]\nExecStart=" ACTOR " listen-idle\n";
+    scene_unit(s, "paused.socket", "[Socket]\nListenStream=/run/paused.sock\n");
+    scene_unit(s, "paused.service", service);
+    scene_unit(s, "failed.socket", "[Socket]\nListenStream=/run/failed.sock\nPollLimitBurst=0\n");
+    scene_unit(s, "failed.service", service);
+    scene_unit(s, "free.socket",
+               "[Socket]\nListenStream=/run/free.sock\nTriggerLimitBurst=0\nPollLimitIntervalSec=0\n");
+    scene_unit(s, "free.service", service);
     scene_boot(s, NULL);
-    scene_wait_event(s, "bound", "idle.socket", NULL);
-    scene_wait_event(s, "bound", "free.socket", NULL);
-    int fd = scene_connect(s, "unix:/run/idle.sock"), other = scene_connect(s, "unix:/run/free.sock");
-    scene_wait_event(s, "socket_failed", "idle.socket", "reason", "trigger limit hit (20 activations within 2s)", NULL);
-    assert_true(scene_count_events(s, "spawn", "idle.service", NULL) >= 20);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    int paused = scene_connect(s, "unix:/run/paused.sock"), failed = scene_connect(s, "unix:/run/failed.sock");
+    int other = scene_connect(s, "unix:/run/free.sock");
+    scene_wait_event(s, "socket_failed", "failed.socket", "reason", "trigger limit hit (20 activations within 2s)",
+                     NULL);
+    assert_true(scene_count_events(s, "spawn", "failed.service", NULL) >= 20);
+    const struct json_value *record = scene_wait_event(s, "poll_limited", "paused.socket", NULL);
+    assert_string_equal(json_get_string(record, "address"), "/run/paused.sock");
+    scene_wait_nth_event(s, 16, "spawn", "paused.service", NULL); /* of the next window */
+    scene_wait_nth_event(s, 2, "poll_limited", "paused.socket", NULL);
+    assert_int_equal(scene_count_events(s, "socket_failed", "paused.socket", NULL), 0);
     scene_wait_nth_event(s, 30, "spawn", "free.service", NULL);
     assert_int_equal(scene_count_events(s, "socket_failed", "free.socket", NULL), 0);
-    close(fd), close(other);
+    assert_int_equal(scene_count_events(s, "poll_limited", "free.socket", NULL), 0);
+    expect_log(s, "container-init: socket paused.socket: poll limit hit at /run/paused.sock (15 times within 2s); ");
+    close(paused), close(failed), close(other);
     expect_stop(s, 0);
     scene_end(s);
 }
@@ -288,7 +301,7 @@ int main(void)
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trigger_limit),
-        cmocka_unit_test(test_default_trigger_limit),
+        cmocka_unit_test(test_default_limits),
         cmocka_unit_test(test_service_cannot_start),
         cmocka_unit_test(test_stop_while_activating),
         cmocka_unit_test(test_signals_are_no_connection),

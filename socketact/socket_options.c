@@ -204,6 +204,12 @@ int socket_options_set(int fd, int family, const struct socket_extra_section *se
     return 0;
 }
 
+void socket_options_set_accepted(int fd, const struct socket_extra_section *settings)
+{
+    int priority = settings->priority; /* where it could not be set, the listener has told */
+    if (priority >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
+}
+
 void socket_options_set_fifo(int fd, const struct socket_extra_section *settings, struct socket_option_report *report)
 {
     struct setting value;

@@ -22,10 +22,12 @@ struct socket_option_report {
 /* "KeepAlive"; "?" for a number that is none. */
 const char *socket_option_name(unsigned option);
 
-/* Also of an accepted connection, which has the options of its listener but for the priority. 0, or -errno with
+/* 0, or -errno with
  * *ret_step the directive that could not be followed ("Mark=", static). `family` is that of the socket; `report` may be
  * NULL. */
 MUST_CHECK int socket_options_set(int fd, int family, const struct socket_extra_section *settings,
                                   struct socket_option_report *report, const char **ret_step);
+/* Of an accepted connection, which has all others of its listener: Priority=. */
+void socket_options_set_accepted(int fd, const struct socket_extra_section *settings);
 /* Of a FIFO: PipeSize=. */
 void socket_options_set_fifo(int fd, const struct socket_extra_section *settings, struct socket_option_report *report);

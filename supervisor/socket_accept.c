@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "socketact/listener.h"
 #include "socketact/peer.h"
+#include "socketact/socket_options.h"
 #include "supervisor/exec_streams.h"
 #include "supervisor/instance.h"
 #include "trace/trace.h"
@@ -211,6 +212,7 @@ int socket_accept_connection(struct socket *s, struct socket_listener *l)
     if (r < 0) return r;
     AUTO_FD struct fd client = fd_own(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd_is_open(&client)) return is_gone(errno) ? 0 : -errno;
+    socket_options_set_accepted(client.n, socket_extra(s));
     if (!s->connected_once) TRACE(m->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
     s->connected_once = true;
     if (s->base.job.type == JOB_STOP) { /* it is on its way down */

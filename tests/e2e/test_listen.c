@@ -312,6 +312,27 @@ static void test_deferred(void **state)
     scene_end(s);
 }
 
+/* With Accept=yes, the connection has them too. */
+static void test_accepted(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "each.socket",
+               "[Socket]\nListenStream=127.0.0.1:5061\nAccept=yes\nPriority=3\nKeepAlive=yes\nIPTTL=9\nMark=5\n");
+    scene_unit(s, "each@.service", "[Service]\nExecStart=" ACTOR " sockopts /scene/accepted\n");
+    scene_boot(s, NULL);
+    scene_wait_event(s, "bound", "each.socket", NULL);
+    int client = scene_connect(s, "tcp:127.0.0.1:5061");
+    expect_report(s, "accepted", "SO_ACCEPTCONN", "0");
+    expect_report(s, "accepted", "SO_PRIORITY", "3");
+    expect_report(s, "accepted", "SO_KEEPALIVE", "1");
+    expect_report(s, "accepted", "IP_TTL", "9");
+    expect_report(s, "accepted", "SO_MARK", "5");
+    close(client);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* ---- what the container may not do ---- */
 
 /* Without any capability. What would make the socket another one than was asked for fails the unit by the directive's
@@ -380,7 +401,7 @@ int main(void)
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),    cmocka_unit_test(test_nodes),    cmocka_unit_test(test_options),
-        cmocka_unit_test(test_deferred), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_deferred), cmocka_unit_test(test_accepted), cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

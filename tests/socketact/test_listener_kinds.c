@@ -289,7 +289,7 @@ static void test_report(void **state)
     assert_string_equal(socket_option_name(UINT32_MAX), "?");
 }
 
-/* A connection gets what its listener has, but for the priority, which whoever accepts it sets once more. */
+/* A connection gets what its listener has, but for the priority. */
 static void test_inherited(void **state)
 {
     static const struct socket_listen listen = { .kind = LISTEN_STREAM, .text = "127.0.0.1:47191" };
@@ -306,7 +306,7 @@ static void test_inherited(void **state)
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     assert_int_equal(connect(client.n, (struct sockaddr *)&to, sizeof to), 0);
     AUTO_FD struct fd accepted = fd_own(accept4(listener_fd(listener), NULL, NULL, SOCK_CLOEXEC));
-    assert_int_equal(socket_options_set(accepted.n, AF_INET, &f->extra, NULL, &step), 0);
+    socket_options_set_accepted(accepted.n, &f->extra);
     static const int rows[][3] = { { IPPROTO_TCP, 1 /* TCP_NODELAY */, 1 },
                                    { SOL_SOCKET, SO_KEEPALIVE, 1 },
                                    { IPPROTO_IP, IP_TTL, 9 },

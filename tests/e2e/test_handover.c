@@ -531,6 +531,30 @@ static void test_adopted_again(void **state)
     scene_end(s);
 }
 
+/* With Accept=yes the listener, passed in or bound, is PID 1's alone: whoever else accepted from it would take what PID
+ * 1 was just told of. */
+static void test_accept_is_ours(void **state)
+{
+    static const char *const passed[] = { "/run/outer", NULL };
+    struct scene *s = scene_new();
+    scene_unit(s, "a.socket", "[Socket]\nListenStream=/run/never\nListenStream=/run/bound\nAccept=yes\n");
+    scene_unit(s, "a@.service", "[Service]\nStandardInput=socket\nExecStart=/bin/cat\n");
+    scene_unit(s, "b.service", "[Service]\nSockets=a.socket\nExecStart=" ACTOR " report /scene/b -- sleep\n");
+    boot_with(s, state, "a.socket", passed);
+    expect_report(s, "b", "env.LISTEN_FDS", NULL);
+    expect_report(s, "b", "fds", "0 1 2");
+    static const char *const addresses[] = { "unix:/run/outer", "unix:/run/bound", "unix:/run/outer" };
+    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
+        int fd = scene_connect(s, addresses[i]);
+        scene_send(s, fd, "hello\n");
+        struct str got = scene_receive(s, fd, "hello\n");
+        str_done(&got);
+        close(fd);
+    }
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -546,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_not_adopted),
         cmocka_unit_test(test_adopted_beside_far_lines),
         cmocka_unit_test(test_adopted_again),
+        cmocka_unit_test(test_accept_is_ours),
     };
     return cmocka_run_group_tests_name("handover", tests, NULL, NULL);
 }

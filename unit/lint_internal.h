@@ -35,6 +35,7 @@ struct search_file;
     X(ROOT_DIRECTORY, SERVICE, "RootDirectory", false)    X(ROOT_IMAGE, SERVICE, "RootImage", false) \
     X(SEARCH_PATH, SERVICE, "ExecSearchPath", false) \
     X(SOCKET_SERVICE, SOCKET, "Service", true)            X(ACTIVATION_MODE, SOCKET, "ActivationMode", true) \
+    X(IDLE_STOP, SOCKET, "IdleStopSec", true) \
     X(SOCKET_USER, SOCKET, "SocketUser", false)           X(SOCKET_GROUP, SOCKET, "SocketGroup", false) \
     X(TIMER_UNIT, TIMER, "Unit", true)                    X(PATH_UNIT, PATH, "Unit", true) \
     X(WANTED_BY, INSTALL, "WantedBy", true)               X(REQUIRED_BY, INSTALL, "RequiredBy", true)

@@ -22,6 +22,14 @@ static void validate_service(struct validator *v, const struct unit *socket)
                 "service %s %s; %s has nothing to activate", name, why, socket->name);
 }
 
+/* An instance of Accept=yes ends with its connection, and a service without connections is never there. */
+static void validate_idle_stop(struct validator *v, const struct unit *socket)
+{
+    if (!socket->socket->accept || socket->socket->idle_stop == USEC_INFINITY) return;
+    diag_report(v->diags, DIAG_WARNING, about_key(v, socket, LINT_IDLE_STOP), "idle-stop-unused", NULL,
+                "with Accept=yes each connection has a service of its own, which IdleStopSec= does not stop");
+}
+
 /* S38, D13: native hands the listener over, proxy keeps it; one service cannot be started both ways. */
 static void validate_activation(struct validator *v, const struct unit *service)
 {
@@ -218,6 +226,7 @@ int validate_sockets(struct validator *v)
         if (unit->kind == UNIT_KIND_SERVICE) validate_activation(v, unit);
         if (unit->kind != UNIT_KIND_SOCKET) continue;
         validate_service(v, unit);
+        validate_idle_stop(v, unit);
         int r = collect_claims(v, unit, &claims);
         if (r < 0) return r;
     }

@@ -2,6 +2,7 @@
 #include "tests/e2e/expect.h"
 #include "tests/e2e/life.h"
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 
 static void write_unit(struct scene *s, const char *stem, const char *suffix, const char *text)
@@ -333,6 +334,30 @@ static void test_messages(void **state)
     scene_end(s);
 }
 
+/* What cannot be seen is told once, and the service stays. */
+static void test_cannot_be_seen(void **state)
+{
+    int vsock = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (vsock < 0) skip();
+    close(vsock);
+    struct scene *s = scene_new();
+    scene_unit(s, "far.socket", "[Socket]\nListenStream=/run/far\nListenStream=vsock::7341\nIdleStopSec=300ms\n");
+    scene_unit(s, "far.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    write_clock(s);
+    boot(s, state);
+    close(talk(s, "unix:/run/far"));
+    scene_wait_log(s, "container-init: socket far.socket: IdleStopSec= has no effect: whether vsock:");
+    wait_clock(s, 1);
+    life_expect_count(s, 0, "idle_stop", "far.socket");
+    life_signal_unit(s, "far.service", "TERM");
+    (void)scene_wait_event(s, "rearmed", "far.socket", NULL);
+    close(talk(s, "unix:/run/far"));
+    expect_stop(s, 0);
+    const char *first = strstr(scene_log(s), "IdleStopSec= has no effect");
+    assert_null(strstr(first + 1, "IdleStopSec= has no effect"));
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -340,7 +365,7 @@ int main(void)
         IN_BOTH_PLACES(test_to_zero_and_back),  IN_BOTH_PLACES(test_open_connection),
         cmocka_unit_test(test_short_visits),    IN_BOTH_PLACES(test_comes_during_the_stop),
         cmocka_unit_test(test_several_sockets), cmocka_unit_test(test_needed),
-        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_messages),        cmocka_unit_test(test_cannot_be_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

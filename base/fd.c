@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,14 @@ int fd_dup(int fd, int lowest, struct fd *ret)
     if (n < 0) return -errno;
     *ret = fd_own(n);
     return 0;
+}
+
+bool fd_is_near_limit(int fd)
+{
+    const rlim_t reserve = 128;
+    struct rlimit limit; /* the soft one was raised to the hard one at the start */
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+    return (rlim_t)fd >= limit.rlim_cur - MIN_OF(reserve, limit.rlim_cur / 2);
 }
 
 int fd_write_all(int fd, const void *data, size_t size)

@@ -36,6 +36,9 @@ MUST_CHECK int fd_openat(int dirfd, const char *path, int flags, unsigned mode, 
 MUST_CHECK int fd_pipe(int flags, struct fd *ret_read, struct fd *ret_write);
 /* A close-on-exec duplicate numbered at least `lowest`. */
 MUST_CHECK int fd_dup(int fd, int lowest, struct fd *ret);
+/* A number so close to RLIMIT_NOFILE that only what we need ourselves should have it, and not what others bring along:
+ * the last 128, or the upper half of a lower limit. */
+bool fd_is_near_limit(int fd);
 
 /* Writes all of it to a blocking descriptor, retrying short writes and EINTR. */
 MUST_CHECK int fd_write_all(int fd, const void *data, size_t size);

@@ -4,15 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/loop.h"
 #include "supervisor/received_fd.h"
 #include "supervisor/socket.h"
-
-#define RESERVE 128 /* descriptor numbers that stores leave to PID 1 itself */
 
 struct stored {
     TAILQ_ENTRY(stored) link;
@@ -78,15 +75,6 @@ static bool has_same(const struct fd_store *store, int fd, ino_t inode)
     return false;
 }
 
-/* The soft limit was raised to the hard one at the start. */
-static bool is_near_limit(int fd)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) return false;
-    rlim_t reserve = MIN_OF((rlim_t)RESERVE, limit.rlim_cur / 2);
-    return (rlim_t)fd >= limit.rlim_cur - reserve;
-}
-
 static int add(struct fd_store *store, struct fd *fd, const char *name, bool poll, uint32_t max)
 {
     struct stat st;
@@ -94,7 +82,7 @@ static int add(struct fd_store *store, struct fd *fd, const char *name, bool pol
     if (fstat(fd->n, &st) < 0) return -errno;
     if (has_same(store, fd->n, st.st_ino)) return 0;
     if (store->count >= max) return -ENOSPC;
-    if (is_near_limit(fd->n)) return -EMFILE;
+    if (fd_is_near_limit(fd->n)) return -EMFILE;
     size_t size = strlen(name) + 1;
     struct stored *stored = calloc(1, sizeof *stored + size);
     if (!stored) return -ENOMEM;

@@ -200,6 +200,15 @@ static int take(struct socket *s, struct fd *client)
     return r < 0 ? r : start(s, made, prototype, client, &peer);
 }
 
+/* Other units are supervised and started while connections use up the descriptors: the last ones are kept for that, and
+ * who has not been accepted by then waits in the backlog. */
+static int check_descriptors(int listener)
+{
+    AUTO_FD struct fd next = FD_NONE;
+    int r = fd_dup(listener, 0, &next);
+    return r < 0 ? r : fd_is_near_limit(next.n) ? -EMFILE : 0;
+}
+
 int socket_accept_connection(struct socket *s, struct socket_listener *l)
 {
     struct manager *m = s->base.manager;
@@ -209,6 +218,7 @@ int socket_accept_connection(struct socket *s, struct socket_listener *l)
         return 0;
     }
     int r = exec_streams_set_mode(fd, true); /* the client may have gone (K62); nobody else has this listener */
+    if (r == 0) r = check_descriptors(fd);
     if (r < 0) return r;
     AUTO_FD struct fd client = fd_own(accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd_is_open(&client)) return is_gone(errno) ? 0 : -errno;

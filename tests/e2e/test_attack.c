@@ -232,6 +232,45 @@ static void test_no_descriptors(void **state)
     attack_end(&a, 12);
 }
 
+/* The same with connections that PID 1 itself accepts: more than MaxConnections= are refused, and where that is too
+ * much as well the rest waits in the backlog, for the last descriptors are kept for other units. */
+static void test_accept_flood(void **state)
+{
+    static const struct {
+        const char *label, *settings, *log;
+        unsigned limit;
+    } floods[] = {
+        { "MaxConnections=", "MaxConnections=16\n", "too many connections (16, MaxConnections=)", 0 },
+        { "no descriptors", "MaxConnections=1000\n", "accept: Too many open files", 128 },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(floods); i++) {
+        char text[256];
+        struct attack a;
+        struct scene *s = scene_new();
+        print_message("  %s\n", floods[i].label);
+        (void)snprintf(text, sizeof text,
+                       "[Socket]\nListenStream=127.0.0.1:9000\nAccept=yes\nTriggerLimitIntervalSec=0\n"
+                       "PollLimitIntervalSec=0\n%s",
+                       floods[i].settings);
+        scene_unit(s, "each.socket", text);
+        scene_unit(s, "each@.service", "[Service]\nStandardInput=socket\nExecStart=/bin/cat\n");
+        scene_unit(s, "later.socket", "[Socket]\nListenStream=127.0.0.1:9003\n");
+        scene_unit(s, "later.service", "[Service]\nExecStart=" CROWD "-\n");
+        attack_begin(&a, s, floods[i].limit);
+        pid_t flood = attack_clients(&a, "9000", "200", "flood", "flood");
+        scene_wait_file(s, "flood", "flood 200 of 200\n");
+        scene_wait_log(s, floods[i].log);
+        attack_bystander(&a);
+        attack_talk(&a, "9003", "20", "later");
+        print_message("  PID 1 has %lu descriptors\n", attack_descriptors(s));
+        attack_clients_end(flood);
+        attack_wait_descriptors(&a, a.fds + 8);
+        attack_talk(&a, "9000", "20", "talk");
+        attack_end(&a, 8);
+    }
+}
+
 /* The process that copies may be stopped or killed: PID 1 goes on, and the next client finds a proxy. */
 static void test_proxy_process(void **state)
 {
@@ -271,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_idle_connections),     cmocka_unit_test(test_never_accepts),
         cmocka_unit_test(test_dies_on_connection),   cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_no_descriptors),       cmocka_unit_test(test_proxy_process),
+        cmocka_unit_test(test_accept_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

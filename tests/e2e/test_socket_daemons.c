@@ -135,6 +135,7 @@ static void expect_activation(struct scene *s, const struct daemon *d, size_t st
 {
     if (times_started(s, d) != starts_before) scene_fail(s, "%s was started by nobody", d->service);
     run(s, d->name, d->ask, false);
+    (void)scene_wait_nth_event(s, starts_before + 1, "spawn", d->service, NULL);
     if (times_started(s, d) != starts_before + 1) scene_fail(s, "%s did not start once", d->service);
     run(s, d->name, d->ask, false);
 }
@@ -175,6 +176,7 @@ static void test_daemon(void **state)
     systemctl(s, "kill --kill-whom=all --signal=KILL", d->service);
     (void)scene_wait_nth_event(s, 2, "exited", d->service, NULL);
     run(s, d->name, d->ask, false);
+    (void)scene_wait_nth_event(s, 3, "spawn", d->service, NULL);
     assert_int_equal(times_started(s, d), 3);
     print_message("  stopped with its sockets\n");
     char units[256];
@@ -200,8 +202,8 @@ static void test_together(void **state)
     for (size_t i = 0; i < n; i++) clients[i] = wanted[i]->waits ? -1 : scene_connect(s, wanted[i]->address);
     for (size_t i = 0; i < n; i++) run(s, wanted[i]->name, wanted[i]->ask, false);
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(times_started(s, wanted[i]), 1);
         (void)scene_wait_event(s, "unit_state", wanted[i]->service, "sub", "running", NULL);
+        assert_int_equal(times_started(s, wanted[i]), 1);
     }
     expect_stop(s, 0);
     for (size_t i = 0; i < n; i++)

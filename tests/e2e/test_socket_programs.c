@@ -33,6 +33,7 @@ static void boot_proxied(struct scene *s, const struct place *place)
 
 static void expect_spawns(struct scene *s, const char *unit, size_t want)
 {
+    if (want > 0) (void)scene_wait_nth_event(s, want, "spawn", unit, NULL); /* its doings may be seen before */
     size_t got = scene_count_events(s, "spawn", unit, NULL);
     if (got != want) scene_fail(s, "%s was started %zu times, expected %zu", unit, got, want);
 }
@@ -88,6 +89,39 @@ static void test_proxied(void **state)
     expect_stop(s, 0);
     expect_no_log(s, "force-killed");
     close(web), close(cache);
+    scene_end(s);
+}
+
+/* ---- scale to zero ---- */
+
+/* IdleStopSec=: stopped when nobody is connected, and back with the next client; what is in its file is there again.
+ * One that has a client goes on meanwhile. */
+static void test_rest(void **state)
+{
+    SKIP_WITHOUT(BUSYBOX, REDIS, "/usr/bin/redis-cli");
+    struct scene *s = proxied_scene();
+    scene_drop_in(s, "web.socket.d/rest.conf", "[Socket]\nIdleStopSec=300ms\n");
+    scene_drop_in(s, "cache.socket.d/rest.conf", "[Socket]\nIdleStopSec=300ms\n");
+    boot_proxied(s, *state);
+    run(s, "a value", "[ \"$(redis-cli set key value)\" = OK ]", false);
+    (void)scene_wait_event(s, "rearmed", "cache.socket", NULL);
+    int client = scene_connect(s, "tcp:127.0.0.1:6379");
+    scene_send(s, client, "GET key\r\n");
+    struct str answer = scene_receive(s, client, "value");
+    str_done(&answer);
+    for (size_t round = 1; round <= 3; round++) {
+        run(s, "web", BUSYBOX " wget -q -O - http://127.0.0.1:8080/body | cmp - /srv/web/body", false);
+        (void)scene_wait_nth_event(s, round, "rearmed", "web.socket", NULL);
+    }
+    expect_spawns(s, "web.service", 3);
+    expect_spawns(s, "cache.service", 2);
+    scene_send(s, client, "PING\r\n");
+    answer = scene_receive(s, client, "PONG");
+    str_done(&answer);
+    close(client);
+    (void)scene_wait_nth_event(s, 2, "rearmed", "cache.socket", NULL);
+    expect_stop(s, 0);
+    expect_no_log(s, "force-killed");
     scene_end(s);
 }
 
@@ -219,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_BOTH_PLACES(test_proxied),
         IN_BOTH_PLACES(test_kinds),
+        IN_BOTH_PLACES(test_rest),
         cmocka_unit_test(test_container),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

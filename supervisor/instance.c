@@ -150,6 +150,13 @@ static bool is_cause(const struct runtime *rt)
     return false;
 }
 
+/* KillMode=process has left some behind: their leaf is the unit's as long as they are there. */
+static bool has_processes(struct runtime *rt)
+{
+    struct service *s = service_of(rt);
+    return rt->unit->kind == UNIT_KIND_SERVICE && s->begun && !procs_is_empty(rt->manager->procs, &s->procs);
+}
+
 static void forget(struct manager *m, struct service *s)
 {
     for (size_t i = 0; s->watched && i < m->watched.count; i++)
@@ -184,7 +191,7 @@ void instances_collect(struct manager *m)
     for (struct instance **at = &all->ending, *instance; (instance = *at);) {
         struct runtime *rt = instance->rt;
         bool again = !runtime_is_down(rt) || rt->job.type != JOB_NONE; /* somebody has started it meanwhile */
-        if (!again && (rt->job.queued || rt->in_checks || is_cause(rt))) {
+        if (!again && (rt->job.queued || rt->in_checks || is_cause(rt) || has_processes(rt))) {
             at = &instance->next;
             continue;
         }

@@ -279,6 +279,42 @@ static void test_failures(void **state)
     scene_end(s);
 }
 
+static bool is_all_gone(struct scene *s, void *userdata)
+{
+    struct str output = STR_EMPTY;
+    const char *const list[] = { "/bin/sh", "-c", SYSTEMCTL " list-units --all; ls /sys/fs/cgroup/container-init",
+                                 NULL };
+    (void)userdata;
+    (void)scene_exec(s, list, &output);
+    bool gone = strstr(str_text(&output), "left@") == NULL;
+    str_done(&output);
+    return gone;
+}
+
+/* What KillMode=process leaves behind keeps its unit, and both are gone with it. */
+static void test_left_behind(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "left.socket", "[Socket]\nListenStream=/run/left.sock\nAccept=yes\nMaxConnections=1\n");
+    scene_unit(s, "left@.service",
+               "[Service]\nKillMode=process\nStandardInput=socket\nStandardOutput=null\n"
+               "ExecStart=" ACTOR " child /scene/child -- exit 0\n");
+    life_boot(s, state);
+    scene_wait_event(s, "bound", "left.socket", NULL);
+    int fd = scene_connect(s, "unix:/run/left.sock");
+    scene_wait_event(s, "unit_state", "left@0-unknown.service", "sub", "dead", NULL);
+    systemctl(s, "list-units --all", "left@0-unknown.service", NULL);
+    close(fd);
+    fd = scene_connect(s, "unix:/run/left.sock"); /* it is not counted any more */
+    scene_wait_event(s, "unit_state", "left@1-unknown.service", "sub", "dead", NULL);
+    close(fd);
+    const char *const kill[] = { "/bin/sh", "-c", "kill -KILL $(cat /scene/child)", NULL };
+    assert_int_equal(scene_exec(s, kill, NULL), 0);
+    scene_wait(s, is_all_gone, NULL, "the units of processes that were left behind");
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* Clients that hang up before anything could be done for them fail nothing (K58), nor does a template that makes no
  * unit of this connection. */
 static void test_hang_up(void **state)
@@ -450,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_max_connections),
         cmocka_unit_test(test_max_per_source),
         IN_BOTH_PLACES(test_failures),
+        IN_BOTH_PLACES(test_left_behind),
         cmocka_unit_test(test_hang_up),
         cmocka_unit_test(test_relations),
         cmocka_unit_test(test_systemd),

@@ -365,11 +365,24 @@ static const struct {
     { "ListenNetlink=audit 1", "binding: ", false },
 };
 
+/* Where the kernel has not even heard of it. */
+static const char no_sctp[] =
+    "socket sctp.socket: bind failed: 127.0.0.1:5120: SocketProtocol=: Protocol not supported";
+
+static bool has_sctp(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_SCTP);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+}
+
 static void test_failures(void **state)
 {
     (void)state;
     struct scene *s = scene_new();
     char name[64], text[512];
+    scene_unit(s, "sctp.socket", "[Socket]\nListenStream=127.0.0.1:5120\nSocketProtocol=sctp\n");
+    scene_unit(s, "sctp.service", "[Service]\nExecStart=" ACTOR " receive /scene/got\n");
     for (size_t i = 0; i < COUNT_OF(failures); i++) {
         (void)snprintf(name, sizeof name, "f%zu.socket", i);
         (void)snprintf(text, sizeof text, "[Socket]\n%s\n", failures[i].settings);
@@ -391,6 +404,8 @@ static void test_failures(void **state)
         const char *said = strstr(scene_log(s), failures[i].said);
         if (!at || !said) scene_fail(s, "%s: not said: %s", name, failures[i].said);
     }
+    scene_wait_event(s, has_sctp() ? "bound" : "bind_failed", "sctp.socket", NULL);
+    if (!has_sctp()) expect_log(s, no_sctp);
     scene_stop(s, SIGTERM);
     (void)scene_exit_code(s);
     scene_end(s);

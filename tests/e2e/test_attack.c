@@ -151,26 +151,39 @@ static void test_never_accepts(void **state)
     attack_end(&a, 8);
 }
 
-/* K52: a service that dies of each connection is not started as fast as it can die; when it has come to its senses
- * the clients that waited are served, without help. */
+/* A service that dies of each connection. PollLimit*= has it started so often in its window and no more, and when the
+ * service has come to its senses the clients that waited are served, without help (K52, K53). Without it TriggerLimit*=
+ * fails the socket (S59). */
 static void test_dies_on_connection(void **state)
 {
     (void)state;
     struct attack a;
     struct scene *s = scene_new();
-    scene_unit(s, "sick.socket", "[Socket]\nListenStream=127.0.0.1:9000\nTriggerLimitIntervalSec=0\n");
+    scene_unit(s, "sick.socket",
+               "[Socket]\nListenStream=127.0.0.1:9000\nPollLimitBurst=5\nPollLimitIntervalSec=500ms\n"
+               "TriggerLimitIntervalSec=0\n");
     scene_unit(s, "sick.service",
-               "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " crash /scene/tries 30 -- crowd -\n");
-    scene_unit(s, "hopeless.socket", "[Socket]\nListenStream=127.0.0.1:9001\nTriggerLimitBurst=5\n");
+               "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " crash /scene/tries 12 -- crowd -\n");
+    scene_unit(s, "default.socket", "[Socket]\nListenStream=127.0.0.1:9001\n");
+    scene_unit(s, "default.service", "[Service]\nExecStart=" ACTOR " listen-idle\n");
+    scene_unit(s, "hopeless.socket", "[Socket]\nListenStream=127.0.0.1:9002\nTriggerLimitBurst=5\n");
     scene_unit(s, "hopeless.service",
                "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " listen-idle -- exit 1\n");
     attack_begin(&a, s, 0);
-    pid_t clients = attack_clients(&a, "9001", "50", "flood", "flood");
-    (void)scene_wait_event(s, "socket_failed", "hopeless.socket", NULL); /* S59 */
+    pid_t clients[] = { attack_clients(&a, "9002", "50", "flood", "flood"),
+                        attack_clients(&a, "9001", "50", "flood", "flood-default") };
+    (void)scene_wait_event(s, "socket_failed", "hopeless.socket", NULL);
+    print_message("  15 times in 2 s by default\n");
+    (void)scene_wait_event(s, "poll_limited", "default.socket", "burst", "15", "interval_ms", "2000", NULL);
+    life_expect_count(s, 15, "spawn", "default.service");
+    attack_expect_systemctl(s, "is-active default.socket", "active\n");
     attack_bystander(&a);
+    print_message("  it recovers\n");
     attack_talk(&a, "9000", "20", "talk");
+    (void)scene_wait_nth_event(s, 2, "poll_limited", "sick.socket", NULL);
+    assert_true(scene_count_events(s, "spawn", "sick.service", NULL) >= 12);
     attack_expect_systemctl(s, "is-active hopeless.socket", "failed\n");
-    attack_clients_end(clients);
+    for (size_t i = 0; i < COUNT_OF(clients); i++) attack_clients_end(clients[i]);
     attack_end(&a, 8);
 }
 

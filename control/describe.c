@@ -11,7 +11,9 @@
 #include "supervisor/probe.h"
 #include "supervisor/service.h"
 #include "supervisor/service_notify.h"
+#include "supervisor/socket.h"
 #include "supervisor/timer.h"
+#include "unit/property.h"
 
 /* Of one text, and of the entries of one list: a message holds them all. */
 #define TEXT_MAX 2048
@@ -71,21 +73,32 @@ static bool has_id(struct id_span span, uint32_t id)
     return i < span.count;
 }
 
+/* Names, and how each of them is. */
+struct unit_names {
+    struct json_value *names, *states;
+};
+
+static int add_unit(struct unit_names *out, const struct runtime *rt)
+{
+    int r = json_array_add_take(out->names, json_string_new(runtime_name(rt)));
+    return r < 0 ? r : json_array_add_take(out->states, json_string_new(active_state_name(rt->active)));
+}
+
 /* Those of the one kind, and those of the other that are not among them: for systemd, Sockets= is a trigger as well. */
-static void add_units(struct description *d, const char *key, struct runtime *rt, enum graph_edge edge,
-                      enum graph_edge other)
+static void add_units(struct description *d, const char *key, const char *states, struct runtime *rt,
+                      enum graph_edge edge, enum graph_edge other)
 {
     struct id_span span = manager_edges(rt->manager, rt->unit->id, edge);
     struct id_span more = manager_edges(rt->manager, rt->unit->id, other);
-    AUTO(json_free) struct json_value *list = json_array_new();
-    int r = list ? 0 : -ENOMEM;
+    struct unit_names out = { json_array_new(), json_array_new() };
+    int r = out.names && out.states ? 0 : -ENOMEM;
     for (uint32_t i = 0; r == 0 && i < MIN_OF(span.count, LIST_MAX); i++)
-        r = json_array_add_take(list, json_string_new(runtime_name(manager_unit(rt->manager, span.ids[i]))));
+        r = add_unit(&out, manager_unit(rt->manager, span.ids[i]));
     for (uint32_t i = 0; r == 0 && i < MIN_OF(more.count, LIST_MAX); i++)
-        if (!has_id(span, more.ids[i]))
-            r = json_array_add_take(list, json_string_new(runtime_name(manager_unit(rt->manager, more.ids[i]))));
+        if (!has_id(span, more.ids[i])) r = add_unit(&out, manager_unit(rt->manager, more.ids[i]));
     if (r < 0 && d->error == 0) d->error = r;
-    if (r == 0) add(d, key, TAKE(list));
+    add(d, key, out.names);
+    add(d, states, out.states);
 }
 
 static void add_documentation(struct description *d, const struct text_list *documentation)
@@ -125,6 +138,35 @@ static void describe_timer(struct description *d, const struct runtime *rt)
     add_int(d, "LastTriggerUSec", last.realtime > 0 ? (int64_t)last.realtime : time_of_day(last.monotonic));
 }
 
+/* "/run/x (Stream)", as systemctl shows them. */
+static int add_listens(struct description *d, const struct unit *unit)
+{
+    struct property_context context = { .unit = unit };
+    AUTO_STR struct str text = STR_EMPTY;
+    AUTO(json_free) struct json_value *list = json_array_new();
+    int r = list ? property_text(property_find(UNIT_KIND_SOCKET, "Listen"), &context, &text) : -ENOMEM;
+    char *line = text.data;
+    for (unsigned i = 0; r == 0 && line && i < LIST_MAX; i++) {
+        char *end = strchr(line, PROPERTY_NEXT_LINE);
+        if (end) *end++ = '\0';
+        r = json_array_add_take(list, cut_text(line));
+        line = end;
+    }
+    if (r == 0) add(d, "Listen", TAKE(list));
+    return r;
+}
+
+static void describe_socket(struct description *d, const struct runtime *rt)
+{
+    const struct socket_counters *counters = socket_counters(rt);
+    int r = add_listens(d, rt->unit);
+    if (r < 0 && d->error == 0) d->error = r;
+    add(d, "Accept", json_bool_new(rt->unit->socket->accept));
+    add_int(d, "NAccepted", (int64_t)counters->accepted);
+    add_int(d, "NConnections", counters->connections);
+    add_int(d, "NRefused", (int64_t)counters->refused);
+}
+
 struct json_value *control_describe_unit(struct runtime *rt)
 {
     const struct unit *unit = rt->unit;
@@ -147,12 +189,13 @@ struct json_value *control_describe_unit(struct runtime *rt)
     add_time(&d, "ActiveExitTimestamp", rt->active_exit);
     add_int(&d, "Job", rt->job.id);
     if (rt->job.type != JOB_NONE) add_text(&d, "JobType", job_type_name(rt->job.type));
-    add_units(&d, "Triggers", rt, GRAPH_TRIGGERS, GRAPH_PASSES_TO);
-    add_units(&d, "TriggeredBy", rt, GRAPH_TRIGGERED_BY, GRAPH_PASSED_BY);
+    add_units(&d, "Triggers", "triggers_states", rt, GRAPH_TRIGGERS, GRAPH_PASSES_TO);
+    add_units(&d, "TriggeredBy", "triggered_by_states", rt, GRAPH_TRIGGERED_BY, GRAPH_PASSED_BY);
     AUTO_STR struct str cgroup = STR_EMPTY;
     if (operate_control_group(rt, &cgroup) == 0) add_text(&d, "ControlGroup", str_text(&cgroup));
     if (rt->type == &service_type) describe_service(&d, service_of(rt));
     if (rt->type == &timer_type) describe_timer(&d, rt);
+    if (rt->type == &socket_type) describe_socket(&d, rt);
     return d.error < 0 ? NULL : TAKE(object);
 }
 
@@ -166,5 +209,30 @@ struct json_value *control_describe_job(const struct runtime *rt)
     add_text(&d, "Unit", runtime_name(rt));
     add_text(&d, "JobType", job_type_name(rt->job.type));
     add_text(&d, "State", rt->job.state == JOB_WAITING ? "waiting" : "running");
+    return d.error < 0 ? NULL : TAKE(object);
+}
+
+/* Source: systemctl(1), is-system-running. */
+struct json_value *control_describe_manager(const struct manager *m)
+{
+    AUTO(json_free) struct json_value *object = json_object_new();
+    struct description d = { .object = object };
+    uint32_t failed = 0, names = 0;
+    if (!object) return NULL;
+    for (uint32_t id = 0; id < m->n_units; id++) {
+        const struct runtime *rt = manager_unit(m, id);
+        if (runtime_is_hidden(rt)) continue;
+        names++;
+        failed += rt->active == ACTIVE_STATE_FAILED;
+    }
+    add_text(&d, "type", "manager");
+    add_text(&d, "SystemState",
+             m->shutdown.begun   ? "stopping"
+             : !m->boot_complete ? "starting"
+             : failed > 0        ? "degraded"
+                                 : "running");
+    add_int(&d, "NNames", names);
+    add_int(&d, "NFailedUnits", failed);
+    add_int(&d, "NJobs", m->n_jobs);
     return d.error < 0 ? NULL : TAKE(object);
 }

@@ -138,6 +138,7 @@ static struct json_value *do_unit(struct performance *p, struct manager *m, stru
     case CONTROL_TRY_RELOAD_OR_RESTART:
         return do_job(p, m, rt);
     case CONTROL_EXIT:
+    case CONTROL_MANAGER:
     case CONTROL_VERB_COUNT:
         break;
     }
@@ -160,7 +161,9 @@ static struct json_value *step(struct performance *p, struct manager *m, bool *r
 {
     const struct control_request *request = &p->request;
     *ret_any = true;
-    if (request->units.count > 0) {
+    if (request->verb == CONTROL_MANAGER) {
+        if (p->next++ == 0) return control_describe_manager(m);
+    } else if (request->units.count > 0) {
         if (p->next < request->units.count) {
             const char *name = request->units.items[p->next++];
             struct runtime *rt = manager_find(m, name);

@@ -6,9 +6,9 @@
  *     <- {"type":"end"}
  *
  * A peer asks one thing at a time and reads to the "end". Answers: "accepted", "result" (of a job that was waited for),
- * "unit", "job" (descriptions), "error" (of one unit: "error" is a stable word, "message" a sentence) and "end". Names
- * that nobody knows are refused, never guessed; members that nobody knows are ignored, so that either side may be
- * newer. Names of units are whole: patterns and suffixes are the client's work. Source: systemctl(1). */
+ * "unit", "job", "manager" (descriptions), "error" (of one unit: "error" is a stable word, "message" a sentence) and
+ * "end". Names that nobody knows are refused, never guessed; members that nobody knows are ignored, so that either side
+ * may be newer. Names of units are whole: patterns and suffixes are the client's work. Source: systemctl(1). */
 #pragma once
 #include "base/attr.h"
 #include "base/str.h"
@@ -27,7 +27,8 @@
     X(TRY_RELOAD_OR_RESTART, "try-reload-or-restart", true, true)                              \
     X(KILL, "kill", true, true)                    X(RESET_FAILED, "reset-failed", true, false) \
     X(CANCEL, "cancel", true, false)               X(EXIT, "exit", true, false)                \
-    X(UNITS, "units", false, false)                X(JOBS, "jobs", false, false)
+    X(UNITS, "units", false, false)                X(JOBS, "jobs", false, false) \
+    X(MANAGER, "manager", false, false)
 /* clang-format on */
 enum control_verb {
 #define X(enumerator, word, changes, names) CONTROL_##enumerator,

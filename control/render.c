@@ -85,6 +85,14 @@ static bool is_property(const char *key)
            key[strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")] == '\0';
 }
 
+static void print_lines(FILE *out, const struct json_value *list, const char *before)
+{
+    for (size_t i = 0; i < json_array_count(list); i++) {
+        const char *text = json_string_text(json_array_at(list, i));
+        print_around(out, before, text ? text : "", "\n");
+    }
+}
+
 void control_render_properties(FILE *out, const struct json_value *unit, const struct strlist *names, bool value)
 {
     AUTO_STRLIST struct strlist keys = STRLIST_EMPTY;
@@ -94,6 +102,10 @@ void control_render_properties(FILE *out, const struct json_value *unit, const s
     }
     if (keys.count > 1) qsort(keys.items, keys.count, sizeof *keys.items, compare_texts);
     for (size_t i = 0; i < keys.count; i++) {
+        if (strcmp(keys.items[i], "Listen") == 0) { /* one by one */
+            print_lines(out, json_get(unit, keys.items[i]), value ? "" : "Listen=");
+            continue;
+        }
         char *text = value_text(unit, keys.items[i]);
         if (text && value) (void)fprintf(out, "%s\n", text);
         if (text && !value) (void)fprintf(out, "%s=%s\n", keys.items[i], text);
@@ -124,11 +136,19 @@ static void print_active(FILE *out, const struct json_value *unit, usec_t now)
     (void)fputc('\n', out);
 }
 
-static void print_list(FILE *out, const struct json_value *unit, const char *key, const char *label)
+static const char *dot_of(const char *active)
 {
-    const struct json_value *list = json_get(unit, key);
+    return strcmp(active, "failed") == 0 ? "\u00d7" : strcmp(active, "inactive") == 0 ? "\u25cb" : "\u25cf";
+}
+
+/* `states` (or NULL) is the key of the states whose dots stand in front. */
+static void print_list(FILE *out, const struct json_value *unit, const char *key, const char *states, const char *label)
+{
+    const struct json_value *list = json_get(unit, key), *active = states ? json_get(unit, states) : NULL;
     for (size_t i = 0; i < json_array_count(list); i++) {
+        const char *state = json_string_text(json_array_at(active, i));
         (void)fprintf(out, "%11s%c ", i == 0 ? label : "", i == 0 ? ':' : ' ');
+        if (state) (void)fprintf(out, "%s ", dot_of(state));
         const char *text = json_string_text(json_array_at(list, i));
         print_escaped(out, text ? text : "");
         (void)fputc('\n', out);
@@ -162,15 +182,31 @@ static void print_main(FILE *out, const struct json_value *unit)
     }
 }
 
+/* When a timer elapses next. */
+static void print_trigger(FILE *out, const struct json_value *unit, usec_t now)
+{
+    char date[TIMESTAMP_TEXT_MAX], left[TIMESTAMP_TEXT_MAX];
+    usec_t at = (usec_t)number_of(unit, "NextElapseUSecRealtime");
+    const char *when = timestamp_format(at, zone_utc(), date), *relative = timestamp_format_relative(at, now, left);
+    (void)fprintf(out, "    Trigger: %s%s%s\n", when ? when : "n/a", when && relative ? "; " : "",
+                  when && relative ? relative : "");
+}
+
+/* Of a socket that accepts connections itself, for instances or as a proxy. */
+static void print_counts(FILE *out, const struct json_value *unit)
+{
+    int64_t accepted = number_of(unit, "NAccepted"), refused = number_of(unit, "NRefused");
+    bool accepts = false;
+    if (json_get_bool(unit, "Accept", &accepts) < 0 || (!accepts && accepted == 0 && refused == 0)) return;
+    (void)fprintf(out, "   Accepted: %" PRId64 "; Connected: %" PRId64 ";", accepted, number_of(unit, "NConnections"));
+    if (refused > 0) (void)fprintf(out, "  Refused: %" PRId64, refused);
+    (void)fputc('\n', out);
+}
+
 void control_render_status(FILE *out, const struct json_value *unit, usec_t now)
 {
-    static const struct {
-        const char *active, *dot;
-    } dots[] = { { "active", "\u25cf" }, { "failed", "\u00d7" }, { "inactive", "\u25cb" } };
-    const char *active = text_of(unit, "ActiveState"), *dot = "\u25cf", *id = text_of(unit, "Id");
-    for (size_t i = 0; i < COUNT_OF(dots); i++)
-        if (strcmp(dots[i].active, active) == 0) dot = dots[i].dot;
-    (void)fprintf(out, "%s ", dot);
+    const char *id = text_of(unit, "Id");
+    (void)fprintf(out, "%s ", dot_of(text_of(unit, "ActiveState")));
     print_escaped(out, id);
     if (strcmp(text_of(unit, "Description"), id) != 0) print_around(out, " - ", text_of(unit, "Description"), "");
     const char *path = text_of(unit, "FragmentPath");
@@ -178,9 +214,12 @@ void control_render_status(FILE *out, const struct json_value *unit, usec_t now)
     if (*path) print_around(out, " (", path, ")");
     (void)fputc('\n', out);
     print_active(out, unit, now);
-    print_list(out, unit, "TriggeredBy", "TriggeredBy");
-    print_list(out, unit, "Triggers", "Triggers");
-    print_list(out, unit, "Documentation", "Docs");
+    print_list(out, unit, "TriggeredBy", "triggered_by_states", "TriggeredBy");
+    if (json_get(unit, "NextElapseUSecRealtime")) print_trigger(out, unit, now);
+    print_list(out, unit, "Triggers", "triggers_states", "Triggers");
+    print_list(out, unit, "Documentation", NULL, "Docs");
+    print_list(out, unit, "Listen", NULL, "Listen");
+    print_counts(out, unit);
     print_main(out, unit);
     static const struct {
         const char *key, *label;

@@ -25,13 +25,14 @@ struct systemctl {
     struct fd fd;
     struct strlist properties, states, types;
     const char *control, *job_mode, *signal, *whom, *output;
-    bool all, value, quiet, no_block, no_legend, json, failed, bare_values;
+    bool all, value, quiet, no_block, no_legend, json, failed, bare_values, show_types;
 };
 
 typedef int systemctl_function(struct systemctl *ctl, const char *verb, size_t n, char **operands);
 systemctl_function systemctl_job, systemctl_isolate, systemctl_kill, systemctl_reset_failed, systemctl_cancel,
     systemctl_is_active, systemctl_is_failed, systemctl_status, systemctl_show, systemctl_list_units,
-    systemctl_list_jobs, systemctl_list_timers, systemctl_exit, systemctl_reload_none;
+    systemctl_list_jobs, systemctl_list_sockets, systemctl_list_timers, systemctl_is_system_running, systemctl_exit,
+    systemctl_reload_none;
 
 /* One request, and `fn` for each answer until it returns non-zero. 0, what fn returned, or -errno, which was told. */
 typedef int systemctl_answer(struct systemctl *ctl, struct json_value *answer, void *userdata);

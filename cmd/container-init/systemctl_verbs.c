@@ -282,6 +282,18 @@ int systemctl_is_failed(struct systemctl *ctl, const char *verb, size_t n, char 
     return check_state(ctl, n, operands, failed_states, SYSTEMCTL_FAILED);
 }
 
+int systemctl_is_system_running(struct systemctl *ctl, const char *verb, size_t n, char **operands)
+{
+    AUTO_UNITS struct units units = { VEC_EMPTY };
+    (void)verb;
+    (void)n;
+    int r = query(ctl, CONTROL_MANAGER, 0, operands, &units);
+    if (r < 0 || units.items.count == 0) return SYSTEMCTL_FAILED;
+    const char *state = text_of(units.items.items[0], "SystemState");
+    if (!ctl->quiet) (void)fprintf(ctl->out, "%s\n", state);
+    return strcmp(state, "running") == 0 ? SYSTEMCTL_OK : SYSTEMCTL_FAILED;
+}
+
 static int print_json(struct systemctl *ctl, const struct units *units)
 {
     AUTO(json_free) struct json_value *list = json_array_new();
@@ -327,11 +339,8 @@ int systemctl_status(struct systemctl *ctl, const char *verb, size_t n, char **o
 int systemctl_show(struct systemctl *ctl, const char *verb, size_t n, char **operands)
 {
     AUTO_UNITS struct units units = { VEC_EMPTY };
-    if (n == 0 && !ctl->all) {
-        systemctl_complain(ctl, "%s: name a unit, or say --all.", verb);
-        return SYSTEMCTL_FAILED;
-    }
-    int r = query(ctl, CONTROL_UNITS, n, operands, &units);
+    (void)verb;
+    int r = query(ctl, n == 0 && !ctl->all ? CONTROL_MANAGER : CONTROL_UNITS, n, operands, &units);
     if (r == 0 && ctl->json) return print_json(ctl, &units);
     for (size_t i = 0; r == 0 && i < units.items.count; i++) {
         if (i > 0) (void)fputc('\n', ctl->out);
@@ -441,6 +450,55 @@ int systemctl_list_timers(struct systemctl *ctl, const char *verb, size_t n, cha
         if (r == 0) r = set_text(timer, "ACTIVATES", activates ? activates : "-");
     }
     return r < 0 ? r : print_table(ctl, &timers, head, head, COUNT_OF(head), "timers");
+}
+
+/* A row for each address of a socket. */
+static int add_addresses(struct units *rows, const struct json_value *socket)
+{
+    const struct json_value *listens = json_get(socket, "Listen");
+    const char *activates = json_string_text(json_array_at(json_get(socket, "Triggers"), 0));
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < json_array_count(listens); i++) {
+        AUTO(json_free) struct json_value *row = json_object_new();
+        const char *listen = json_string_text(json_array_at(listens, i));
+        const char *type = listen ? strrchr(listen, ' ') : NULL;
+        AUTO_STR struct str address = STR_EMPTY, word = STR_EMPTY;
+        if (!type || type[1] != '(') continue; /* "/run/x (Stream)" */
+        r = row ? str_append_bytes(&address, listen, (size_t)(type - listen)) : -ENOMEM;
+        if (r == 0) r = str_append_bytes(&word, type + 2, strlen(type) - 3);
+        if (r == 0) r = set_text(row, "LISTEN", str_text(&address));
+        if (r == 0) r = set_text(row, "TYPE", str_text(&word));
+        if (r == 0) r = set_text(row, "UNIT", text_of(socket, "Id"));
+        if (r == 0) r = set_text(row, "ACTIVATES", activates ? activates : "-");
+        if (r == 0) r = vec_push(&rows->items, row);
+        if (r == 0) (void)TAKE(row);
+    }
+    return r;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct json_value *x = *(struct json_value *const *)a, *y = *(struct json_value *const *)b;
+    int order = strcmp(text_of(x, "LISTEN"), text_of(y, "LISTEN"));
+    return order ? order : strcmp(text_of(x, "TYPE"), text_of(y, "TYPE"));
+}
+
+int systemctl_list_sockets(struct systemctl *ctl, const char *verb, size_t n, char **operands)
+{
+    static const char *const heads[][4] = { { "LISTEN", "UNIT", "ACTIVATES" },
+                                            { "LISTEN", "TYPE", "UNIT", "ACTIVATES" } };
+    char every[] = "*.socket";
+    char *all[] = { every, NULL };
+    AUTO_UNITS struct units sockets = { VEC_EMPTY }, rows = { VEC_EMPTY };
+    (void)verb;
+    int r = query(ctl, CONTROL_UNITS, n > 0 ? n : 1, n > 0 ? operands : all, &sockets);
+    if (r == 0 && ctl->json) return print_json(ctl, &sockets);
+    for (size_t i = 0; r == 0 && i < sockets.items.count; i++)
+        if (is_listed(ctl, sockets.items.items[i], n)) r = add_addresses(&rows, sockets.items.items[i]);
+    if (r < 0) return r;
+    if (rows.items.count > 1) qsort(rows.items.items, rows.items.count, sizeof(void *), compare_rows);
+    const char *const *head = heads[ctl->show_types];
+    return print_table(ctl, &rows, head, head, ctl->show_types ? 4 : 3, "sockets");
 }
 
 int systemctl_list_jobs(struct systemctl *ctl, const char *verb, size_t n, char **operands)

@@ -41,10 +41,10 @@ static const struct {
       "{\"Id\":\"a.service\",\"Description\":\"A thing\",\"LoadState\":\"loaded\",\"FragmentPath\":\"/u/a.service\","
       "\"ActiveState\":\"active\",\"SubState\":\"running\",\"ActiveEnterTimestamp\":3600000000,\"StatusText\":\"all "
       "is\\nwell\",\"ControlGroup\":\"/g/a\",\"Documentation\":[\"man:a(8)\",\"man:b(8)\"],"
-      "\"TriggeredBy\":[\"a.socket\"]}",
+      "\"TriggeredBy\":[\"a.socket\"],\"triggered_by_states\":[\"active\"]}",
       "\u25cf a.service - A thing\n     Loaded: loaded (/u/a.service)\n"
       "     Active: active (running) since Thu 1970-01-01 01:00:00 UTC; 1h 0min ago\n"
-      "TriggeredBy: a.socket\n       Docs: man:a(8)\n             man:b(8)\n"
+      "TriggeredBy: \u25cf a.socket\n       Docs: man:a(8)\n             man:b(8)\n"
       "     Status: \"all is\\nwell\"\n     CGroup: /g/a\n" },
     { "one that failed by its exit status",
       "{\"Id\":\"a.service\",\"Description\":\"a.service\",\"LoadState\":\"loaded\",\"ActiveState\":\"failed\","
@@ -57,6 +57,22 @@ static const struct {
       "\"SubState\":\"dead\",\"ExecMainPID\":7,\"ExecMainCode\":2,\"ExecMainStatus\":15}",
       "\u25cb a.service\n     Loaded: loaded\n     Active: inactive (dead)\n"
       "   Main PID: 7 (code=killed, signal=TERM)\n" },
+    { "a socket that has refused somebody",
+      "{\"Id\":\"a.socket\",\"Description\":\"a.socket\",\"LoadState\":\"loaded\",\"ActiveState\":\"active\","
+      "\"SubState\":\"listening\",\"Listen\":[\"/run/a (Stream)\",\"[::]:80 (Stream)\"],\"Accept\":false,"
+      "\"NAccepted\":3,\"NConnections\":2,\"NRefused\":1,\"Triggers\":[\"a.service\",\"b.service\"],"
+      "\"triggers_states\":[\"failed\"]}",
+      "\u25cf a.socket\n     Loaded: loaded\n     Active: active (listening)\n"
+      "   Triggers: \u00d7 a.service\n             b.service\n"
+      "     Listen: /run/a (Stream)\n             [::]:80 (Stream)\n"
+      "   Accepted: 3; Connected: 2;  Refused: 1\n" },
+    { "a timer",
+      "{\"Id\":\"a.timer\",\"Description\":\"a.timer\",\"LoadState\":\"loaded\",\"ActiveState\":\"active\","
+      "\"SubState\":\"waiting\",\"NextElapseUSecRealtime\":10800000000}",
+      "\u25cf a.timer\n     Loaded: loaded\n     Active: active (waiting)\n"
+      "    Trigger: Thu 1970-01-01 03:00:00 UTC; 1h 0min left\n" },
+    { "one that waits for nothing", "{\"Id\":\"a.timer\",\"Description\":\"a.timer\",\"NextElapseUSecRealtime\":0}",
+      "\u25cf a.timer\n     Loaded: \n     Active:  ()\n    Trigger: n/a\n" },
     { "what is no unit at all", "{}", "\u25cf \n     Loaded: \n     Active:  ()\n" },
 };
 

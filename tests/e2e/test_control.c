@@ -86,7 +86,11 @@ static const struct ask verbs[] = {
     { "is-active once", 0, "active" },
     { "status once", 0, "Active: active (exited)" },
     { "is-active lazy", 3, "inactive" },
-    { "status lazy", 3, "TriggeredBy: lazy.socket" },
+    { "status lazy", 3, "TriggeredBy: \u25cf lazy.socket\n" },
+    { "status later.timer", 0, "    Trigger: " },
+    { "status later.timer", 0, "   Triggers: \u25cb later.service\n" },
+    { "is-system-running", 1, "degraded\n" }, /* bad.service */
+    { "show -p NFailedUnits,SystemState", 0, "NFailedUnits=1\nSystemState=degraded\n" },
     { "status lazy.socket", 0, "Active: active (listening)" },
     { "is-active nothere", 3, "inactive" },
     { "status nothere", 4, "Unit nothere.service could not be found." },

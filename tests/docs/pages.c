@@ -1,4 +1,4 @@
-/* Prints the pages of docs/ that come from tables: pages directives|service-states|options|commands|rules|
+/* Prints the pages of docs/ that come from tables: pages directives|service-states|socket-states|options|commands|rules|
  * rules-manual|container-init.unit.5.
  * scripts/gen-docs writes what it prints, and a test compares. */
 #include "tests/docs/pages.h"
@@ -236,6 +236,8 @@ int main(int argc, char **argv)
         print_directives();
     else if (strcmp(page, "service-states") == 0)
         status = print_service_states();
+    else if (strcmp(page, "socket-states") == 0)
+        status = print_socket_states();
     else if (strcmp(page, "rules") == 0)
         print_rules();
     else if (strcmp(page, "rules-manual") == 0)

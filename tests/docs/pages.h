@@ -10,3 +10,5 @@ void print_rules(void);
 void print_rules_manual(void);
 /* A cell of a table in Markdown: a bar would end it. */
 void print_table_cell(const char *text);
+/* socket-states.md. 0, or 1 when the tables hold what this page has no words for. */
+int print_socket_states(void);

@@ -116,6 +116,11 @@ static const struct place {
     { "ListenFIFO=", "hung.socket", "[Socket]\nService=served.service\nListenFIFO=/hung/f\n", BY_LISTENERS, NULL },
     { "ListenSpecial=", "hung.socket", "[Socket]\nService=served.service\nListenSpecial=/hung/f\n", BY_LISTENERS,
       NULL },
+    { "Symlinks=", "hung.socket", "[Socket]\nService=served.service\nListenStream=/run/s\nSymlinks=/hung/link\n",
+      BY_LISTENERS, NULL },
+    { "ExecStartPre= of a socket", "hung.socket",
+      "[Socket]\nService=served.service\nListenStream=/run/s\nExecStartPre=/hung/program\n", "dead -> start-pre",
+      NULL },
     { "a proxied ListenStream=", "hung.socket",
       "[Socket]\nService=served.service\nListenStream=/hung/s\nActivationMode=proxy\nProxyTarget=/run/served\n",
       BY_LISTENERS, NULL },
@@ -205,8 +210,10 @@ static void test_far_sockets(void **state)
     struct scene *s = scene_new();
     scene_unit(s, "far.socket",
                "[Socket]\nListenStream=/far/made/s\nListenStream=127.0.0.1:4711\nListenStream=@far\nSocketMode=0640\n"
-               "SocketUser=app\nDirectoryMode=0710\nRemoveOnStop=yes\n");
+               "SocketUser=app\nDirectoryMode=0710\nRemoveOnStop=yes\nSymlinks=/far/link\n");
     scene_unit(s, "far.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "linked.socket", "[Socket]\nListenStream=/run/linked\nSymlinks=/far/there\n");
+    scene_unit(s, "linked.service", "[Service]\n" SLEEP);
     scene_unit(s, "taken.socket", "[Socket]\nListenStream=/far/taken\nListenStream=/far/there\n");
     scene_unit(s, "taken.service", "[Service]\n" SLEEP);
     scene_unit(s, "skipped.socket", "[Socket]\nListenStream=/run/skipped\n");
@@ -220,6 +227,9 @@ static void test_far_sockets(void **state)
     scene_wait_event(s, "bound", "far.socket", "address", "@far", NULL);
     assert_int_equal(mode_of(s, "/far/made/s"), S_IFSOCK | 0640);
     assert_int_equal(mode_of(s, "/far/made"), S_IFDIR | 0710);
+    assert_int_equal(mode_of(s, "/far/link") & S_IFMT, S_IFLNK);
+    scene_wait_event(s, "bound", "linked.socket", NULL);
+    expect_log(s, "container-init: socket linked.socket: Symlinks=: /far/there: File exists\n");
     scene_wait_event(s, "unit_state", "ordered.service", "sub", "running", NULL);
     assert_true(scene_event_position(s, "unit_state", "ordered.service", "sub", "start", NULL) >
                 scene_event_position(s, "unit_state", "far.socket", "sub", "listening", NULL));

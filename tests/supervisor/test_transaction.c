@@ -116,6 +116,11 @@ static const struct row {
     { "triggering", "a.service\na.timer\na.path\n", "a=active,a.timer=active", "", "stop a triggering", "a/stop a.timer/stop" },
     { "triggering is for stops", "a.service\n", "", "", "start a triggering", ": Job mode triggering is only valid for stop" },
     { "restart-dependencies", "a.service Requires=c\nb.service Requires=a\nc.service\nd.service PartOf=a\n", "b=active", "", "start a restart-dependencies", "a/start b/restart c/start" },
+    { "lenient starts", "a.service Requires=b\nb.service\n", "", "", "start a lenient", "a/start b/start" },
+    { "lenient stops nothing that runs", "a.service Conflicts=b\nb.service\n", "b=active", "", "start a lenient", "TransactionIsDestructive: Transaction for a.service/start is destructive (b.service is active, but 'stop' is included in transaction)." },
+    { "lenient turns no job round", "a.service Requires=b\nb.service\n", "b=active", "b/stop", "start a lenient", "TransactionIsDestructive" },
+    { "lenient leaves out what is only wanted", "a.service Wants=b\nb.service Conflicts=c\nc.service\n", "c=active", "", "start a lenient", "a/start" },
+    { "fail stops what is in the way", "a.service Conflicts=b\nb.service\n", "b=active", "", "start a fail", "a/start b/stop" },
     { "restart-dependencies is for starts", "a.service\n", "", "", "restart a restart-dependencies", ": Job mode restart-dependencies is only valid for start" },
 
     /* ---- people ---- */

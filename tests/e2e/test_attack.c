@@ -284,6 +284,51 @@ static void test_accept_flood(void **state)
     }
 }
 
+/* So few descriptors that not even the services themselves find enough: those that do not are started when others have
+ * ended, without help, and PID 1 goes on. */
+static void test_exhausted(void **state)
+{
+    (void)state;
+    struct attack a;
+    struct scene *s = scene_new();
+    pid_t clients[20];
+    char name[32], text[256];
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        (void)snprintf(name, sizeof name, "s%02zu.socket", i);
+        (void)snprintf(text, sizeof text,
+                       "[Socket]\nListenStream=127.0.0.1:91%02zu\nPollLimitIntervalSec=300ms\nPollLimitBurst=2\n"
+                       "TriggerLimitIntervalSec=0\n",
+                       i);
+        scene_unit(s, name, text);
+        (void)snprintf(name, sizeof name, "s%02zu.service", i);
+        scene_unit(s, name,
+                   "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " mark /scene/up %N -- crowd -\n");
+    }
+    attack_begin(&a, s, 80);
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        (void)snprintf(name, sizeof name, "91%02zu", i);
+        clients[i] = attack_clients(&a, name, "1", "flood", "flood");
+    }
+    scene_wait_log(s, "Too many open files");
+    print_message("  PID 1 has %lu descriptors of 80\n", attack_descriptors(s));
+    for (size_t i = 0; i < COUNT_OF(clients); i++) {
+        const char *const argv[] = { "/bin/sh", "-c", "kill $(grep -l [c]rowd /proc/[0-9]*/cmdline | cut -d / -f 3)",
+                                     NULL };
+        (void)snprintf(text, sizeof text, " s%02zu\n", i);
+        usec_t deadline = scene_deadline();
+        for (bool is_up = false; !is_up;) {
+            char *up = scene_read(s, "up");
+            is_up = up && strstr(up, text);
+            free(up);
+            if (!is_up) (void)scene_exec(s, argv, NULL);
+            (void)scene_pump(s, scene_now() + 50000, -1);
+            if (!is_up && scene_now() > deadline) scene_fail(s, "%s is not started", text);
+        }
+        attack_clients_end(clients[i]);
+    }
+    attack_end(&a, 60);
+}
+
 /* The process that copies may be stopped or killed: PID 1 goes on, and the next client finds a proxy. */
 static void test_proxy_process(void **state)
 {
@@ -323,7 +368,7 @@ int main(void)
         cmocka_unit_test(test_idle_connections),     cmocka_unit_test(test_never_accepts),
         cmocka_unit_test(test_dies_on_connection),   cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_no_descriptors),       cmocka_unit_test(test_proxy_process),
-        cmocka_unit_test(test_accept_flood),
+        cmocka_unit_test(test_accept_flood),         cmocka_unit_test(test_exhausted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

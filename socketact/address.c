@@ -193,3 +193,12 @@ const char *socket_address_format(const struct socket_address *address, char *bu
     }
     return buffer;
 }
+
+void socket_address_unmap(struct socket_address *address)
+{
+    if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->ip6.sin6_addr)) return;
+    struct sockaddr_in ip4 = { .sin_family = AF_INET, .sin_port = address->ip6.sin6_port };
+    memcpy(&ip4.sin_addr, &address->ip6.sin6_addr.s6_addr[12], sizeof ip4.sin_addr);
+    address->ip4 = ip4;
+    address->length = sizeof ip4;
+}

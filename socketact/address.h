@@ -32,3 +32,5 @@ MUST_CHECK int socket_address_make(const struct address *address, const char *ho
  * systemd.socket(5) has them). Returns `buffer`, which
  * holds SOCKET_ADDRESS_TEXT_MAX bytes. */
 const char *socket_address_format(const struct socket_address *address, char *buffer);
+/* IPv4 that came over an IPv6 listener becomes IPv4. */
+void socket_address_unmap(struct socket_address *address);

@@ -94,10 +94,10 @@ static ssize_t receive(int fd, char *buffer, size_t size)
     return n < 0 ? -errno : n;
 }
 
-static ssize_t give(int fd, const char *bytes, size_t size)
+static ssize_t give(int fd, const char *bytes, size_t size, int flags)
 {
     ssize_t n;
-    do n = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    do n = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
     while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
 }
@@ -139,11 +139,16 @@ static bool after_read(struct connection *c, struct way *w, struct end *from, ss
 }
 
 /* What is in flight goes on. false: not all of it. */
-static bool way_flush(struct proxy *p, struct connection *c, struct way *w, struct end *to)
+static bool way_flush(struct proxy *p, struct connection *c, unsigned from_end)
 {
+    struct way *w = &c->ways[from_end];
+    const struct end *from = &c->ends[from_end];
+    struct end *to = &c->ends[!from_end];
     while (w->cargo) {
         struct cargo *cargo = w->cargo;
-        ssize_t n = cargo->reader < 0 ? give(to->fd, cargo->bytes + cargo->offset, cargo->size)
+        /* What the PROXY protocol adds goes out with what the client says. */
+        int more = w->moved == 0 && from->readable && !w->ended ? MSG_MORE : 0;
+        ssize_t n = cargo->reader < 0 ? give(to->fd, cargo->bytes + cargo->offset, cargo->size, more)
                                       : splice_once(cargo->reader, to->fd, cargo->size);
         if (n == -EAGAIN || n == 0) {
             to->writable = false;
@@ -173,7 +178,7 @@ static void step_by_copy(struct proxy *p, struct connection *c, unsigned from_en
         w->bulk = (size_t)n == SMALL_MAX;
     else if ((size_t)n < WORTH_A_PIPE)
         w->bulk = false;
-    ssize_t put = give(to->fd, p->buffer, (size_t)n);
+    ssize_t put = give(to->fd, p->buffer, (size_t)n, 0);
     if (put < 0 && put != -EAGAIN) {
         way_refuse(p, c, w, put);
         return;
@@ -212,7 +217,7 @@ static void step_by_splice(struct proxy *p, struct connection *c, unsigned from_
         way_release(p, w);
         return;
     }
-    (void)way_flush(p, c, w, &c->ends[!from_end]); /* what is left is looked at by the caller */
+    (void)way_flush(p, c, from_end); /* what is left is looked at by the caller */
 }
 
 /* End of file is passed on when everything before it is (K60). */
@@ -234,7 +239,7 @@ static void way_run(struct proxy *p, struct connection *c, unsigned from_end)
     uint64_t until = w->moved + ROUND_MAX;
     if (w->finished) return;
     for (;;) {
-        if (w->cargo && (!to->writable || !way_flush(p, c, w, to))) return;
+        if (w->cargo && (!to->writable || !way_flush(p, c, from_end))) return;
         if (w->ended) break;
         if (!from->readable || !to->writable) return;
         if (w->moved >= until) {

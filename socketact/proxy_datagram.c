@@ -184,6 +184,7 @@ static void be_refused(struct proxy *p, struct session *s, int error)
         return;
     }
     s->refused = true;
+    s->up = 0; /* nothing has arrived */
     p->refused_until = p->now + (REFUSED_FIRST << p->refusals);
     if (p->refusals < REFUSED_MAX) p->refusals++;
     proxy_look_at_listeners(p);

@@ -79,11 +79,7 @@ int proxy_bind_like(int fd, const struct sockaddr_in6 *peer, sa_family_t family)
     static const int on = 1;
     struct socket_address from = { .length = sizeof from.ip6 };
     memcpy(from.room, peer, sizeof *peer);
-    if (from.any.sa_family == AF_INET6 && family == AF_INET && IN6_IS_ADDR_V4MAPPED(&peer->sin6_addr)) {
-        struct sockaddr_in ip4 = { .sin_family = AF_INET };
-        memcpy(&ip4.sin_addr, &peer->sin6_addr.s6_addr[12], sizeof ip4.sin_addr);
-        memcpy(from.room, &ip4, sizeof ip4);
-    }
+    if (family == AF_INET) socket_address_unmap(&from);
     if (from.any.sa_family != family) return -EAFNOSUPPORT;
     bool is_ip4 = family == AF_INET;
     from.ip4.sin_port = 0; /* at the same place in both */

@@ -8,15 +8,6 @@
 
 #define UNIX_PATH 108
 
-/* IPv4 that came over an IPv6 listener is IPv4. */
-static void unmap(struct socket_address *address)
-{
-    if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->ip6.sin6_addr)) return;
-    struct sockaddr_in ip4 = { .sin_family = AF_INET, .sin_port = address->ip6.sin6_port };
-    memcpy(&ip4.sin_addr, &address->ip6.sin6_addr.s6_addr[12], sizeof ip4.sin_addr);
-    address->ip4 = ip4;
-}
-
 static size_t make_text(const struct socket_address *from, const struct socket_address *to, char *buffer)
 {
     char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN];
@@ -88,7 +79,7 @@ size_t proxy_header_make(const struct proxy *p, int client, const struct sockadd
         memcpy(from.room, peer, sizeof *peer);
     else if (getpeername(client, &from.any, &from.length) < 0)
         from.any.sa_family = AF_UNSPEC; /* it has gone again */
-    unmap(&from);
-    unmap(&to);
+    socket_address_unmap(&from);
+    socket_address_unmap(&to);
     return p->config.header == PROXY_HEADER_V1 ? make_text(&from, &to, buffer) : make_binary(&from, &to, buffer);
 }

@@ -128,6 +128,7 @@ static void tell_ended(struct socket *s, const struct proxy_ended *ended)
     struct socket_address peer = { .length = offsetof(struct sockaddr_un, sun_path) };
     struct address target;
     memcpy(peer.room, &ended->from, sizeof ended->from);
+    socket_address_unmap(&peer);
     (void)socket_address_format(&peer, from);
     if (address_parse_target(socket_settings(s)->proxy_target, &target) == 0) (void)address_format(&target, to);
     const char *why = ended->error ? strerror(ended->error) : "";

@@ -132,9 +132,14 @@ int address_parse_target(const char *text, struct address *ret)
     }
     struct address address;
     int r = address_parse(text, &address);
-    if (r == 0 && address.kind == ADDRESS_ANY) return -EINVAL; /* nothing to connect to */
-    if (r == 0) *ret = address;
-    return r;
+    if (r < 0) return r;
+    if (address.kind == ADDRESS_ANY) { /* of this host; nothing connects to every address */
+        if (strchr(text, ':')) return -EINVAL;
+        address.kind = ADDRESS_IPV4;
+        address.ip4.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    *ret = address;
+    return 0;
 }
 
 static bool is_any(const struct address *address)

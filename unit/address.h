@@ -34,7 +34,7 @@ struct address {
 /* -EINVAL: none of the forms; -ERANGE: a port that is none; -ENAMETOOLONG: longer than sun_path can hold.
  * *ret is untouched on error. */
 MUST_CHECK int address_parse(const char *text, struct address *ret);
-/* ProxyTarget= (S57): also "tcp:HOST:PORT", "unix:/path", "unix:@abstract"; digits only is -EINVAL. */
+/* ProxyTarget= (S57): also "tcp:HOST:PORT", "unix:/path", "unix:@abstract"; "PORT" is that of 127.0.0.1. */
 MUST_CHECK int address_parse_target(const char *text, struct address *ret);
 /* Would the second of two stream listeners fail to bind? Names are equal only as text. */
 bool address_clashes(const struct address *a, const struct address *b);

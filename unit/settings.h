@@ -337,7 +337,7 @@ struct socket_listen_list {
     uint32_t count, capacity;
 };
 enum activation_mode { ACTIVATION_NATIVE, ACTIVATION_PROXY };
-enum proxy_protocol { PROXY_PROTOCOL_NO, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
+extern const char *const words_proxy_protocol[]; /* ProxyProtocol=: no, v1, v2 */
 enum socket_command {
     SOCKET_EXEC_START_PRE,
     SOCKET_EXEC_START_POST,
@@ -360,7 +360,7 @@ struct socket_section {
     usec_t timeout;
     usec_t proxy_connect_timeout, proxy_idle_timeout;                 /* 5 s; USEC_INFINITY */
     uint32_t proxy_connections_max, proxy_connections_max_per_source; /* 0: no limit */
-    enum proxy_protocol proxy_protocol;
+    word_index proxy_protocol; /* words_proxy_protocol */
     bool proxy_transparent;
     usec_t idle_stop; /* USEC_INFINITY: the service is not stopped for want of connections */
     struct origin proxy_target_origin, socket_user_origin, accept_origin;

@@ -181,15 +181,31 @@ static void validate_queues(struct validator *v, const struct unit *socket)
                         "MessageQueueMaxMessages= and MessageQueueMessageSize= have an effect together only");
 }
 
-/* The proxy accepts connections. */
+static void refuse_setting(struct validator *v, struct origin origin, const char *key, const char *why)
+{
+    diag_report(v->diags, DIAG_ERROR, about_origin(origin, "Socket", key), "bad-combination", NULL, "%s= %s", key, why);
+    v->refused = true;
+}
+
+/* The proxy accepts connections, takes datagrams, and connects to something of the same kind. */
 static void validate_proxy(struct validator *v, const struct unit *socket)
 {
-    const struct socket_listen_list *list = &socket->socket->listens;
-    if (socket->socket->activation_mode != ACTIVATION_PROXY) return;
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (list->items[i].kind == LISTEN_STREAM) continue;
-        const char *key = listen_kind_directive(list->items[i].kind);
-        diag_report(v->diags, DIAG_ERROR, about_origin(list->items[i].origin, "Socket", key), "bad-address", NULL,
+    const struct socket_section *settings = socket->socket;
+    struct address target;
+    if (settings->activation_mode != ACTIVATION_PROXY || !settings->proxy_target) return;
+    bool is_ip = address_parse_target(settings->proxy_target, &target) == 0 && !address_is_unix(&target);
+    if (settings->proxy_transparent && !is_ip)
+        refuse_setting(v, settings->proxy_target_origin, "ProxyTransparent", "is for targets with an IP address");
+    for (uint32_t i = 0; i < settings->listens.count; i++) {
+        const struct socket_listen *listen = &settings->listens.items[i];
+        const char *key = listen_kind_directive(listen->kind);
+        bool is_stream = listen->kind == LISTEN_STREAM, is_datagram = listen->kind == LISTEN_DATAGRAM;
+        if (listen->kind == LISTEN_SEQPACKET && is_ip)
+            refuse_setting(v, listen->origin, key, "is proxied to unix sockets only");
+        else if (is_datagram && settings->proxy_protocol != 0)
+            refuse_setting(v, listen->origin, key, "has no place for what ProxyProtocol= adds");
+        if (is_stream || is_datagram || listen->kind == LISTEN_SEQPACKET) continue;
+        diag_report(v->diags, DIAG_ERROR, about_origin(listen->origin, "Socket", key), "bad-address", NULL,
                     "%s= is nothing that a proxy can accept from", key);
         v->refused = true;
     }

@@ -133,7 +133,7 @@ int value_file_descriptor_name(struct parse *p, const struct directive *directiv
     return 0;
 }
 
-/* S57: tcp:HOST:PORT, unix:/path, /path, HOST:PORT. */
+/* S57: tcp:HOST:PORT, unix:/path, /path, HOST:PORT; and PORT, unix:@name. */
 int value_proxy_target(struct parse *p, const struct directive *directive, const struct value *value, void *slot)
 {
     const char *text;
@@ -141,8 +141,8 @@ int value_proxy_target(struct parse *p, const struct directive *directive, const
     if (r <= 0) return r;
     const char *address = str_starts_with(text, "unix:") ? text + 5 : str_starts_with(text, "tcp:") ? text + 4 : text;
     bool valid = str_starts_with(text, "unix:") ? address[0] == '/' || address[0] == '@' : listener_is_valid(address);
-    if (*text != '\0' && (!valid || (address[0] != '/' && address[0] != '@' && !strchr(address, ':')))) {
-        parse_bad(p, value, 0, "bad-proxy-target", "tcp:HOST:PORT, unix:/PATH, /PATH or HOST:PORT");
+    if (*text != '\0' && !valid) {
+        parse_bad(p, value, 0, "bad-proxy-target", "tcp:HOST:PORT, unix:/PATH, unix:@NAME, /PATH, HOST:PORT or PORT");
         return 0;
     }
     p->settings->socket.proxy_target_origin = parse_origin(value);

@@ -77,6 +77,9 @@ static const struct verb verbs[] = {
                                                  "                                    pair; go on" },
     { "receive",      1, 2,   verb_receive,      "FILE [N]             take N messages (1) of LISTEN_FDS, append what they say; go on" },
     { "send",         3, 3,   verb_send,         "KIND ADDRESS TEXT    one message: stream, dgram, seqpacket, udplite, sctp, fifo, mqueue" },
+    { "answer",       2, 2,   verb_answer,       "KIND ADDRESS         server that answers each message with who said it, and what" },
+    { "ask",          3, 4,   verb_ask,          "KIND ADDRESS TEXT [FROM]  one message, print the answer" },
+    { "last-words",   2, 2,   verb_last_words,   "ADDRESS N            serve one client: `ready`, and on TERM N bytes; leave" },
     { "sockopts",     1, 2,   verb_sockopts,     "FILE [FD]            key=value lines about a descriptor, 3 unless told; go on" },
     { "pty",          2, 2,   verb_pty,          "LINK FILE            make a terminal that LINK leads to, append what is written\n"
                                                  "                                    to it to FILE, for ever" },

@@ -85,16 +85,7 @@ int verb_receive(char **args, int count)
 
 /* ---- sending ---- */
 
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_un un;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-    struct sockaddr_vm vm;
-};
-
-/* /path, @abstract, vsock:CID:PORT, HOST:PORT, [HOST]:PORT. The length, 0 when it is none of these. */
-static socklen_t parse_address(const char *text, union any_address *ret)
+socklen_t any_address_parse(const char *text, union any_address *ret)
 {
     char host[64];
     const char *colon = strrchr(text, ':');
@@ -136,7 +127,7 @@ static int send_queue(const char *name, const char *text)
 static int send_socket(const char *kind, const char *to, const char *text, int protocol)
 {
     union any_address address;
-    socklen_t length = parse_address(to, &address);
+    socklen_t length = any_address_parse(to, &address);
     int type = strcmp(kind, "dgram") == 0 || protocol == IPPROTO_UDPLITE ? SOCK_DGRAM
                : strcmp(kind, "seqpacket") == 0                          ? SOCK_SEQPACKET
                                                                          : SOCK_STREAM;
@@ -245,7 +236,7 @@ static int pass_socket(const char *kind, const char *text)
     union any_address address;
     bool is_port = text[strspn(text, "0123456789")] == '\0';
     if (is_port) (void)snprintf(port, sizeof port, "127.0.0.1:%s", text);
-    socklen_t length = parse_address(is_port ? port : text, &address);
+    socklen_t length = any_address_parse(is_port ? port : text, &address);
     bool packets = strcmp(kind, "seqpacket") == 0, datagrams = strcmp(kind, "dgram") == 0;
     int fd = socket(address.any.sa_family, packets ? SOCK_SEQPACKET : datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
     if (fd < 0 || bind(fd, &address.any, length) < 0) return -1;

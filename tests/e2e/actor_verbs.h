@@ -1,6 +1,10 @@
 /* tests/e2e/actor_verbs.h - the parts the actor plays. A verb gets its arguments and their number and returns 0 to go
  * on with the next verb, a positive exit status to leave with it, or ACTOR_DONE to leave with 0. */
 #pragma once
+#include <linux/vm_sockets.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include "base/attr.h"
 #include <sys/types.h>
 
@@ -48,6 +52,20 @@ int verb_await(char **args, int count);
 int verb_pass_in(char **args, int count);
 int verb_receive(char **args, int count);
 int verb_send(char **args, int count);
+int verb_answer(char **args, int count);
+int verb_ask(char **args, int count);
+int verb_last_words(char **args, int count);
+
+union any_address {
+    struct sockaddr any;
+    struct sockaddr_un un;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_vm vm;
+};
+
+/* /path, @abstract, vsock:CID:PORT, HOST:PORT, [HOST]:PORT. The length, 0 when it is none of these. */
+socklen_t any_address_parse(const char *text, union any_address *ret);
 int verb_sockopts(char **args, int count);
 int verb_pty(char **args, int count);
 int verb_bus_own(char **args, int count);

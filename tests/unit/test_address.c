@@ -123,7 +123,7 @@ static void test_parse_target(void **state)
         { "unix: and an abstract name", "unix:@x", 0, "@x" },
         { "unix: and something else", "unix:x", -EINVAL, NULL },
         { "tcp: and a path", "tcp:/run/x", -EINVAL, NULL },
-        { "a port alone is no target", "80", -EINVAL, NULL },
+        { "a port alone is of this host", "80", 0, "127.0.0.1:80" },
         { "nor is every address", "*:80", -EINVAL, NULL },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

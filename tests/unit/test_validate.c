@@ -150,8 +150,8 @@ static const struct rule_case socket_rules[] = {
 
     { "an address that is none", "a.socket ListenStream=a:b\na.service", true,
       "error bad-address a.socket:1 [Socket] ListenStream: 'a:b' is not an address that a stream socket can have" },
-    { "a target that is none", "a.socket ListenStream=80 ProxyTarget=81\na.service", true,
-      "error bad-address a.socket:1 [Socket] ProxyTarget: '81' is not an address that a stream socket can have" },
+    { "a target that is none", "a.socket ListenStream=80 ProxyTarget=*:81\na.service", true,
+      "error bad-address a.socket:1 [Socket] ProxyTarget: '*:81' is not an address that a stream socket can have" },
 };
 
 static void check_rules(const struct rule_case *cases, size_t count)

@@ -151,6 +151,36 @@ static void test_stop_while_activating(void **state)
     scene_end(s);
 }
 
+/* K50: who connects while the container stops starts nothing and fails nothing, and is hung up on at the end. */
+static void test_connection_during_the_stop(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    scene_unit(s, "quiet.socket", "[Socket]\nListenStream=/run/quiet.sock\n");
+    scene_unit(s, "quiet.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "through.socket",
+               "[Socket]\nListenStream=/run/through.sock\nActivationMode=proxy\nProxyTarget=127.0.0.1:9\n");
+    scene_unit(s, "through.service", "[Service]\nExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "each.socket", "[Socket]\nListenStream=/run/each.sock\nAccept=yes\n");
+    scene_unit(s, "each@.service", "[Service]\nStandardInput=socket\nExecStart=/bin/cat\n");
+    scene_unit(s, "slow.service",
+               "[Unit]\nAfter=quiet.socket through.socket each.socket\n[Service]\nExecStart=" ACTOR " sleep\n"
+               "ExecStop=/bin/sh -c 'touch /scene/stopping; until test -e /scene/go; do sleep 0.01; done'\n");
+    scene_boot(s, NULL);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    scene_stop(s, SIGTERM);
+    scene_wait_file(s, "stopping", "");
+    int fds[] = { scene_connect(s, "unix:/run/quiet.sock"), scene_connect(s, "unix:/run/through.sock"),
+                  scene_connect(s, "unix:/run/each.sock") };
+    scene_touch(s, "go");
+    assert_int_equal(scene_exit_code(s), 0);
+    for (size_t i = 0; i < COUNT_OF(fds); i++) expect_hang_up(s, fds[i]);
+    assert_int_equal(scene_count_events(s, "spawn", NULL, NULL), 1);
+    assert_int_equal(scene_count_events(s, "triggered", NULL, NULL), 0);
+    assert_int_equal(scene_count_events(s, "socket_failed", NULL, NULL), 0);
+    scene_end(s);
+}
+
 /* K62: signals that interrupt every wait are no connection. */
 static void test_signals_are_no_connection(void **state)
 {
@@ -304,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_default_limits),
         cmocka_unit_test(test_service_cannot_start),
         cmocka_unit_test(test_stop_while_activating),
+        cmocka_unit_test(test_connection_during_the_stop),
         cmocka_unit_test(test_signals_are_no_connection),
         cmocka_unit_test(test_proxy),
         cmocka_unit_test(test_proxy_failures),

@@ -6,16 +6,24 @@
 #include "cgroup/leaf.h"
 #include "cgroup/root.h"
 #include "supervisor/manager.h"
-#include "supervisor/service.h"
+#include "supervisor/socket_internal.h"
+
+/* Of services and of the commands of sockets. NULL: the unit has no processes now. */
+static struct procs *procs_of(struct runtime *rt)
+{
+    if (rt->type == &service_type) return service_of(rt)->begun ? &service_of(rt)->procs : NULL;
+    return rt->type == &socket_type && socket_of(rt)->begun ? &socket_of(rt)->procs : NULL;
+}
 
 int operate_kill(struct runtime *rt, enum operate_whom whom, int signal)
 {
-    if (rt->type != &service_type) return -EOPNOTSUPP;
-    struct service *s = service_of(rt);
-    if (whom == OPERATE_MAIN) return process_signal(&s->main, signal);
-    if (whom == OPERATE_CONTROL) return process_signal(&s->control, signal);
-    if (!s->begun) return 0;
-    int r = procs_signal(rt->manager->procs, &s->procs, signal, 0, false);
+    bool is_service = rt->type == &service_type;
+    if (!is_service && (rt->type != &socket_type || !socket_has_commands(socket_of(rt)))) return -EOPNOTSUPP;
+    if (whom == OPERATE_MAIN) return is_service ? process_signal(&service_of(rt)->main, signal) : -ESRCH;
+    if (whom == OPERATE_CONTROL)
+        return process_signal(is_service ? &service_of(rt)->control : &socket_of(rt)->control, signal);
+    struct procs *procs = procs_of(rt);
+    int r = procs ? procs_signal(rt->manager->procs, procs, signal, 0, false) : 0;
     return r < 0 ? r : 0;
 }
 
@@ -30,10 +38,10 @@ void operate_reset_failed(struct runtime *rt)
         rt->type->stop(rt); /* nothing of it is up: what follows is its state */
 }
 
-int operate_control_group(const struct runtime *rt, struct str *out)
+int operate_control_group(struct runtime *rt, struct str *out)
 {
     const struct cg_root *root = rt->manager->cgroup;
-    if (rt->type != &service_type || !root) return 0;
-    const struct cg_leaf *leaf = ((const struct service *)rt)->procs.leaf;
+    const struct procs *procs = procs_of(rt);
+    const struct cg_leaf *leaf = root && procs ? procs->leaf : NULL;
     return leaf ? str_appendf(out, "%s/%s", cg_root_path(root), cg_leaf_name(leaf)) : 0;
 }

@@ -12,4 +12,4 @@ MUST_CHECK int operate_kill(struct runtime *rt, enum operate_whom whom, int sign
 /* A failed unit becomes inactive; its start limit begins anew, failed or not. */
 void operate_reset_failed(struct runtime *rt);
 /* Appends the path of the unit's cgroup, or nothing. 0 or -ENOMEM. */
-MUST_CHECK int operate_control_group(const struct runtime *rt, struct str *out);
+MUST_CHECK int operate_control_group(struct runtime *rt, struct str *out);

@@ -1,6 +1,6 @@
-/* Prints the pages of docs/ that come from tables: pages directives|service-states|socket-states|options|commands|rules|
- * rules-manual|container-init.unit.5.
- * scripts/gen-docs writes what it prints, and a test compares. */
+/* Prints the pages of docs/ that come from tables: pages
+ * directives|service-states|socket-states|options|commands|rules| rules-manual|container-init.unit.5. scripts/gen-docs
+ * writes what it prints, and a test compares. */
 #include "tests/docs/pages.h"
 
 #include "supervisor/service_states.h"

@@ -1,6 +1,7 @@
 #include "tests/e2e/expect.h"
 #include "tests/e2e/harness_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -69,5 +70,17 @@ void scene_touch(struct scene *scene, const char *name)
 {
     int fd = openat(box_shared(scene->box), name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) scene_fail(scene, "/scene/%s cannot be made", name);
+    close(fd);
+}
+
+void expect_hang_up(struct scene *s, int fd)
+{
+    char byte;
+    usec_t deadline = scene_deadline();
+    for (;;) {
+        ssize_t n = read(fd, &byte, 1);
+        if (n == 0 || (n < 0 && errno == ECONNRESET)) break;
+        if (n > 0 || errno != EAGAIN || !scene_pump(s, deadline, fd)) scene_fail(s, "the connection was not closed");
+    }
     close(fd);
 }

@@ -17,3 +17,5 @@ void expect_stop(struct scene *scene, int status);
 void expect_validate(struct scene *scene, const char *option, int status, const char *text);
 /* Makes an empty /scene/NAME: what a service waits for. */
 void scene_touch(struct scene *scene, const char *name);
+/* The other side closes the connection without a word; so do we. */
+void expect_hang_up(struct scene *scene, int fd);

@@ -15,18 +15,6 @@
     "[Service]\nStandardInput=socket\n"                                                                                \
     "ExecStart=/bin/sh -c 'echo \"%i addr=$REMOTE_ADDR port=$REMOTE_PORT fds=$LISTEN_FDS\"; exec cat'\n"
 
-static void expect_hang_up(struct scene *s, int fd)
-{
-    char byte;
-    usec_t deadline = scene_deadline();
-    for (;;) {
-        ssize_t n = read(fd, &byte, 1);
-        if (n == 0 || (n < 0 && errno == ECONNRESET)) break;
-        if (n > 0 || errno != EAGAIN || !scene_pump(s, deadline, fd)) scene_fail(s, "the connection was not closed");
-    }
-    close(fd);
-}
-
 /* Sends a line and has it back; what came before it is the answer, which the caller owns. */
 static struct str talk(struct scene *s, int fd)
 {

@@ -11,19 +11,6 @@
 
 #define ACTOR "/usr/local/bin/actor"
 
-/* The other side ends the connection, with an end of file or a reset. */
-static void expect_hang_up(struct scene *s, int fd)
-{
-    char byte;
-    usec_t deadline = scene_deadline();
-    for (;;) {
-        ssize_t n = read(fd, &byte, 1);
-        if (n == 0 || (n < 0 && errno == ECONNRESET)) break;
-        if (n > 0 || errno != EAGAIN || !scene_pump(s, deadline, fd)) scene_fail(s, "the connection was not closed");
-    }
-    close(fd);
-}
-
 static const char handler[] = "[Service]\nType=oneshot\nExecStart=" ACTOR " mark /scene/handled %n\n";
 
 /* K52, S59: a service that leaves without accepting is started so often and no more; then the socket fails, with its

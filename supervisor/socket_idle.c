@@ -17,6 +17,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Nobody is looked at more often than this. */
+#define LOOK_LEAST (100 * USEC_PER_MSEC)
+
 static bool has_setting(const struct socket *s)
 {
     return socket_settings(s)->idle_stop != USEC_INFINITY;
@@ -99,7 +102,8 @@ static void on_look(void *userdata);
 static void look_later(struct socket *s)
 {
     struct loop *loop = s->base.manager->loop;
-    if (loop_deadline_set(loop, &s->idle_look, usec_add(loop_now(loop), socket_settings(s)->idle_stop), on_look, s) < 0)
+    usec_t span = MAX_OF(socket_settings(s)->idle_stop, LOOK_LEAST);
+    if (loop_deadline_set(loop, &s->idle_look, usec_add(loop_now(loop), span), on_look, s) < 0)
         log_error("socket %s: out of memory: its service stays up", socket_name(s));
 }
 

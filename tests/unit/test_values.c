@@ -387,6 +387,8 @@ static const struct {
     { "SocketUser=a:b", "bad-user!", "bad-user!" },
     { "ExecStartPre=/bin/true", "", "" },
     { "PollLimitBurst=x", "bad-integer!", "bad-integer" },
+    { "IdleStopSec=5min", "", "" },
+    { "IdleStopSec=later", "bad-timespan!", "bad-timespan" },
     { "User=nobody", "", "unsafe-user" },
     { "Restart=always", "unknown-directive", "unknown-directive" },
     { "ProxyTarget=nowhere", "bad-proxy-target!", "bad-proxy-target" },
@@ -436,6 +438,13 @@ static void test_socket(void **state)
     parsed_done(&u);
     u = parse_socket("", true);
     assert_int_equal(u.settings.socket.socket_mode, 0666);
+    assert_int_equal(u.settings.socket.idle_stop, USEC_INFINITY);
+    parsed_done(&u);
+    u = parse_socket("IdleStopSec=1min 30s", true);
+    assert_int_equal(u.settings.socket.idle_stop, 90 * USEC_PER_SEC);
+    parsed_done(&u);
+    u = parse_socket("IdleStopSec=90\nIdleStopSec=0", true); /* as other time limits: none */
+    assert_int_equal(u.settings.socket.idle_stop, USEC_INFINITY);
     parsed_done(&u);
 }
 

@@ -251,11 +251,8 @@ static void report_place(struct manager *m, const char *reason)
 
 static void open_cgroup(struct manager *m)
 {
-    /* No setting asks for hugetlb, and its many files make each leaf dearer. */
-    const struct cg_root_options options = { .controllers = 1u << CG_CPU | 1u << CG_CPUSET | 1u << CG_IO |
-                                                            1u << CG_MEMORY | 1u << CG_PIDS };
     char *reason = NULL;
-    int r = cg_root_open(&options, &m->cgroup, &reason);
+    int r = cg_root_open(NULL, &m->cgroup, &reason);
     if (r == 0) {
         log_info("cgroup-v2 base: %s", cg_root_path(m->cgroup));
         TRACE(m->trace, "cgroup_init", TRACE_OK, 0, TF_BOOL("available", true),

@@ -80,6 +80,7 @@ struct unit_names {
 
 static int add_unit(struct unit_names *out, const struct runtime *rt)
 {
+    if (runtime_is_hidden(rt)) return 0; /* the template of an instance */
     int r = json_array_add_take(out->names, json_string_new(runtime_name(rt)));
     return r < 0 ? r : json_array_add_take(out->states, json_string_new(active_state_name(rt->active)));
 }

@@ -205,7 +205,7 @@ static void log_up(struct service *s, enum service_state from, const char *word)
 {
     if (service_state_active(from) == ACTIVE_STATE_RELOADING)
         word = s->base.reload_failed ? "not reloaded" : "reloaded";
-    log_info("unit %s: %s", service_name(s), word);
+    log_at(service_news(s), "unit %s: %s", service_name(s), word);
 }
 
 void act_running(struct service *s, enum service_state from)

@@ -458,7 +458,7 @@ void act_end(struct service *s, enum service_state from)
     if (!end_run(s, USEC_INFINITY)) remove_directories(s, false);
     s->n_restarts = 0;
     if (!was_down && !failed && s->base.result != RESULT_EXEC_CONDITION)
-        log_info("unit %s: %s", service_name(s), s->stop_requested ? "stopped" : "ended");
+        log_at(service_news(s), "unit %s: %s", service_name(s), s->stop_requested ? "stopped" : "ended");
     if (failed)
         unit_failed_for_good(&s->base, s->failure_code);
     else if (s->was_up)

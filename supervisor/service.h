@@ -5,6 +5,7 @@
  * Source: systemd.service(5), systemd.kill(5). */
 #pragma once
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "pid1/reaper.h"
 #include "supervisor/exec_plan.h"
@@ -93,6 +94,11 @@ static inline const char *service_name(const struct service *s)
     return s->base.unit->name;
 }
 
+/* How much its coming and going is worth to an operator: that of one connection of many is for debugging. */
+static inline enum log_level service_news(const struct service *s)
+{
+    return s->base.instance ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
 static inline bool service_type_notifies(const struct service *s)
 {
     enum service_type type = service_settings(s)->type;

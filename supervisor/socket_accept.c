@@ -1,6 +1,7 @@
 /* Accept=yes: a connection becomes an instance of the template. */
 #include "supervisor/socket_internal.h"
 
+#include "base/arena.h"
 #include "base/diag.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -155,13 +156,33 @@ static int instantiate(struct socket *s, const struct unit *prototype, const cha
     return r;
 }
 
+/* "Echo (10.0.0.7:4711)". */
+static int describe(struct unit_instance *made, const struct peer *peer)
+{
+    if (*peer->address == '\0') return 0;
+    struct unit_section *section = arena_memdup(made->arena, made->unit.unit, sizeof *section);
+    if (!section) return -ENOMEM;
+    bool has_port = *peer->port != '\0',
+         brackets = has_port && peer->source.family == AF_INET6 && strchr(peer->address, ':');
+    section->description =
+        arena_printf(made->arena, "%s (%s%s%s%s%s)", section->description ? section->description : made->unit.name,
+                     brackets ? "[" : "", peer->address, brackets ? "]" : "", has_port ? ":" : "", peer->port);
+    made->unit.unit = section;
+    return section->description ? 0 : -ENOMEM;
+}
+
 /* The instance exists from here on; it goes when it is down, and its connection with it. */
 static int start(struct socket *s, struct unit_instance *made, const struct unit *prototype, struct fd *client,
                  const struct peer *peer)
 {
     struct manager *m = s->base.manager;
     struct runtime *rt;
-    int r = instance_add(m, made, prototype, &rt);
+    int r = describe(made, peer);
+    if (r < 0) {
+        unit_instance_free(made);
+        return r;
+    }
+    r = instance_add(m, made, prototype, &rt);
     if (r < 0) return r;
     struct service *service = service_of(rt);
     service->connection = connection_new(s, client, peer);

@@ -68,6 +68,7 @@ static inline struct rest rest_look(struct scene *s)
     char *memory = rest_read(s, "smaps_rollup");
     const char *line = memory ? strstr(memory, "Anonymous:") : NULL;
     assert_non_null(line);
+    if (!line) return rest;
     line += strcspn(line, "0123456789");
     char number[24];
     (void)snprintf(number, sizeof number, "%.*s", (int)strspn(line, "0123456789"), line); /* fits: KiB */

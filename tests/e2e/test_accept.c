@@ -12,7 +12,7 @@
 
 /* Tells what it knows of its connection, and then is cat: a program of inetd's time. */
 #define INETD                                                                                                          \
-    "[Service]\nStandardInput=socket\n"                                                                                \
+    "[Unit]\nDescription=An echo\n[Service]\nStandardInput=socket\n"                                                   \
     "ExecStart=/bin/sh -c 'echo \"%i addr=$REMOTE_ADDR port=$REMOTE_PORT fds=$LISTEN_FDS\"; exec cat'\n"
 
 /* Sends a line and has it back; what came before it is the answer, which the caller owns. */
@@ -41,7 +41,7 @@ static void systemctl(struct scene *s, const char *arguments, const char *has, c
 /* "127.0.0.1:80-127.0.0.1:4711", as the client sees it from its side. */
 static struct str name_of_ends(int fd)
 {
-    struct sockaddr_storage ends[2];
+    struct sockaddr_storage ends[2] = { 0 };
     struct str text = STR_EMPTY;
     socklen_t length = sizeof ends[0];
     assert_int_equal(getpeername(fd, (struct sockaddr *)&ends[0], &length), 0);
@@ -103,6 +103,13 @@ static void test_inetd(void **state)
         systemctl(s, "list-units", text, "@.service");
         (void)snprintf(name, sizeof name, "is-active '%s'", text);
         systemctl(s, name, "active", "inactive");
+        (void)snprintf(name, sizeof name, "show -p Triggers %s.socket", kinds[i].unit);
+        systemctl(s, name, text, "@.service");
+        (void)snprintf(name, sizeof name, "show -p Description '%s'", text);
+        (void)snprintf(text, sizeof text, "Description=An echo (%s%s%s:%s)", i == 1 ? "[" : "", kinds[i].remote,
+                       i == 1 ? "]" : "", port ? port + 1 : "");
+        systemctl(s, name, is_ip ? text : "Description=An echo\n", NULL);
+        (void)snprintf(text, sizeof text, "%s@0-%s.service", kinds[i].unit, str_text(&ends));
         close(first);
         scene_wait_event(s, "unit_state", text, "sub", "dead", NULL);
         systemctl(s, "list-units --all", NULL, text);

@@ -70,7 +70,7 @@ static void test_ip(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(ips); i++) {
-        union address at = { .any.sa_family = (sa_family_t)ips[i].listens }, to = at, own;
+        union address at = { .any.sa_family = (sa_family_t)ips[i].listens }, to = at, own = at;
         socklen_t length = sizeof own;
         char want[160], port[12];
         print_message("  %s\n", ips[i].label);

@@ -41,6 +41,7 @@ static struct runtime *add(struct fake *f, const struct unit *prototype, const c
     struct unit_instance *made = arena ? arena_alloc(arena, sizeof *made) : NULL;
     struct runtime *rt = NULL;
     assert_non_null(made);
+    if (!made) return NULL;
     made->arena = arena;
     made->unit = *prototype;
     made->unit.name = arena_strdup(arena, name);

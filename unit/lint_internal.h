@@ -33,7 +33,7 @@ struct search_file;
     X(GROUPS, SERVICE, "SupplementaryGroups", false)      X(DYNAMIC_USER, SERVICE, "DynamicUser", false) \
     X(WORKING_DIRECTORY, SERVICE, "WorkingDirectory", false) \
     X(ROOT_DIRECTORY, SERVICE, "RootDirectory", false)    X(ROOT_IMAGE, SERVICE, "RootImage", false) \
-    X(SEARCH_PATH, SERVICE, "ExecSearchPath", false) \
+    X(SEARCH_PATH, SERVICE, "ExecSearchPath", false)      X(STANDARD_INPUT, SERVICE, "StandardInput", true) \
     X(SOCKET_SERVICE, SOCKET, "Service", true)            X(ACTIVATION_MODE, SOCKET, "ActivationMode", true) \
     X(IDLE_STOP, SOCKET, "IdleStopSec", true) \
     X(SOCKET_USER, SOCKET, "SocketUser", false)           X(SOCKET_GROUP, SOCKET, "SocketGroup", false) \

@@ -10,6 +10,7 @@
 #include "unit/address.h"
 #include "unit/graph.h"
 #include "unit/listen.h"
+#include "unit/name.h"
 
 /* A Service= that no file has (S16: "unknown service"). */
 static void validate_service(struct validator *v, const struct unit *socket)
@@ -18,7 +19,10 @@ static void validate_service(struct validator *v, const struct unit *socket)
     if (!name || unit_set_find(v->set, name)) return;
     const char *why = absence_text(v, name);
     if (!why) return;
-    diag_report(v->diags, DIAG_WARNING, about_key(v, socket, LINT_SOCKET_SERVICE), "unknown-service", NULL,
+    size_t stem = strlen(socket->name) - strlen("socket");
+    bool is_default = strncmp(name, socket->name, stem) == 0 && strcmp(name + stem, "service") == 0;
+    diag_report(v->diags, DIAG_WARNING, about_key(v, socket, LINT_SOCKET_SERVICE), "unknown-service",
+                is_default ? "Service= names another one, Accept=yes takes a template" : NULL,
                 "service %s %s; %s has nothing to activate", name, why, socket->name);
 }
 
@@ -28,6 +32,26 @@ static void validate_idle_stop(struct validator *v, const struct unit *socket)
     if (!socket->socket->accept || socket->socket->idle_stop == USEC_INFINITY) return;
     diag_report(v->diags, DIAG_WARNING, about_key(v, socket, LINT_IDLE_STOP), "idle-stop-unused", NULL,
                 "with Accept=yes each connection has a service of its own, which IdleStopSec= does not stop");
+}
+
+/* systemd.exec(5): StandardInput=socket is for Accept=yes, or for a single socket. An instance may be one of a
+ * connection; how many descriptors Sockets= adds, or units of systemd that others start have, is not judged. */
+static void validate_standard_input(struct validator *v, const struct unit *service)
+{
+    struct id_span sockets = graph_edges(v->graph, service->id, GRAPH_TRIGGERED_BY);
+    uint32_t n = 0;
+    if (service->exec->streams[0].kind != STD_SOCKET || service->service->sockets.count > 0) return;
+    for (uint32_t i = 0; i < sockets.count; i++) {
+        const struct unit *socket = unit_set_get(v->set, sockets.ids[i]);
+        if (socket->kind != UNIT_KIND_SOCKET) continue;
+        if (socket->socket->accept) return;
+        if (socket->socket->activation_mode == ACTIVATION_NATIVE) n += socket->socket->listens.count;
+    }
+    bool may_have_one = n == 0 && (service->systemd || unit_name_form(service->name) != UNIT_NAME_PLAIN);
+    if (n == 1 || may_have_one) return;
+    diag_report(v->diags, DIAG_WARNING, about_key(v, service, LINT_STANDARD_INPUT), "standard-input",
+                n > 1 ? "fd:NAME is one of several" : NULL,
+                "%u sockets are handed to %s, and standard input can only be one", n, service->name);
 }
 
 /* S38, D13: native hands the listener over, proxy keeps it; one service cannot be started both ways. */
@@ -239,7 +263,10 @@ int validate_sockets(struct validator *v)
     __attribute__((cleanup(claims_done))) struct claims claims = VEC_EMPTY;
     for (uint32_t id = 0; id < unit_set_count(v->set); id++) {
         const struct unit *unit = unit_set_get(v->set, id);
-        if (unit->kind == UNIT_KIND_SERVICE) validate_activation(v, unit);
+        if (unit->kind == UNIT_KIND_SERVICE) {
+            validate_activation(v, unit);
+            validate_standard_input(v, unit);
+        }
         if (unit->kind != UNIT_KIND_SOCKET) continue;
         validate_service(v, unit);
         validate_idle_stop(v, unit);

@@ -15,8 +15,8 @@
 static bool listener_is_valid(const char *text)
 {
     uint32_t port;
-    if (text[0] == '/') return strlen(text) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
-    if (text[0] == '@') return text[1] != '\0' && strlen(text) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+    if (text[0] == '/') return true;
+    if (text[0] == '@') return text[1] != '\0';
     if (text[strcspn(text, " \t")] != '\0') return false;
     if (text[0] == '[') return address_parse(text, &(struct address){ 0 }) == 0;
     const char *colon = strrchr(text, ':');
@@ -35,6 +35,8 @@ static enum listen_kind kind_of(const struct directive *directive)
 static int check_listener(struct parse *p, enum listen_kind kind, const char *text)
 {
     bool own_forms = p->context->native && kind <= LISTEN_DATAGRAM && !str_starts_with(text, "vsock");
+    bool is_unix = *text == '/' || *text == '@';
+    if (own_forms && is_unix && strlen(text) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) return -ENAMETOOLONG;
     if (own_forms) return listener_is_valid(text) ? 0 : -EINVAL;
     str_clear(&p->scratch);
     return listen_normalize(kind, text, &p->scratch);
@@ -72,6 +74,9 @@ int value_listen(struct parse *p, const struct directive *directive, const struc
     if (r == -ENOMEM) return r;
     if (r == -EAFNOSUPPORT)
         parse_bad(p, value, 0, "bad-listener", "a path or @name, which sequential packets need");
+    else if (r == -ENAMETOOLONG)
+        parse_bad(p, value, 0, "bad-listener",
+                  "short enough for a socket, whose paths and @names have 107 bytes at most");
     else if (r < 0)
         parse_bad(p, value, 0, "bad-listener",
                   kind <= LISTEN_SEQPACKET ? "a path, @name, port or address:port"

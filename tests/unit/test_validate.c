@@ -96,7 +96,7 @@ static const struct rule_case rules[] = {
 static const struct rule_case socket_rules[] = {
     { "S16: a socket without its service", "a.socket ListenStream=80", false,
       "warning unknown-service a.socket:0 [Socket] Service: service a.service not found; a.socket has nothing to "
-      "activate" },
+      "activate; Service= names another one, Accept=yes takes a template" },
     { "a Service= that does not exist", "a.socket ListenStream=80 Service=x.service\na.service", false,
       "warning unknown-service a.socket:0 [Socket] Service: service x.service not found; a.socket has nothing to "
       "activate" },

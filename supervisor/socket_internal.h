@@ -1,6 +1,7 @@
-/* supervisor/socket_internal.h - what the parts of a socket unit share: socket.c moves its states, socket_commands.c
- * runs its commands, socket_wait.c waits for connections and counts them, socket_service.c follows the service,
- * socket_proxy.c lends the proxy what it needs. */
+/* supervisor/socket_internal.h - what the parts of a socket unit share: socket_fsm.c moves its states, socket.c opens
+ * and closes it, socket_commands.c runs its commands, socket_wait.c waits for connections and counts them,
+ * socket_service.c follows the service, socket_proxy.c lends the proxy what it needs, socket_accept.c starts instances.
+ */
 #pragma once
 #include "base/loop.h"
 #include "supervisor/manager.h"
@@ -104,12 +105,18 @@ static inline const struct command_list *socket_commands(const struct socket *s,
     return &s->base.unit->socket_extra->commands[slot];
 }
 
-/* ---- socket.c ---- */
+/* ---- socket_fsm.c ---- */
+typedef void socket_action(struct socket *s, enum socket_state from);
 /* The one mover of states: does what the matrix says, and what the actions decide. */
 void socket_fire(struct socket *s, enum socket_event event);
 /* From an action: what comes next. From elsewhere: fires. */
 void socket_decide(struct socket *s, enum socket_event event);
+/* The time limit of the state begins anew. */
 void socket_arm_timeout(struct socket *s);
+
+/* ---- socket.c ---- */
+socket_action socket_act_start, socket_act_open, socket_act_opened, socket_act_listening, socket_act_running,
+    socket_act_deferred, socket_act_stop, socket_act_reset, socket_act_end;
 /* Closes everything and fails the unit, by way of its stop commands. `why` is for people. */
 void socket_fail(struct socket *s, enum unit_result result, const char *why);
 /* The first failure of a run counts. */
@@ -126,7 +133,6 @@ void socket_post_end(struct socket *s);
 void socket_go_up(struct socket *s);
 
 /* ---- socket_commands.c ---- */
-typedef void socket_action(struct socket *s, enum socket_state from);
 socket_action socket_act_command, socket_act_control_exit, socket_act_timeout, socket_act_signal,
     socket_act_after_signal, socket_act_kill, socket_act_hurry, socket_act_stop_post;
 bool socket_has_commands(const struct socket *s);

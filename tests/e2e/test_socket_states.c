@@ -325,7 +325,7 @@ static const struct {
     { "streams", "ListenStream=/run/flush0.sock", NULL },
     { "datagrams", "ListenDatagram=/run/flush1.sock", "dgram /run/flush1.sock x" },
     { "packets", "ListenSequentialPacket=/run/flush2.sock", "seqpacket /run/flush2.sock x" },
-    { "FIFOs", "ListenFIFO=/run/flush3.fifo", "fifo /run/flush3.fifo x" },
+    { "FIFOs", "ListenFIFO=/run/flush3.fifo", "fifo /run/flush3.fifo ''" },
 };
 
 static void test_flush(void **state)

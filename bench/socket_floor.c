@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define SPLICE_MAX (1 << 20)
+#define BASE       "/sys/fs/cgroup/container-init" /* leaves there have the same controllers */
 
 static _Noreturn void die(const char *what)
 {
@@ -197,9 +198,8 @@ static _Noreturn void activate(const char *port, char *const *argv, bool with_le
     (void)close(s.listener);
     s.listener = wait.fd;
     if (with_leaf) {
-        if (mkdir("/sys/fs/cgroup/floor", 0755) < 0 && errno != EEXIST) die("/sys/fs/cgroup/floor");
-        root = open("/sys/fs/cgroup/floor", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (root < 0) die("/sys/fs/cgroup/floor");
+        root = open(BASE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0) die(BASE);
     }
     for (;;)
         if (poll(&wait, 1, -1) > 0) start_one(&s, root);

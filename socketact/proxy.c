@@ -62,7 +62,7 @@ void proxy_look_at_listeners(struct proxy *p)
 {
     for (uint32_t i = 0; i < p->n_listeners; i++) {
         struct proxy_listener *l = &p->listeners[i];
-        bool is_wanted = !p->stopping && !p->tell_leaving && (p->ready ? !p->lacking : !p->told);
+        bool is_wanted = !p->stopping && !p->tell_leaving && !p->lacking && (p->ready || !p->told);
         if (l->type == SOCK_DGRAM)
             is_wanted = is_wanted && p->refused_until == 0;
         else

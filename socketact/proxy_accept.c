@@ -63,12 +63,11 @@ void proxy_lack(struct proxy *p, int negative_errno)
     proxy_look_at_listeners(p);
 }
 
-static void lack_is_over(struct proxy *p)
+void proxy_made_room(struct proxy *p)
 {
-    if (p->lacking) {
-        p->lacking = false;
-        proxy_look_at_listeners(p);
-    }
+    if (!p->lacking && !p->is_full) return;
+    p->lacking = p->is_full = false;
+    proxy_look_at_listeners(p);
 }
 
 /* ---- one address of clients ---- */
@@ -164,11 +163,7 @@ void connection_end(struct proxy *p, struct connection *c)
     };
     connection_close(p, c);
     proxy_report_ended(p, &ended);
-    lack_is_over(p);
-    if (p->is_full) {
-        p->is_full = false;
-        proxy_look_at_listeners(p);
-    }
+    proxy_made_room(p);
 }
 
 void connections_free(struct proxy *p)

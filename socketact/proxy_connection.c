@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define SMALL_MAX      ((size_t)16 << 10)  /* received and sent; what fills it is spliced from then on */
@@ -121,6 +124,7 @@ static void connection_break(struct connection *c, struct way *w, ssize_t r)
 static void way_refuse(struct proxy *p, struct connection *c, struct way *w, ssize_t r)
 {
     connection_note_error(c, (int)r);
+    if (r != -EPIPE) c->cut = true; /* by a reset, which only this attempt was told of */
     w->ended = w->refused = true;
     way_release(p, w);
 }
@@ -150,7 +154,7 @@ static bool way_flush(struct proxy *p, struct connection *c, unsigned from_end)
         int more = w->moved == 0 && from->readable && !w->ended ? MSG_MORE : 0;
         ssize_t n = cargo->reader < 0 ? give(to->fd, cargo->bytes + cargo->offset, cargo->size, more)
                                       : splice_once(cargo->reader, to->fd, cargo->size);
-        if (n == -EAGAIN || n == 0) {
+        if (n == -EAGAIN || (n == 0 && cargo->size > 0)) {
             to->writable = false;
             return false;
         }
@@ -166,13 +170,23 @@ static bool way_flush(struct proxy *p, struct connection *c, unsigned from_end)
     return true;
 }
 
+/* Nothing was read. A packet may be empty, and only the last one before the end cannot be told from it. */
+static bool is_empty_packet(int fd)
+{
+    struct pollfd pollfd = { .fd = fd, .events = POLLRDHUP };
+    int bytes = 0;
+    if (poll(&pollfd, 1, 0) == 0) return true;
+    return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
+}
+
 /* Small pieces. What the destination does not take at once is kept. */
 static void step_by_copy(struct proxy *p, struct connection *c, unsigned from_end, size_t size)
 {
     struct way *w = &c->ways[from_end];
     struct end *from = &c->ends[from_end], *to = &c->ends[!from_end];
     ssize_t n = receive(from->fd, p->buffer, size);
-    if (!after_read(c, w, from, n)) return;
+    bool is_packet = n == 0 && p->has_packets && is_empty_packet(from->fd);
+    if (!is_packet && !after_read(c, w, from, n)) return;
     if ((size_t)n < size && !from->to_the_end) from->readable = false;
     if (size == SMALL_MAX)
         w->bulk = (size_t)n == SMALL_MAX;
@@ -183,9 +197,12 @@ static void step_by_copy(struct proxy *p, struct connection *c, unsigned from_en
         way_refuse(p, c, w, put);
         return;
     }
-    if (put > 0) w->moved += (uint64_t)put;
+    if (put == n) {
+        w->moved += (uint64_t)put;
+        return;
+    }
     put = MAX_OF(put, 0);
-    if (put == n) return;
+    w->moved += (uint64_t)put;
     to->writable = false;
     int r = way_prepend(w, p->buffer + put, (size_t)(n - put));
     if (r < 0) connection_break(c, w, r);
@@ -202,7 +219,7 @@ static void step_by_splice(struct proxy *p, struct connection *c, unsigned from_
     }
     w->cargo = cargo;
     ssize_t n = splice_once(from->fd, cargo->writer, PIPE_SIZE);
-    if (n == -EINVAL) { /* some emulated kernels and filters refuse it */
+    if (n == -EINVAL || n == -EPERM || n == -ENOSYS) { /* some emulated kernels and filters refuse it */
         p->config.no_splice = true;
         way_release(p, w);
         return;
@@ -235,7 +252,6 @@ static void way_run(struct proxy *p, struct connection *c, unsigned from_end)
 {
     struct way *w = &c->ways[from_end];
     struct end *from = &c->ends[from_end], *to = &c->ends[!from_end];
-    bool splices = !p->config.no_splice && !p->has_packets;
     uint64_t until = w->moved + ROUND_MAX;
     if (w->finished) return;
     for (;;) {
@@ -246,7 +262,7 @@ static void way_run(struct proxy *p, struct connection *c, unsigned from_end)
             proxy_queue_work(p, c);
             return;
         }
-        if (w->bulk && splices)
+        if (w->bulk && !p->config.no_splice && !p->has_packets) /* a step may find that splice(2) is refused */
             step_by_splice(p, c, from_end);
         else
             step_by_copy(p, c, from_end, p->has_packets || w->bulk ? BUFFER_SIZE : SMALL_MAX);
@@ -285,6 +301,7 @@ void connection_run(struct proxy *p, struct connection *c)
     if (!is_over && (c->ends[CLIENT].dead || c->ends[TARGET].dead)) look_for_death(c);
     if (!is_over && p->stopping) is_over = c->ways[TARGET].finished;
     if (!is_over && !c->broken) return;
+    if (is_over && c->cut) c->broken = true;
     if (c->ways[CLIENT].refused) discard_input(c->ends[CLIENT].fd);
     if (c->ways[TARGET].refused) discard_input(c->ends[TARGET].fd);
     connection_end(p, c);

@@ -14,7 +14,8 @@
 #define SESSIONS_BUCKETS 1024U /* a power of 2 */
 #define BURST            64    /* datagrams of one socket in one round */
 #define REFUSED_FIRST    (25 * USEC_PER_MSEC)
-#define REFUSED_MAX      3U /* doublings */
+#define REFUSED_MAX      3U                /* doublings */
+#define FIRST_MAX        ((size_t)4 << 20) /* of all clients together: their addresses may be invented */
 
 struct session {
     TAILQ_ENTRY(session) link; /* in order of `until` */
@@ -55,6 +56,13 @@ static struct session *session_find(const struct proxy *p, const struct proxy_li
     return s;
 }
 
+static void first_forget(struct proxy *p, struct session *s)
+{
+    if (s->first) p->first_bytes -= s->first->size;
+    free(s->first);
+    s->first = NULL;
+}
+
 static void session_end(struct proxy *p, struct session *s)
 {
     struct proxy_ended ended = { .from = { .sin6_family = AF_UNIX }, .error = s->error, .up = s->up, .down = s->down };
@@ -68,11 +76,11 @@ static void session_end(struct proxy *p, struct session *s)
     p->descriptors--;
     if (--p->report.counts.connections == 0) p->empty_since = p->now;
     proxy_source_release(p, s->source);
-    free(s->first);
-    s->first = NULL;
+    first_forget(p, s);
     s->next = p->dead_sessions; /* an event of this round may still be about it */
     p->dead_sessions = s;
     proxy_report_ended(p, &ended);
+    proxy_made_room(p);
 }
 
 void sessions_free_dead(struct proxy *p)
@@ -163,7 +171,6 @@ static void note_local(struct session *s, struct msghdr *message)
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             memcpy(&s->local.ip4, CMSG_DATA(c), sizeof s->local.ip4);
-            s->local.ip4.ipi_spec_dst = s->local.ip4.ipi_addr;
             s->local.ip4.ipi_ifindex = 0; /* the route decides */
             s->has_local = true;
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
@@ -201,13 +208,14 @@ static void send_up(struct proxy *p, struct session *s, const char *bytes, size_
         be_refused(p, s, ECONNREFUSED);
 }
 
-static void keep_first(struct session *s, const char *bytes, size_t size)
+static void keep_first(struct proxy *p, struct session *s, const char *bytes, size_t size)
 {
-    struct cargo *first = malloc(sizeof *first + size);
+    struct cargo *first = size <= FIRST_MAX - p->first_bytes ? malloc(sizeof *first + size) : NULL;
     if (!first) return; /* it is sent once, then */
     *first = (struct cargo){ .size = (uint32_t)size, .reader = -1, .writer = -1 };
     memcpy(first->bytes, bytes, size);
     s->first = first;
+    p->first_bytes += size;
 }
 
 /* 0: nothing is there. */
@@ -235,13 +243,10 @@ static int datagram(struct proxy *p, struct proxy_listener *l)
             return 1;
         }
         note_local(s, &message);
-        keep_first(s, p->buffer, (size_t)n);
+        keep_first(p, s, p->buffer, (size_t)n);
     } else {
         session_alive(p, s);
-        if (!s->refused) { /* the one before has arrived */
-            free(s->first);
-            s->first = NULL;
-        }
+        if (!s->refused) first_forget(p, s); /* the one before has arrived */
     }
     send_up(p, s, p->buffer, (size_t)n);
     return 1;
@@ -297,8 +302,7 @@ void session_event(struct proxy *p, struct session *s, uint32_t events)
             return; /* it may have ended */
         }
         if (n < 0) return;
-        free(s->first);
-        s->first = NULL;
+        first_forget(p, s);
         s->refused = false;
         p->refusals = 0;
         session_alive(p, s);

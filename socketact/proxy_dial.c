@@ -207,7 +207,7 @@ void connection_dial_event(struct proxy *p, struct connection *c, uint32_t event
     if (!(events & EPOLLOUT)) return;
     target->writable = true;
     target->readable = events & (EPOLLIN | EPOLLRDHUP);
-    target->to_the_end = target->to_the_end || (events & EPOLLRDHUP);
+    target->to_the_end = target->to_the_end || (events & (EPOLLPRI | EPOLLRDHUP));
     dial_done(p, c);
     if (c->list == LIST_COPYING) connection_run(p, c);
 }

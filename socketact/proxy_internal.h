@@ -61,6 +61,7 @@ struct connection {
     uint8_t list; /* enum connection_list */
     uint8_t pause;
     bool has_work, broken;
+    bool cut; /* an end took no more, and not because it had said its last word: the other one sees a reset */
 };
 TAILQ_HEAD(connection_queue, connection);
 
@@ -116,6 +117,7 @@ struct proxy {
     struct session **session_table;
     struct session_queue sessions;
     struct session *dead_sessions;
+    size_t first_bytes; /* kept for sessions that are not answered */
     unsigned refusals;
     uint64_t hash_key[2];
 
@@ -144,6 +146,8 @@ void proxy_refuse_waiting(struct proxy *p);
 void connection_end(struct proxy *p, struct connection *c);
 void connection_note_error(struct connection *c, int negative_errno);
 void connections_free(struct proxy *p);
+/* A client has left: the next one may come. */
+void proxy_made_room(struct proxy *p);
 /* Is there room for so many descriptors more? */
 bool proxy_has_room(const struct proxy *p, unsigned descriptors);
 void proxy_lack(struct proxy *p, int negative_errno);

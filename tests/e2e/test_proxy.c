@@ -12,7 +12,7 @@
 #define PROXY "ActivationMode=proxy\n"
 
 /* The other side ends the connection, with an end of file or a reset; which is the answer. */
-static int expect_hang_up(struct scene *s, int fd)
+static int expect_end(struct scene *s, int fd)
 {
     char byte;
     usec_t deadline = scene_deadline();
@@ -153,7 +153,7 @@ static void test_limits(void **state)
     scene_send(s, one, "x");
     answer = scene_receive(s, one, "127.0.0.1 x");
     str_done(&answer);
-    (void)expect_hang_up(s, scene_connect(s, "tcp:127.0.0.1:8106"));
+    (void)expect_end(s, scene_connect(s, "tcp:127.0.0.1:8106"));
     expect_answer(s, "stream", "127.0.0.1:8106", "127.0.0.9:7780", "127.0.0.1 hello", "hello");
     close(one);
     scene_wait_event(s, "proxy_done", "per.socket", "from", "127.0.0.9:7780", "up_bytes", "5", "down_bytes", "15",
@@ -175,11 +175,11 @@ static void test_times(void **state)
     scene_unit(s, "idle.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 18108\n");
     scene_boot(s, NULL);
     scene_wait_event(s, "startup_finished", NULL, NULL);
-    (void)expect_hang_up(s, scene_connect(s, "unix:/run/none"));
+    (void)expect_end(s, scene_connect(s, "unix:/run/none"));
     scene_wait_log(s, "container-init: socket none.socket proxy @ -> 127.0.0.1:18107 error: Connection refused\n");
     int fd = scene_connect(s, "tcp:127.0.0.1:8108");
     expect_talk(s, fd, "something");
-    (void)expect_hang_up(s, fd);
+    (void)expect_end(s, fd);
     scene_wait_event(s, "proxy_done", "idle.socket", "err", "Connection timed out", "up_bytes", "9", NULL);
     expect_stop(s, 0);
     scene_end(s);
@@ -277,7 +277,7 @@ static void test_worker_is_killed(void **state)
     (void)snprintf(pid, sizeof pid, "%d", (int)worker_of(s, "echo.socket", 1));
     const char *argv[] = { "/bin/kill", "-KILL", pid, NULL };
     assert_int_equal(scene_exec(s, argv, NULL), 0);
-    (void)expect_hang_up(s, fd);
+    (void)expect_end(s, fd);
     scene_wait_log(s, "container-init: socket echo.socket: its proxy ended: killed by SIGKILL; ");
     fd = scene_connect(s, "tcp:127.0.0.1:8112");
     expect_talk(s, fd, "something else");

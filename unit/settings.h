@@ -360,7 +360,7 @@ struct socket_section {
     usec_t timeout;
     usec_t proxy_connect_timeout, proxy_idle_timeout;                 /* 5 s; USEC_INFINITY */
     uint32_t proxy_connections_max, proxy_connections_max_per_source; /* 0: no limit */
-    word_index proxy_protocol; /* words_proxy_protocol */
+    word_index proxy_protocol;                                        /* words_proxy_protocol */
     bool proxy_transparent;
     usec_t idle_stop; /* USEC_INFINITY: the service is not stopped for want of connections */
     struct origin proxy_target_origin, socket_user_origin, accept_origin;

@@ -321,17 +321,24 @@ usec_t sessions_next(const struct proxy *p)
 static void try_again(struct proxy *p)
 {
     struct session *s, *next;
-    for (s = TAILQ_FIRST(&p->sessions); s && p->refused_until == 0; s = next) {
+    unsigned n = p->report.counts.connections; /* those that are moved to the end are not looked at again */
+    for (s = TAILQ_FIRST(&p->sessions); s && n-- > 0 && p->refused_until == 0; s = next) {
         next = TAILQ_NEXT(s, link);
         if (!s->refused) continue;
         s->refused = false;
+        session_alive(p, s);
         send_up(p, s, s->first->bytes, s->first->size);
     }
 }
 
 void sessions_expire(struct proxy *p)
 {
-    for (struct session *s; (s = TAILQ_FIRST(&p->sessions)) && s->until <= p->now;) session_end(p, s);
+    for (struct session *s; (s = TAILQ_FIRST(&p->sessions)) && s->until <= p->now;) {
+        if (s->refused)
+            session_alive(p, s); /* its first datagram is still to arrive; refuse_until bounds that */
+        else
+            session_end(p, s);
+    }
     if (p->refused_until == 0 || p->refused_until > p->now) return;
     p->refused_until = 0;
     try_again(p);

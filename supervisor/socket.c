@@ -95,12 +95,30 @@ void socket_fail(struct socket *s, enum unit_result result, const char *why)
 
 /* ---- starting ---- */
 
+/* What can be done about it. */
+static const char *bind_hint(const struct socket_listen *listen, int error)
+{
+    bool is_unix = *listen->text == '/' || *listen->text == '@';
+    switch (error) {
+    case EADDRINUSE:
+        return "; another program listens there";
+    case EADDRNOTAVAIL:
+        return is_unix ? "" : "; with FreeBind=yes it need not be there yet";
+    case EACCES:
+        return is_unix ? "" : "; a port below 1024 needs CAP_NET_BIND_SERVICE";
+    case EROFS:
+        return "; /run is there to be written to";
+    default:
+        return "";
+    }
+}
+
 static void tell_bind_failure(struct socket *s, const struct socket_opened *opened)
 {
     const struct socket_listen *listen = &socket_settings(s)->listens.items[opened->index];
     const char *text = opened->error == ESRCH ? "no such user or group" : strerror(opened->error);
-    log_error("socket %s: bind failed: %s: %s: %s (%s:%u)", socket_name(s), listen->text, opened->step, text,
-              listen->origin.file ? listen->origin.file : "-", listen->origin.line);
+    log_error("socket %s: bind failed: %s: %s: %s (%s:%u)%s", socket_name(s), listen->text, opened->step, text,
+              listen->origin.file ? listen->origin.file : "-", listen->origin.line, bind_hint(listen, opened->error));
     char err[256];
     (void)snprintf(err, sizeof err, "%s: %s", opened->step, text); /* cut when it is long */
     TRACE(s->base.manager->trace, "bind_failed", TRACE_ERROR, 0, TF_STR("unit", socket_name(s)), TF_STR("err", err));

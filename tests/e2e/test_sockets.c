@@ -152,6 +152,49 @@ static void test_nodes(void **state)
     scene_end(s);
 }
 
+/* What cannot be bound says where it is written and what can be done. */
+static void test_bind_failures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *listen, *says;
+    } sockets[] = {
+        { "low", "80",
+          "80: binding: Permission denied (/etc/container-init/units/low.socket:2); a port below 1024 needs "
+          "CAP_NET_BIND_SERVICE\n" },
+        { "one", "8080", NULL },
+        { "two", "8080",
+          "8080: binding: Address already in use (/etc/container-init/units/two.socket:2); another program "
+          "listens there\n" },
+        { "far", "203.0.113.5:81",
+          "(/etc/container-init/units/far.socket:2); with FreeBind=yes it need not be there yet\n" },
+        { "fixed", "/srv/x.sock",
+          "Read-only file system (/etc/container-init/units/fixed.socket:2); /run is there to be written to\n" },
+        { "denied", "/run/x.sock", "Permission denied (/etc/container-init/units/denied.socket:2)\n" },
+    };
+    char name[64], text[128];
+    struct scene *s = scene_new();
+    struct scene_spec spec = SCENE_SPEC_DEFAULT;
+    for (size_t i = 0; i < COUNT_OF(sockets); i++) {
+        (void)snprintf(name, sizeof name, "%s.socket", sockets[i].name);
+        (void)snprintf(text, sizeof text, "[Socket]\nListenStream=%s\nService=one.service\n", sockets[i].listen);
+        scene_unit(s, name, text);
+    }
+    scene_unit(s, "one.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    spec.box.as_user = true, spec.box.uid = 1000, spec.box.gid = 1000;
+    spec.box.read_only_root = true;
+    scene_boot(s, &spec);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    for (size_t i = 0; i < COUNT_OF(sockets); i++) {
+        if (!sockets[i].says) continue;
+        (void)snprintf(name, sizeof name, "%s.socket", sockets[i].name);
+        scene_wait_event(s, "bind_failed", name, NULL);
+        expect_log(s, sockets[i].says);
+    }
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* ---- native hand-over ---- */
 
 /* K54, K55, K56, K57: all listeners of all sockets of the service, in order, with names, for the final program; the
@@ -289,11 +332,9 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mode_and_owner),
-        cmocka_unit_test(test_nodes),
-        cmocka_unit_test(test_hand_over),
-        cmocka_unit_test(test_again_and_again),
-        cmocka_unit_test(test_restart_keeps_listener),
+        cmocka_unit_test(test_mode_and_owner),   cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_bind_failures),    cmocka_unit_test(test_hand_over),
+        cmocka_unit_test(test_again_and_again),  cmocka_unit_test(test_restart_keeps_listener),
         cmocka_unit_test(test_high_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

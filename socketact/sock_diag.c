@@ -57,7 +57,7 @@ static int name_of(const struct socket_address *address, struct sock_diag_wanted
 
 int sock_diag_of(int listener, struct sock_diag_wanted *ret)
 {
-    int domain, type, protocol;
+    int domain = 0, type = 0, protocol = 0;
     struct stat st;
     struct socket_address address = { .length = sizeof address.room };
     *ret = (struct sock_diag_wanted){ .most = 1 };
@@ -144,7 +144,7 @@ static bool has_name(const struct sock_diag_wanted *wanted, const struct unix_at
 {
     size_t length = attributes->name_length;
     if (length > 0 && attributes->name[0]) length = strnlen((const char *)attributes->name, length);
-    return length == wanted->name_length && memcmp(attributes->name, wanted->name, length) == 0;
+    return length == wanted->name_length && (length == 0 || memcmp(attributes->name, wanted->name, length) == 0);
 }
 
 static int take_unix(struct sock_diag_wanted *wanted, const unsigned char *body, size_t length,
@@ -402,7 +402,7 @@ int sock_diag_connections(int listener, unsigned most)
 {
     struct sock_diag_wanted wanted;
     struct pollfd waiting = { .fd = listener, .events = POLLIN };
-    int domain, type, protocol;
+    int domain = 0, type = 0, protocol = 0;
     if (poll(&waiting, 1, 0) > 0 && most <= 1) return 1;
     int r = kind_of(listener, &domain, &type, &protocol);
     if (r < 0) return r;

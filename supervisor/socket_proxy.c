@@ -56,17 +56,15 @@ static int dial_task(void *argument, struct file_answer *answer)
 {
     const struct socket *s = argument;
     struct address target;
-    struct socket_address to;
+    struct socket_address to = { .length = 0 };
     int r = address_parse_target(socket_settings(s)->proxy_target, &target);
     if (r == 0) r = socket_address_make(&target, NULL, &to);
     if (r < 0) return r;
     bool packets = socket_settings(s)->listens.items[0].kind == LISTEN_SEQPACKET;
     int type = packets ? SOCK_SEQPACKET : SOCK_STREAM;
-    struct fd fd = fd_own(socket(to.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_is_open(&fd)) return -errno;
-    r = connect(fd.n, &to.any, to.length) < 0 ? -errno : file_answer_add_take(answer, fd_take(&fd));
-    fd_close(&fd);
-    return r;
+    AUTO_FD struct fd fd = fd_own(socket(to.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd_is_open(&fd) || connect(fd.n, &to.any, to.length) < 0) return -errno;
+    return file_answer_add_take(answer, fd_take(&fd));
 }
 
 static void dial_forget(struct far_dial *dial)

@@ -130,7 +130,7 @@ int address_parse_target(const char *text, struct address *ret)
         text += strlen("tcp:");
         if (*text == '/' || *text == '@') return -EINVAL;
     }
-    struct address address;
+    struct address address = { .kind = ADDRESS_ANY };
     int r = address_parse(text, &address);
     if (r < 0) return r;
     if (address.kind == ADDRESS_ANY) { /* of this host; nothing connects to every address */

@@ -54,7 +54,7 @@ static int run(struct proxy *proxy)
 
 int proxy_main(void)
 {
-    struct proxy_config config;
+    struct proxy_config config = { 0 };
     AUTO(proxy_free) struct proxy *proxy = NULL;
     sigset_t blocked;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* cannot fail; that PID 1 has gone already is told by the channel */
@@ -64,6 +64,7 @@ int proxy_main(void)
     raise_limit();
     int r = listen_to_pid1(&config);
     if (r == 0) r = drop_privileges(&config);
+    if (r == 0 && config.n_listeners == 0) r = -EBADMSG;
     if (r < 0) return -r;
     int *listeners = calloc(config.n_listeners, sizeof *listeners);
     if (!listeners) return ENOMEM;

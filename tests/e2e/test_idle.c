@@ -205,40 +205,58 @@ static void test_short_visits(void **state)
     scene_end(s);
 }
 
+static const struct {
+    const char *label, *socket, *run, *addresses[2];
+} during[] = {
+    { "with its listeners",
+      "ListenStream=/run/during\nListenStream=127.0.0.1:7321",
+      "listen",
+      { "unix:/run/during", "tcp:127.0.0.1:7321" } },
+    { "behind a proxy",
+      "ListenStream=/run/during\nListenStream=127.0.0.1:7321\nActivationMode=proxy\nProxyTarget=127.0.0.1:7322",
+      "tcp-echo 127.0.0.1 7322",
+      { "unix:/run/during", "tcp:127.0.0.1:7321" } },
+};
+
 /* K57: who comes while the service stops is answered, by the next run. */
 static void test_comes_during_the_stop(void **state)
 {
-    struct scene *s = scene_new();
-    static const char *const addresses[] = { "unix:/run/during", "tcp:127.0.0.1:7321" };
-    int fds[COUNT_OF(addresses)];
-    scene_unit(s, "during.socket",
-               "[Socket]\nListenStream=/run/during\nListenStream=127.0.0.1:7321\nIdleStopSec=300ms\n");
-    scene_unit(s, "during.service", "[Service]\nExecStart=" ACTOR " listen\nExecStopPost=" ACTOR " await /scene/go\n");
-    struct scene_spec spec = life_spec(state);
-    spec.box.setup = "mkfifo /scene/go";
-    scene_boot(s, &spec);
-    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
-    close(talk(s, addresses[0]));
-    (void)scene_wait_event(s, "idle_stop", "during.socket", NULL);
-    (void)scene_wait_event(s, "unit_state", "during.service", "sub", "stop-post", NULL);
-    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
-        fds[i] = scene_connect(s, addresses[i]);
-        scene_send(s, fds[i], "who-is-there\n");
+    for (size_t row = 0; row < COUNT_OF(during); row++) {
+        struct scene *s = scene_new();
+        int fds[2];
+        char text[512];
+        print_message("  %s\n", during[row].label);
+        (void)snprintf(text, sizeof text, "[Socket]\n%s\nIdleStopSec=300ms\n", during[row].socket);
+        scene_unit(s, "during.socket", text);
+        (void)snprintf(text, sizeof text, "[Service]\nExecStart=" ACTOR " %s\nExecStopPost=" ACTOR " await /scene/go\n",
+                       during[row].run);
+        scene_unit(s, "during.service", text);
+        struct scene_spec spec = life_spec(state);
+        spec.box.setup = "mkfifo /scene/go";
+        scene_boot(s, &spec);
+        (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+        close(talk(s, during[row].addresses[0]));
+        (void)scene_wait_event(s, "idle_stop", "during.socket", NULL);
+        (void)scene_wait_event(s, "unit_state", "during.service", "sub", "stop-post", NULL);
+        for (size_t i = 0; i < 2; i++) {
+            fds[i] = scene_connect(s, during[row].addresses[i]);
+            scene_send(s, fds[i], "who-is-there\n");
+        }
+        const char *const go[] = { "/bin/sh", "-c", "echo > /scene/go", NULL };
+        assert_int_equal(scene_exec(s, go, NULL), 0);
+        for (size_t i = 0; i < 2; i++) {
+            struct str answer = scene_receive(s, fds[i], "who-is-there\n");
+            str_done(&answer);
+            close(fds[i]);
+        }
+        life_expect_count(s, 2, "spawn", "during.service");
+        /* And idle again. */
+        (void)scene_wait_nth_event(s, 2, "unit_state", "during.service", "sub", "stop-post", NULL);
+        assert_int_equal(scene_exec(s, go, NULL), 0);
+        (void)scene_wait_nth_event(s, 2, "unit_state", "during.service", "sub", "dead", NULL);
+        expect_stop(s, 0);
+        scene_end(s);
     }
-    const char *const go[] = { "/bin/sh", "-c", "echo > /scene/go", NULL };
-    assert_int_equal(scene_exec(s, go, NULL), 0);
-    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
-        print_message("  %s\n", addresses[i]);
-        struct str answer = scene_receive(s, fds[i], "who-is-there\n");
-        str_done(&answer);
-        close(fds[i]);
-    }
-    life_expect_count(s, 2, "spawn", "during.service");
-    (void)scene_wait_nth_event(s, 2, "unit_state", "during.service", "sub", "stop-post", NULL); /* and idle again */
-    assert_int_equal(scene_exec(s, go, NULL), 0);
-    (void)scene_wait_nth_event(s, 2, "unit_state", "during.service", "sub", "dead", NULL);
-    expect_stop(s, 0);
-    scene_end(s);
 }
 
 /* Several sockets of one service: one whose IdleStopSec= is not over keeps it up, and so does a connection of one that

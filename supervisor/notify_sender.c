@@ -30,9 +30,10 @@ struct pidfd_info {
 #define PIDFD_INFO_EXIT_BIT     (UINT64_C(1) << 3) /* also of one that was reaped, from Linux 6.15 on */
 #define PIDFD_GET_INFO_CALL     _IOWR(0xFF, 11, struct pidfd_info)
 
+/* NULL: it is a socket's, whose commands are not heard. */
 static struct service *service_of_run(struct procs *run)
 {
-    return run ? (struct service *)(void *)((char *)run - offsetof(struct service, procs)) : NULL;
+    return run && !run->of_socket ? (struct service *)(void *)((char *)run - offsetof(struct service, procs)) : NULL;
 }
 
 /* Each service with a run, for the ways that cannot look one up. `fits` says which it is. */

@@ -27,7 +27,8 @@ struct procs {
     struct cg_leaf *leaf; /* owned, NULL without cgroups */
     uint64_t mark;        /* RLIMIT_LOCKS value of this run's processes; 0: none could be had */
     bool outside;         /* some process of the run is not in the leaf */
-    bool ending; /* set by the owner: nothing will be started in it any more, so an empty leaf may go at once */
+    bool ending;    /* set by the owner: nothing will be started in it any more, so an empty leaf may go at once */
+    bool of_socket; /* set by the owner once it has begun: embedded in a struct socket, not in a struct service */
     /* The rest is for procs.c alone. */
     bool leaf_removed;                /* while `ending` */
     bool empty;                       /* and nobody was added since */

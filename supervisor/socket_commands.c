@@ -39,6 +39,7 @@ int socket_begin_run(struct socket *s)
     if (s->begun) return 0; /* KillMode= left processes behind, which are in the same leaf */
     int r = procs_begin_in(m->procs, &s->procs, resource->slice_is_default ? NULL : resource->slice, socket_name(s),
                            &leaf_error);
+    s->procs.of_socket = true;
     if (r < 0) log_error("unit %s: failed to start: %s", socket_name(s), strerror(-r));
     if (leaf_error < 0)
         log_warning("cgroup mkdir %s: %s (falling back to PGID kill path)", socket_name(s), strerror(-leaf_error));

@@ -1,0 +1,175 @@
+/* tests/e2e/test_socket_corners.c - sockets whose stop is called off, whose command ends as its time is over, and what
+ * is not theirs to remove. */
+#include "tests/e2e/expect.h"
+#include "tests/e2e/life.h"
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define SYSTEMCTL "/usr/local/bin/systemctl"
+#define LISTENS   "[Service]\nExecStart=" ACTOR " listen\n"
+
+static struct scene *new_scene(void)
+{
+    char where[512];
+    struct scene *s = scene_new();
+    scene_file(s, "/usr/local/bin/.keep", 0644, "");
+    (void)snprintf(where, sizeof where, "%s/root" SYSTEMCTL, scene_dir(s));
+    assert_int_equal(symlink("container-init", where), 0);
+    scene_unit(s, "keep.service", "[Service]\nExecStart=" ACTOR " sleep\n"); /* PID 1 leaves when nothing is up (D5) */
+    return s;
+}
+
+/* `command` is for a shell in the box. */
+static void run(struct scene *s, const char *command)
+{
+    struct str output = STR_EMPTY;
+    const char *const argv[] = { "/bin/sh", "-c", command, NULL };
+    int got = scene_exec(s, argv, &output);
+    if (got != 0) (void)fprintf(stderr, "%s\n", str_text(&output));
+    str_done(&output);
+    if (got != 0) scene_fail(s, "%s: %d", command, got);
+}
+
+static void talk(struct scene *s, int fd)
+{
+    scene_send(s, fd, "echo-this\n");
+    struct str answer = scene_receive(s, fd, "echo-this\n");
+    str_done(&answer);
+    close(fd);
+}
+
+/* ---- a stop that is called off ---- */
+
+/* Who connects while the stop waits for its turn is served when the stop does not come. */
+static const struct {
+    const char *label, *stop, *call_off;
+} called_off[] = {
+    { "a stop, then a start", "stop late.service called.socket", "start called.socket" },
+    { "a stop that is cancelled", "stop late.service called.socket", "cancel" },
+    { "a restart that is cancelled", "restart late.service called.socket", "cancel" },
+};
+
+static void test_called_off(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(called_off); i++) {
+        char command[256];
+        struct scene *s = new_scene();
+        print_message("  %s\n", called_off[i].label);
+        scene_unit(s, "called.socket", "[Socket]\nListenStream=/run/called.sock\n");
+        scene_unit(s, "called.service", LISTENS);
+        scene_unit(s, "late.service",
+                   "[Unit]\nAfter=called.socket\n[Service]\nExecStart=" ACTOR " sleep\nTimeoutStopSec=infinity\n"
+                   "ExecStop=/bin/sh -c 'echo x > /scene/stopping; until test -e /scene/go; do sleep 0.02; done'\n");
+        life_boot(s, state);
+        scene_wait_event(s, "startup_finished", NULL, NULL);
+        (void)snprintf(command, sizeof command, SYSTEMCTL " --no-block %s", called_off[i].stop);
+        run(s, command);
+        scene_wait_file(s, "stopping", "x");
+        int fd = scene_connect(s, "unix:/run/called.sock");
+        run(s, SYSTEMCTL " list-jobs | grep called.socket"); /* by its answer the connection has been seen */
+        assert_int_equal(scene_count_events(s, "triggered", "called.socket", NULL), 0);
+        (void)snprintf(command, sizeof command, SYSTEMCTL " --no-block %s", called_off[i].call_off);
+        run(s, command);
+        life_touch(s, "go"); /* starts wait for stops */
+        talk(s, fd);
+        expect_stop(s, 0);
+        scene_end(s);
+    }
+}
+
+/* ---- the end of a command and of its time ---- */
+
+/* Both are seen at once, or one shortly before the other: the command that has ended is not taken for what is run after
+ * it. */
+static void test_end_in_time(void **state)
+{
+    struct scene *s = new_scene();
+    scene_unit(s, "tight.socket",
+               "[Socket]\nListenStream=/run/tight.sock\nTimeoutSec=1\n"
+               "ExecStartPost=/bin/sh -c 'echo $$$$ > /scene/post; until test -e /scene/go; do sleep 0.02; done'\n"
+               "ExecStopPost=/bin/sh -c 'echo begin > /scene/stop; sleep 0.3; echo end >> /scene/stop'\n");
+    scene_unit(s, "tight.service", LISTENS);
+    life_boot(s, state);
+    scene_wait_file(s, "post", "\n");
+    usec_t over = usec_add(scene_now(), USEC_PER_SEC);
+    assert_int_equal(box_signal(scene_box(s), SIGSTOP), 0);
+    life_touch(s, "go");
+    while (life_is_alive(s, "post") || scene_now() <= over) (void)usleep(1000);
+    assert_int_equal(box_signal(scene_box(s), SIGCONT), 0);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    run(s, SYSTEMCTL " stop tight.socket");
+    life_expect_file(s, "stop", "begin\nend\n");
+    scene_stop(s, SIGTERM);
+    (void)scene_exit_code(s); /* 0, or 1 where the limit was seen first */
+    life_expect_count(s, 0, "force_killed", "tight.socket");
+    scene_end(s);
+}
+
+/* ---- who is not heard ---- */
+
+/* Everybody may send to the socket that services tell their state on; a command of a socket unit is no service. */
+static void test_command_notifies(void **state)
+{
+    struct scene *s = new_scene();
+    scene_unit(s, "heard.service",
+               "[Service]\nType=notify\nNotifyAccess=all\nExecStart=" ACTOR " notify READY=1 -- sleep\n");
+    scene_unit(s, "tells.socket",
+               "[Unit]\nRequires=heard.service\nAfter=heard.service\n[Socket]\nListenStream=/run/tells.sock\n"
+               "ExecStartPost=/usr/bin/env NOTIFY_SOCKET=/run/container-init/notify " ACTOR
+               " notify STOPPING=1\\nSTATUS=told\\nMAINPID=1\\nFDSTORE=1 -- notify-barrier -- exit 0\n");
+    scene_unit(s, "tells.service", LISTENS);
+    life_boot(s, state);
+    life_wait_state(s, "tells.socket", "listening");
+    talk(s, scene_connect(s, "unix:/run/tells.sock"));
+    run(s, "! " SYSTEMCTL " status | grep told");
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
+/* ---- what is somebody else's ---- */
+
+static bool is_removed(struct scene *s, void *userdata)
+{
+    char buffer[PATH_MAX];
+    struct stat st;
+    (void)userdata;
+    return lstat(box_path(scene_box(s), "/run/fails.sock", buffer), &st) < 0 &&
+           lstat(box_path(scene_box(s), "/run/ours", buffer), &st) < 0;
+}
+
+/* A socket that fails takes along what it has made, not what it found in place of its links. */
+static void test_foreign_link(void **state)
+{
+    struct scene *s = new_scene();
+    char buffer[PATH_MAX];
+    struct stat st;
+    scene_unit(s, "fails.socket",
+               "[Socket]\nListenStream=/run/fails.sock\nSymlinks=/run/theirs /run/ours\nTriggerLimitBurst=1\n"
+               "TriggerLimitIntervalSec=1min\n");
+    scene_unit(s, "fails.service", "[Service]\nExecStart=/bin/true\n");
+    struct scene_spec spec = life_spec(state);
+    spec.box.setup = "ln -s /run /run/theirs";
+    scene_boot(s, &spec);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    int fd = scene_connect(s, "unix:/run/ours");
+    scene_wait_event(s, "socket_failed", "fails.socket", NULL);
+    life_wait_state(s, "fails.socket", "failed");
+    scene_wait(s, is_removed, NULL, "what it has made is removed"); /* by a file helper, after its failure */
+    if (lstat(box_path(scene_box(s), "/run/theirs", buffer), &st) < 0) scene_fail(s, "/run/theirs is gone");
+    close(fd);
+    scene_stop(s, SIGTERM);
+    (void)scene_exit_code(s);
+    scene_end(s);
+}
+
+int main(void)
+{
+    scene_skip_unless_possible();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_called_off),
+        cmocka_unit_test(test_end_in_time),
+        IN_BOTH_PLACES(test_command_notifies),
+        cmocka_unit_test(test_foreign_link),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -20,6 +20,8 @@
 
 /* Accepting is tried again this long after descriptors ran out. */
 #define ACCEPT_PAUSE (100 * USEC_PER_MSEC)
+/* So often it is looked whether a stop that waits for other units was called off. */
+#define STOP_PAUSE (100 * USEC_PER_MSEC)
 
 void socket_stop_polling(struct socket *s)
 {
@@ -123,8 +125,12 @@ static void start_or_defer(struct socket *s)
 static void trigger(struct socket *s, struct socket_listener *l)
 {
     struct manager *m = s->base.manager;
-    if (m->shutdown.begun || s->base.job.type == JOB_STOP || s->base.job.type == JOB_RESTART) {
+    if (m->shutdown.begun) {
         socket_stop_waiting(s); /* nothing is started any more, and the connection would keep us awake */
+        return;
+    }
+    if (s->base.job.type == JOB_STOP || s->base.job.type == JOB_RESTART) {
+        socket_wait_later(s, STOP_PAUSE); /* likewise; but the job may be called off while it waits for its turn */
         return;
     }
     if (!take_poll(s, l) || !take_trigger(s)) return;
@@ -174,6 +180,7 @@ static void on_pause_over(void *userdata)
 {
     struct socket *s = userdata;
     socket_wait(s);
+    if (socket_proxy_waits(s)) socket_trigger_soon(s);
 }
 
 void socket_wait_later(struct socket *s, usec_t after)

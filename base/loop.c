@@ -170,8 +170,10 @@ static void timer_drain(struct loop *loop)
 
 static int poll_events(struct loop *loop, int timeout)
 {
-    int n = epoll_wait(loop->epoll.n, loop->events,
-                       (int)MIN_OF(loop->events_capacity, (size_t)INT_MAX / sizeof *loop->events), timeout);
+    int room = (int)MIN_OF(loop->events_capacity, (size_t)INT_MAX / sizeof *loop->events);
+    int n = epoll_wait(loop->epoll.n, loop->events, room, timeout);
+    /* We were stopped, perhaps: what happened meanwhile comes before what has become due. */
+    if (n < 0 && errno == EINTR && timeout != 0) n = epoll_wait(loop->epoll.n, loop->events, room, 0);
     if (n < 0 && errno != EINTR) return -errno;
     loop->n_ready = n > 0 ? (size_t)n : 0; /* EINTR: a round without events */
     return n < 0 ? 1 : n;

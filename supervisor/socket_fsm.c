@@ -70,7 +70,7 @@ static void on_timeout(void *userdata)
 {
     struct socket *s = userdata;
     s->timed_out = true;
-    socket_fire(s, SOCKET_EVENT_TIMEOUT);
+    manager_post_socket(&s->base, SOCKET_EVENT_TIMEOUT); /* behind an exit that was collected in this round */
 }
 
 void socket_arm_timeout(struct socket *s)

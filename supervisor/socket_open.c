@@ -105,14 +105,20 @@ static int open_all(const struct socket_to_open *what, struct socket_opened *ope
 
 /* ---- Symlinks= ---- */
 
+static bool leads_to(const char *link, const char *target)
+{
+    char there[PATH_MAX];
+    ssize_t length = readlink(link, there, sizeof there);
+    return length == (ssize_t)strlen(target) && memcmp(there, target, (size_t)length) == 0;
+}
+
 /* What leads nowhere is of an earlier run. With RemoveOnStop= the path is the unit's own, whatever is there. */
 static int replace_link(const char *target, const char *link, bool is_own)
 {
     struct stat st;
     char there[PATH_MAX];
-    ssize_t length = readlink(link, there, sizeof there);
-    if (length == (ssize_t)strlen(target) && memcmp(there, target, (size_t)length) == 0) return 0;
-    if (!is_own && (length < 0 || stat(link, &st) == 0 || errno != ENOENT)) return -EEXIST;
+    if (leads_to(link, target)) return 0;
+    if (!is_own && (readlink(link, there, sizeof there) < 0 || stat(link, &st) == 0 || errno != ENOENT)) return -EEXIST;
     if (unlink(link) < 0) return -errno;
     return symlink(target, link) < 0 ? -errno : 0;
 }
@@ -134,12 +140,14 @@ static void make_links(const struct socket_to_open *what, struct socket_opened *
     }
 }
 
+/* What was there before us, and what somebody has put there since, stays. */
 void socket_remove_links(const struct unit *unit)
 {
+    const struct socket_listen_list *listens = &unit->socket->listens;
     const struct text_list *links = &unit->socket_extra->symlinks;
-    struct stat st;
     for (uint32_t i = 0; i < links->count; i++)
-        if (lstat(links->items[i], &st) == 0 && S_ISLNK(st.st_mode)) (void)unlink(links->items[i]); /* it may be gone */
+        for (uint32_t k = 0; k < listens->count; k++)
+            if (leads_to(links->items[i], listens->items[k].text)) (void)unlink(links->items[i]); /* it may be gone */
 }
 
 /* ---- all of it ---- */

@@ -65,7 +65,7 @@ int proxy_main(void)
     int r = listen_to_pid1(&config);
     if (r == 0) r = drop_privileges(&config);
     if (r == 0 && config.n_listeners == 0) r = -EBADMSG;
-    if (r < 0) return -r;
+    if (r != 0) return -r;
     int *listeners = calloc(config.n_listeners, sizeof *listeners);
     if (!listeners) return ENOMEM;
     for (uint32_t i = 0; i < config.n_listeners; i++) listeners[i] = PROXY_LISTENERS_FD + (int)i;

@@ -188,6 +188,7 @@ void instances_collect(struct manager *m)
 {
     struct instances *all = m->instances;
     if (!all || !all->ending || m->events.count > m->events_head) return;
+    if (m->shutdown.begun) return; /* one of them may be why, which is told at the end */
     for (struct instance **at = &all->ending, *instance; (instance = *at);) {
         struct runtime *rt = instance->rt;
         bool again = !runtime_is_down(rt) || rt->job.type != JOB_NONE; /* somebody has started it meanwhile */

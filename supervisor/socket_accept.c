@@ -246,7 +246,7 @@ int socket_accept_connection(struct socket *s, struct socket_listener *l)
     socket_options_set_accepted(client.n, socket_extra(s));
     if (!s->connected_once) TRACE(m->trace, "first_connect", TRACE_OK, 0, TF_STR("unit", socket_name(s)));
     s->connected_once = true;
-    if (s->base.job.type == JOB_STOP) { /* it is on its way down */
+    if (s->base.job.type == JOB_STOP || s->base.job.type == JOB_RESTART) { /* it is on its way down */
         s->counters.refused++;
         return 0;
     }

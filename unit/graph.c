@@ -100,7 +100,7 @@ static int builder_add_relations(struct builder *b, const struct unit *unit)
 static int builder_add_implicit(struct builder *b, const struct unit *unit)
 {
     const char *stop;
-    for (size_t i = 0; (stop = special_stop_of(unit, i)); i++) {
+    for (size_t i = 0; !unit->template && (stop = special_stop_of(unit, i)); i++) {
         const struct unit *target = unit_set_find(b->graph->set, stop);
         int r = target ? builder_add(b, GRAPH_WANTS, target->id, unit->id) : 0;
         if (r < 0) return r;

@@ -274,6 +274,25 @@ static void test_failures(void **state)
     scene_end(s);
 }
 
+/* D2: the failure of a connection may be the end of the container, which knows of it to the last. */
+static void test_decides(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "fatal.socket", "[Socket]\nListenStream=/run/fatal.sock\nAccept=yes\n");
+    scene_unit(s, "fatal@.service",
+               "[Service]\nExitContainerOnFailure=yes\nExecStart=/bin/sh -c 'echo the reason; exit 9'\n");
+    BOOT_WITH(s, state, "--termination-log", "/scene/reason");
+    scene_wait_event(s, "bound", "fatal.socket", NULL);
+    close(scene_connect(s, "unix:/run/fatal.sock"));
+    assert_int_equal(scene_exit_code(s), 9);
+    char *reason = scene_read(s, "reason");
+    assert_non_null(reason);
+    if (!strstr(reason, "fatal@0-unknown.service") || !strstr(reason, "the reason")) scene_fail(s, "told: %s", reason);
+    free(reason);
+    expect_log(s, "unit fatal@0-unknown.service: ExitContainerOnFailure -- initiating reverse shutdown\n");
+    scene_end(s);
+}
+
 static bool is_all_gone(struct scene *s, void *userdata)
 {
     struct str output = STR_EMPTY;
@@ -482,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_max_per_source),
         IN_BOTH_PLACES(test_failures),
         IN_BOTH_PLACES(test_left_behind),
+        cmocka_unit_test(test_decides),
         cmocka_unit_test(test_hang_up),
         cmocka_unit_test(test_relations),
         cmocka_unit_test(test_systemd),

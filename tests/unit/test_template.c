@@ -75,9 +75,12 @@ static void test_many(void **state)
     struct image *image = *state;
     image_write(image, "native/echo.socket", SOCKET);
     image_write(image, "native/echo@.service",
-                "[Unit]\nDescription=Echo %i\n[Service]\nExecStart=/bin/cat\nStandardError=journal\n");
+                "[Unit]\nDescription=Echo %i\n[Service]\nExecStart=/bin/cat\nStandardError=journal\n"
+                "[Install]\nWantedBy=shutdown.target\n");
     load_native(image);
     assert_int_equal(diag_count(image->diags, DIAG_ERROR), 0);
+    uint32_t prototype = image_unit(image, "echo@.service")->id; /* which nothing starts, not even the stop */
+    assert_int_equal(graph_edges(image->graph, prototype, GRAPH_WANTED_BY).count, 0);
     size_t bytes = unit_set_bytes(image->set);
     struct timespec begin, end;
     (void)clock_gettime(CLOCK_MONOTONIC, &begin);

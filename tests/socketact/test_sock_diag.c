@@ -208,7 +208,7 @@ static void test_elsewhere(void **state)
     int status, listener;
     assert_int_equal(waitpid(child, &status, 0), child);
     if (WEXITSTATUS(status) != 0) {
-        print_message("  no network namespace of one's own here\n");
+        print_message("  skipped: a network namespace of its own is refused here\n");
         close(ends[0]), close(ends[1]);
         return;
     }

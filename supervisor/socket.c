@@ -391,7 +391,11 @@ static int find_service(struct socket *s)
     }
     if (socket_settings(s)->accept) return 0;
     s->service = service_of(manager_unit(m, unit->id));
-    return 0;
+    /* It would not get what is opened now, and clients would wait for ever. What was passed in, it has. */
+    bool runs = socket_is_native(s) && s->service->base.active == ACTIVE_STATE_ACTIVE;
+    if (!runs || listen_fds_has_all(m, s->base.unit)) return 0;
+    log_error("socket %s: service %s is already active, refusing; stop it first", socket_name(s), service);
+    return -EBUSY;
 }
 
 static int socket_init(struct runtime *rt)

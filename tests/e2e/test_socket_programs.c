@@ -92,6 +92,40 @@ static void test_proxied(void **state)
     scene_end(s);
 }
 
+/* ---- a socket is started while its service runs ---- */
+
+/* socket_start() of systemd: refused, for the service would not get the listener; what it has goes on. A proxy keeps
+ * its own. */
+static void test_service_is_up(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "held.socket", "[Socket]\nListenStream=/run/held.sock\n");
+    scene_unit(s, "held.service", "[Service]\nExecStart=" ACTOR " listen\n");
+    scene_unit(s, "through.socket",
+               "[Socket]\nListenStream=/run/through.sock\nActivationMode=proxy\nProxyTarget=18090\n");
+    scene_unit(s, "through.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 18090\n");
+    struct scene_spec spec = life_spec(state);
+    spec.box.setup = "ln -s container-init /usr/local/bin/systemctl";
+    scene_boot(s, &spec);
+    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        int fd = scene_connect(s, "unix:/run/held.sock"), through = scene_connect(s, "unix:/run/through.sock");
+        struct str answer = scene_receive(s, fd, "pid=");
+        str_done(&answer);
+        scene_send(s, through, "ping\n");
+        answer = scene_receive(s, through, "ping\n");
+        str_done(&answer);
+        close(fd), close(through);
+        if (i == 0) run(s, "restart", "! systemctl restart held.socket && systemctl restart through.socket", false);
+        if (i == 1) run(s, "stop and start", "systemctl stop held.service && systemctl start held.socket", false);
+    }
+    scene_wait_log(s, "socket held.socket: service held.service is already active, refusing; stop it first");
+    expect_spawns(s, "held.service", 2);
+    expect_spawns(s, "through.service", 1);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* ---- scale to zero ---- */
 
 /* IdleStopSec=: stopped when nobody is connected, and back with the next client; what is in its file is there again.
@@ -251,10 +285,8 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        IN_BOTH_PLACES(test_proxied),
-        IN_BOTH_PLACES(test_kinds),
-        IN_BOTH_PLACES(test_rest),
-        cmocka_unit_test(test_container),
+        IN_BOTH_PLACES(test_proxied), IN_BOTH_PLACES(test_kinds),       cmocka_unit_test(test_service_is_up),
+        IN_BOTH_PLACES(test_rest),    cmocka_unit_test(test_container),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,23 +78,27 @@ static void test_to_zero_and_back(void **state)
     boot(s, state);
     size_t fds = number_printed(s, "ls /proc/1/fd | wc -l");
     size_t processes = number_printed(s, "wc -w < /proc/1/task/1/children");
-    for (size_t run = 1; run <= 3; run++)
+    for (size_t run = 1; run <= 3; run++) {
+        char name[64], service[64], pid[64];
         for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-            char name[64], service[64], pid[64];
-            (void)snprintf(name, sizeof name, "%s.socket", kinds[i].stem);
-            (void)snprintf(service, sizeof service, "%s.service", kinds[i].stem);
             (void)snprintf(pid, sizeof pid, "%s.pid", kinds[i].stem);
-            if (run == 1) print_message("  %s\n", kinds[i].label);
             int fd = talk(s, kinds[i].address);
             if (run == 1) {
                 scene_wait_file(s, pid, "\n");
                 life_expect_alive(s, pid, true);
             }
             close(fd);
+        }
+        for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+            (void)snprintf(name, sizeof name, "%s.socket", kinds[i].stem);
+            (void)snprintf(service, sizeof service, "%s.service", kinds[i].stem);
+            (void)snprintf(pid, sizeof pid, "%s.pid", kinds[i].stem);
+            if (run == 1) print_message("  %s\n", kinds[i].label);
             wait_idle_stop(s, run, name, service);
             life_expect_alive(s, pid, false); /* nothing of it is left, and its memory is free */
             if (scene_count_events(s, "spawn", service, NULL) != run) scene_fail(s, "%s came back", service);
         }
+    }
     expect_log(s, "container-init: socket tcp.socket: no connection for 300ms; stopping tcp.service\n");
     assert_int_equal(scene_count_events(s, "unit_state", "restart.service", "sub", "auto-restart", NULL), 0);
     assert_int_equal(number_printed(s, "ls /proc/1/fd | wc -l"), fds);
@@ -157,6 +161,10 @@ static void test_open_connection(void **state)
         struct str answer = scene_receive(s, fds[i], "still-there\n");
         str_done(&answer);
         close(fds[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+        (void)snprintf(name, sizeof name, "%s.socket", held[i].stem);
+        (void)snprintf(service, sizeof service, "%s.service", held[i].stem);
         wait_idle_stop(s, 1, name, service);
     }
     expect_stop(s, 0);
@@ -335,19 +343,22 @@ static void test_messages(void **state)
         write_unit(s, messages[i].stem, "service", text);
     }
     boot(s, state);
-    for (size_t run = 1; run <= 2; run++)
+    for (size_t run = 1; run <= 2; run++) {
         for (size_t i = 0; i < COUNT_OF(messages); i++) {
             const char *const argv[] = {
                 ACTOR, "send", messages[i].kind, messages[i].to, run == 1 ? "one" : "two", NULL
             };
             if (run == 1) print_message("  %s\n", messages[i].label);
-            (void)snprintf(name, sizeof name, "%s.socket", messages[i].stem);
-            (void)snprintf(service, sizeof service, "%s.service", messages[i].stem);
             (void)snprintf(text, sizeof text, "got-%s", messages[i].stem);
             assert_int_equal(scene_exec(s, argv, NULL), 0);
             scene_wait_file(s, text, argv[4]);
+        }
+        for (size_t i = 0; i < COUNT_OF(messages); i++) {
+            (void)snprintf(name, sizeof name, "%s.socket", messages[i].stem);
+            (void)snprintf(service, sizeof service, "%s.service", messages[i].stem);
             wait_idle_stop(s, run, name, service);
         }
+    }
     expect_stop(s, 0);
     scene_end(s);
 }

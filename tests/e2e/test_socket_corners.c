@@ -77,6 +77,29 @@ static void test_called_off(void **state)
     }
 }
 
+/* ---- a start that comes too late ---- */
+
+/* K54: a service that runs has what it was started with; nobody is to wait at a listener that it never gets. */
+static void test_too_late(void **state)
+{
+    struct scene *s = new_scene();
+    scene_unit(s, "runs.socket", "[Socket]\nListenStream=/run/runs.sock\nRemoveOnStop=yes\n");
+    scene_unit(s, "runs.service", LISTENS);
+    life_boot(s, state);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    talk(s, scene_connect(s, "unix:/run/runs.sock"));
+    run(s, "! " SYSTEMCTL " restart runs.socket");
+    expect_log(s, "container-init: socket runs.socket: not started: runs.service is active already; stop it first\n");
+    run(s, "! test -e /run/runs.sock");
+    run(s, SYSTEMCTL " stop runs.service && " SYSTEMCTL " start runs.socket");
+    talk(s, scene_connect(s, "unix:/run/runs.sock"));
+    print_message("  both at once\n");
+    run(s, SYSTEMCTL " restart runs.socket runs.service");
+    talk(s, scene_connect(s, "unix:/run/runs.sock"));
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* ---- the end of a command and of its time ---- */
 
 /* Both are seen at once, or one shortly before the other: the command that has ended is not taken for what is run after
@@ -102,6 +125,30 @@ static void test_end_in_time(void **state)
     scene_stop(s, SIGTERM);
     (void)scene_exit_code(s); /* 0, or 1 where the limit was seen first */
     life_expect_count(s, 0, "force_killed", "tight.socket");
+    scene_end(s);
+}
+
+/* ---- what was passed in to PID 1 ---- */
+
+/* Of descriptors with one name each belongs to the line with its address, not to the next one. */
+static void test_names_and_addresses(void **state)
+{
+    struct scene *s = new_scene();
+    struct scene_spec spec = life_spec(state);
+    static const char *const prefix[] = { ACTOR, "pass-in", "both.socket:both.socket", "/run/second", "/run/first",
+                                          "--",  "exec" };
+    for (size_t i = 0; i < COUNT_OF(prefix); i++) spec.prefix[i] = prefix[i];
+    scene_unit(s, "both.socket", "[Socket]\nListenStream=/run/first\nListenStream=/run/second\n");
+    scene_unit(s, "both.service", LISTENS);
+    scene_boot(s, &spec);
+    scene_wait_log(s, "socket both.socket: descriptor 3 (both.socket) was passed in for /run/second\n");
+    scene_wait_log(s, "socket both.socket: descriptor 4 (both.socket) was passed in for /run/first\n");
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    int fd = scene_connect(s, "unix:/run/first");
+    struct str greeting = scene_receive(s, fd, " fd=3 "); /* the first line is the first descriptor */
+    str_done(&greeting);
+    close(fd);
+    expect_stop(s, 0);
     scene_end(s);
 }
 
@@ -166,10 +213,9 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_called_off),
-        cmocka_unit_test(test_end_in_time),
-        IN_BOTH_PLACES(test_command_notifies),
-        cmocka_unit_test(test_foreign_link),
+        cmocka_unit_test(test_called_off),     cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_end_in_time),    cmocka_unit_test(test_names_and_addresses),
+        IN_BOTH_PLACES(test_command_notifies), cmocka_unit_test(test_foreign_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

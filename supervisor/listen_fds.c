@@ -39,8 +39,10 @@ static bool may_touch(const struct socket_listen *listen)
     return (listen->kind != LISTEN_FIFO && listen->kind != LISTEN_SPECIAL) || local_path_is(listen->text);
 }
 
-/* A line that has none yet. */
-static bool find_line(const struct manager *m, int fd, enum listen_kind kind, const char *name, struct listen_fd *ret)
+/* A line that has none yet, of a unit with that name (NULL: of any), at the address that the descriptor has or at any.
+ */
+static bool find_line(const struct manager *m, int fd, enum listen_kind kind, const char *name, bool at_address,
+                      struct listen_fd *ret)
 {
     for (uint32_t id = 0; id < m->n_units; id++) {
         const struct unit *unit = unit_set_get(m->set, id);
@@ -48,7 +50,7 @@ static bool find_line(const struct manager *m, int fd, enum listen_kind kind, co
         for (uint32_t line = 0; line < unit->socket->listens.count; line++) {
             const struct socket_listen *listen = &unit->socket->listens.items[line];
             if (find(m, id, line) || listen->kind != kind) continue;
-            if (!name && (!may_touch(listen) || !passed_in_matches(fd, listen))) continue;
+            if (at_address && (!may_touch(listen) || !passed_in_matches(fd, listen))) continue;
             *ret = (struct listen_fd){ .unit = id, .line = line };
             return true;
         }
@@ -69,7 +71,9 @@ static void sort_in(struct manager *m, struct fd fd, const char *name)
         fd_close(&fd);
         return;
     }
-    if (!find_line(m, fd.n, kind, name, &found) && !find_line(m, fd.n, kind, NULL, &found)) {
+    /* Of lines with one name each has its own, in whatever order they are passed. */
+    if (!find_line(m, fd.n, kind, name, true, &found) && !find_line(m, fd.n, kind, name, false, &found) &&
+        !find_line(m, fd.n, kind, NULL, true, &found)) {
         log_warning("LISTEN_FDS=: descriptor %d (%s): no socket unit takes it; closed", number, shown);
         fd_close(&fd);
         return;

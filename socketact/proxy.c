@@ -141,8 +141,8 @@ static void run_timeouts(struct proxy *p)
 {
     for (unsigned list = 0; list < LIST_DEAD; list++)
         for (struct connection *c; (c = TAILQ_FIRST(&p->lists[list])) && c->at <= p->now;) {
-            if (list != LIST_COPYING) {
-                connection_dial_timeout(p, c);
+            if (list < LIST_COPYING || list == LIST_LAST_WORDS) {
+                (list < LIST_COPYING ? connection_dial_timeout : connection_last_words)(p, c);
                 continue;
             }
             connection_note_error(c, -ETIMEDOUT);

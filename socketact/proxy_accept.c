@@ -2,10 +2,8 @@
 #include "socketact/proxy_internal.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/siphash.h"
@@ -129,13 +127,6 @@ void connection_note_error(struct connection *c, int negative_errno)
     if (c->error == 0) c->error = -negative_errno;
 }
 
-/* A reset would overtake it. */
-static bool has_more_to_send(int fd)
-{
-    int bytes = 0;
-    return ioctl(fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0;
-}
-
 static void connection_close(struct proxy *p, struct connection *c)
 {
     static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
@@ -143,8 +134,7 @@ static void connection_close(struct proxy *p, struct connection *c)
         way_release(p, &c->ways[i]);
         struct end *end = &c->ends[i];
         if (end->fd < 0) continue;
-        if (c->broken && !has_more_to_send(end->fd))
-            (void)setsockopt(end->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        if (c->broken) (void)setsockopt(end->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         /* The last reference to it, except where PID 1 has connected and not closed its own yet. */
         if (p->config.dial_by_asking) (void)epoll_ctl(p->epoll.n, EPOLL_CTL_DEL, end->fd, NULL);
         (void)close(end->fd);

@@ -4,19 +4,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define SMALL_MAX      ((size_t)16 << 10)  /* received and sent; what fills it is spliced from then on */
-#define WORTH_A_PIPE   ((size_t)8 << 10)   /* below this it is no stream any more */
-#define PIPE_SIZE      ((size_t)1 << 20)   /* of the first ones: fewer and larger steps */
-#define PIPE_SIZE_MORE ((size_t)256 << 10) /* of those after PIPES_LARGE */
-#define PIPES_LARGE    16
-#define ROUND_MAX      ((size_t)1 << 20) /* one way of one connection in one round */
-#define DISCARD_ROUNDS 16
+#define SMALL_MAX       ((size_t)16 << 10)  /* received and sent; what fills it is spliced from then on */
+#define WORTH_A_PIPE    ((size_t)8 << 10)   /* below this it is no stream any more */
+#define PIPE_SIZE       ((size_t)1 << 20)   /* of the first ones: fewer and larger steps */
+#define PIPE_SIZE_MORE  ((size_t)256 << 10) /* of those after PIPES_LARGE */
+#define PIPES_LARGE     16
+#define ROUND_MAX       ((size_t)1 << 20) /* one way of one connection in one round */
+#define DISCARD_ROUNDS  16
+#define LAST_WORDS_STEP (20 * USEC_PER_MSEC)
+#define LAST_WORDS_MAX  (5 * USEC_PER_SEC)
 
 /* ---- what is in flight ---- */
 
@@ -293,6 +296,26 @@ static void look_for_death(struct connection *c)
     }
 }
 
+/* A reset would overtake it. Of a socket that is dead nothing is sent. */
+static bool has_more_to_send(int fd)
+{
+    int bytes = 0;
+    uint8_t state = TCP_CLOSE;
+    socklen_t size = sizeof state; /* the first member of struct tcp_info */
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &size) < 0 || state == TCP_CLOSE) return false;
+    return ioctl(fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0;
+}
+
+/* An end of file instead of the reset would make what was cut off look whole. */
+void connection_last_words(struct proxy *p, struct connection *c)
+{
+    bool has_more = has_more_to_send(c->ends[CLIENT].fd) || has_more_to_send(c->ends[TARGET].fd);
+    if (has_more && p->now < c->dial_until)
+        proxy_list_move(c, p, LIST_LAST_WORDS, p->now + LAST_WORDS_STEP);
+    else
+        connection_end(p, c);
+}
+
 void connection_run(struct proxy *p, struct connection *c)
 {
     way_run(p, c, CLIENT);
@@ -304,5 +327,10 @@ void connection_run(struct proxy *p, struct connection *c)
     if (is_over && c->cut) c->broken = true;
     if (c->ways[CLIENT].refused) discard_input(c->ends[CLIENT].fd);
     if (c->ways[TARGET].refused) discard_input(c->ends[TARGET].fd);
-    connection_end(p, c);
+    if (!c->broken) {
+        connection_end(p, c);
+        return;
+    }
+    c->dial_until = p->now + LAST_WORDS_MAX;
+    connection_last_words(p, c);
 }

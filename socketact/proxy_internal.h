@@ -43,14 +43,15 @@ enum connection_list {
     LIST_DIALING,
     LIST_ASKED, /* PID 1 connects */
     LIST_COPYING,
-    LIST_DEAD, /* freed after the round */
+    LIST_LAST_WORDS, /* a reset is to follow what the kernel has still to send */
+    LIST_DEAD,       /* freed after the round */
     LIST_COUNT
 };
 struct connection {
     TAILQ_ENTRY(connection) link;
     struct connection *next_work; /* has more to do, without an event */
     usec_t at;                    /* the list's time limit */
-    usec_t dial_until;
+    usec_t dial_until;            /* in LIST_LAST_WORDS: when it is reset in any case */
     struct end ends[2];
     struct way ways[2];
     struct source *source;
@@ -179,6 +180,7 @@ size_t proxy_header_make(const struct proxy *p, int client, const struct sockadd
 
 /* ---- proxy_connection.c ---- */
 void connection_run(struct proxy *p, struct connection *c);
+void connection_last_words(struct proxy *p, struct connection *c);
 /* A copy of these bytes is sent before anything else. 0 or -ENOMEM. */
 MUST_CHECK int way_prepend(struct way *w, const char *bytes, size_t size);
 void way_release(struct proxy *p, struct way *w);

@@ -35,6 +35,28 @@ static void test_reset_met_by_a_write(void **state)
     }
 }
 
+/* It arrives after all that was said before, however long the other side takes to read that. */
+static void test_reset_after_last_words(void **state)
+{
+    static char bytes[100000];
+    struct fixture *f = *state;
+    begin(f, true, false, true);
+    set_ready(f, true);
+    AUTO_FD struct fd client = client_new(f), server = server_accept(f);
+    for (unsigned idle = 0; idle < 100; idle++) {
+        if (send(client.n, bytes, sizeof bytes, MSG_NOSIGNAL) > 0) idle = 0;
+        turn(f);
+    }
+    assert_int_equal(setsockopt(client.n, SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
+    fd_close(&client);
+    ssize_t n;
+    while ((n = recv(server.n, bytes, 1000, 0)) > 0 || (n < 0 && errno == EAGAIN)) turn(f);
+    assert_int_equal(n, -1);
+    assert_int_equal(errno, ECONNRESET);
+    wait_done(f, 1);
+    assert_int_equal(f->last_error, ECONNRESET);
+}
+
 /* Whoever has said its last word and then gets more to read than it wants has not broken anything. */
 static void test_end_before_reset(void **state)
 {
@@ -281,6 +303,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_reset_met_by_a_write),
+        TEST(test_reset_after_last_words),
         TEST(test_end_before_reset),
         TEST(test_session_makes_room),
         TEST(test_broadcast),

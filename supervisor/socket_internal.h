@@ -175,8 +175,9 @@ bool socket_proxy_has_worker(const struct socket *s);
 bool socket_proxy_waits(const struct socket *s);
 /* The service is up, or no longer; the socket has a proxy. */
 void socket_proxy_set_ready(struct socket *s, bool ready);
-/* The service has ended: who still looks for the target is hung up on; and who waits for the service. */
-void socket_proxy_drop(struct socket *s, bool waiting);
+/* The service has ended: who still looks for the target is hung up on. Who waits for the service is so too where it
+ * failed by itself; who came during a stop that was asked for waits for its next start. */
+void socket_proxy_service_down(struct socket *s, bool failed);
 void socket_proxy_idle_due(void *userdata);
 /* The socket closes: its worker delivers what the service has said and ends. */
 void socket_proxy_close(struct socket *s);

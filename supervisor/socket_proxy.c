@@ -44,6 +44,7 @@ struct socket_proxy {
     struct socket_worker *worker; /* NULL: PID 1 waits for the next client itself */
     bool ready;                   /* the service is */
     bool waits;                   /* somebody does, for the service */
+    bool is_ordered;              /* it goes down because it is to */
     uint32_t number;              /* of the last order */
     uint32_t n_dials;
     struct loop_deadline idle_due;
@@ -331,6 +332,8 @@ void socket_proxy_set_ready(struct socket *s, bool ready)
 {
     struct socket_proxy *proxy = s->proxy;
     proxy->ready = ready;
+    enum job_type job = s->service->base.job.type;
+    proxy->is_ordered = !ready && (job == JOB_STOP || job == JOB_RESTART);
     proxy->number++;
     if (ready) proxy->waits = false;
     order(proxy, PROXY_ORDER_READY, ready, 0, -1);
@@ -338,8 +341,10 @@ void socket_proxy_set_ready(struct socket *s, bool ready)
     if (!proxy->worker) arm_idle(s, 0);
 }
 
-void socket_proxy_drop(struct socket *s, bool waiting)
+void socket_proxy_service_down(struct socket *s, bool failed)
 {
+    bool waiting = failed && !s->proxy->is_ordered;
+    s->proxy->is_ordered = false;
     if (waiting) s->proxy->waits = false;
     s->proxy->number++;
     order(s->proxy, PROXY_ORDER_DROP, waiting, 0, -1);

@@ -267,6 +267,37 @@ static void test_comes_during_the_stop(void **state)
     }
 }
 
+/* The same behind a proxy, of a service that takes its stop for a failure, as many do. */
+static void test_comes_during_a_stop_that_fails(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "fails.socket",
+               "[Socket]\nListenStream=/run/fails\nActivationMode=proxy\nProxyTarget=unix:/run/fails-target\n"
+               "IdleStopSec=300ms\n");
+    scene_unit(s, "fails.service",
+               "[Service]\nExecStart=" ACTOR " unix-echo /run/fails-target\nSuccessExitStatus=\n"
+               "ExecStop=" ACTOR " await /scene/go -- kill-self KILL\nKillSignal=SIGABRT\n");
+    struct scene_spec spec = life_spec(state);
+    spec.box.setup = "mkfifo /scene/go";
+    scene_boot(s, &spec);
+    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    close(talk(s, "unix:/run/fails"));
+    (void)scene_wait_event(s, "unit_state", "fails.service", "sub", "stop", NULL);
+    int fd = scene_connect(s, "unix:/run/fails");
+    scene_send(s, fd, "who-is-there\n");
+    (void)scene_wait_nth_event(s, 2, "proxy_started", "fails.socket", NULL);
+    const char *const go[] = { "/bin/sh", "-c", "rm -f /run/fails-target; echo > /scene/go", NULL };
+    assert_int_equal(scene_exec(s, go, NULL), 0);
+    struct str answer = scene_receive(s, fd, "who-is-there\n");
+    str_done(&answer);
+    close(fd);
+    (void)scene_wait_nth_event(s, 2, "unit_state", "fails.service", "sub", "stop", NULL);
+    assert_int_equal(scene_exec(s, go, NULL), 0);
+    (void)scene_wait_nth_event(s, 2, "unit_state", "fails.service", "active", "failed", NULL);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* Several sockets of one service: one whose IdleStopSec= is not over keeps it up, and so does a connection of one that
  * has none. */
 static void test_several_sockets(void **state)
@@ -394,10 +425,15 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        IN_BOTH_PLACES(test_to_zero_and_back),  IN_BOTH_PLACES(test_open_connection),
-        cmocka_unit_test(test_short_visits),    IN_BOTH_PLACES(test_comes_during_the_stop),
-        cmocka_unit_test(test_several_sockets), cmocka_unit_test(test_needed),
-        cmocka_unit_test(test_messages),        cmocka_unit_test(test_cannot_be_seen),
+        IN_BOTH_PLACES(test_to_zero_and_back),
+        IN_BOTH_PLACES(test_open_connection),
+        cmocka_unit_test(test_short_visits),
+        IN_BOTH_PLACES(test_comes_during_the_stop),
+        cmocka_unit_test(test_comes_during_a_stop_that_fails),
+        cmocka_unit_test(test_several_sockets),
+        cmocka_unit_test(test_needed),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_cannot_be_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@
 /* malloc keeps pieces of what it once had. */
 #define ATTACK_GROWTH_KIB 1024
 
+#define CROWD ACTOR " crowd "
+
 struct attack {
     struct scene *scene;
     size_t crashes;          /* of the bystander, so far */
@@ -168,4 +170,20 @@ static inline void attack_end(struct attack *a, uint64_t more)
     if (anonymous > a->anonymous + ATTACK_GROWTH_KIB) scene_fail(s, "PID 1 has grown");
     expect_stop(s, 0);
     scene_end(s);
+}
+
+/* Native on port 9000, and by the proxy on port 9001 to a service on port 9002. */
+static inline void crowd_units(struct scene *s, const char *socket_settings, const char *service_settings)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text, "[Socket]\nListenStream=127.0.0.1:9000\n%s", socket_settings);
+    scene_unit(s, "native.socket", text);
+    (void)snprintf(text, sizeof text, "[Service]\n%sExecStart=" CROWD "-\n", service_settings);
+    scene_unit(s, "native.service", text);
+    (void)snprintf(text, sizeof text,
+                   "[Socket]\nListenStream=127.0.0.1:9001\nActivationMode=proxy\nProxyTarget=127.0.0.1:9002\n%s",
+                   socket_settings);
+    scene_unit(s, "through.socket", text);
+    (void)snprintf(text, sizeof text, "[Service]\n%sExecStart=" CROWD "9002\n", service_settings);
+    scene_unit(s, "through.service", text);
 }

@@ -22,7 +22,8 @@
 #define LINGER    (10 * USEC_PER_SEC)   /* without a connection, until the worker leaves */
 #define DRAIN_MAX (3 * USEC_PER_SEC)    /* one that does not end after PROXY_ORDER_STOP is killed */
 #define DIALS_MAX 256                   /* connections that PID 1 is asked for at a time */
-#define AGAIN     (100 * USEC_PER_MSEC) /* after the worker died */
+#define AGAIN     (100 * USEC_PER_MSEC) /* after the worker died; doubled each time that it said nothing at all */
+#define AGAIN_MAX 5                     /* doublings */
 
 /* A worker process, from its start to its end; several only while earlier ones leave. */
 struct socket_worker {
@@ -46,6 +47,7 @@ struct socket_proxy {
     bool waits;                   /* somebody does, for the service */
     bool is_ordered;              /* it goes down because it is to */
     uint32_t number;              /* of the last order */
+    uint8_t speechless;           /* workers that died so, one after another */
     uint32_t n_dials;
     struct loop_deadline idle_due;
     LIST_HEAD(, far_dial) dials;
@@ -189,6 +191,7 @@ static void on_report(struct proxy_worker *process, const struct proxy_report *r
         log_warning("socket %s proxy: %u more connections ended; they came too fast to be told", socket_name(s),
                     report->lost);
     bool is_current = s->proxy && s->proxy->worker == w;
+    if (is_current) s->proxy->speechless = 0;
     switch ((enum proxy_report_type)report->type) {
     case PROXY_REPORT_WAITING:
         /* Said before the last order was read, it is about somebody whom that order has dealt with. */
@@ -237,7 +240,8 @@ static void on_exit_of_worker(struct proxy_worker *process, const struct child_e
     worker_gone(w);
     if (is_current) {
         arm_idle(s, 0);
-        socket_wait_later(s, AGAIN);
+        socket_wait_later(s, AGAIN << s->proxy->speechless);
+        if (s->proxy->speechless < AGAIN_MAX) s->proxy->speechless++;
     }
     if (LIST_EMPTY(&s->workers)) socket_proxy_drained(s);
 }

@@ -361,6 +361,32 @@ static void test_comes_and_goes(void **state)
     scene_end(s);
 }
 
+/* A worker that cannot even begin, here for lack of descriptors, is tried again less and less often. */
+static void test_worker_cannot_begin(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    static const char *const prefix[] = { "/bin/sh", "-c", "ulimit -n 100 && exec \"$@\"", "sh" };
+    for (size_t i = 0; i < COUNT_OF(prefix); i++) spec.prefix[i] = prefix[i];
+    struct str text = STR_EMPTY;
+    assert_int_equal(str_appendf(&text, "[Socket]\n" PROXY "ProxyTarget=unix:/run/nobody\n"), 0);
+    for (int i = 0; i < 48; i++) assert_int_equal(str_appendf(&text, "ListenStream=/run/many-%d\n", i), 0);
+    scene_unit(s, "many.socket", str_text(&text));
+    str_done(&text);
+    scene_unit(s, "many.service", "[Service]\nExecStart=" ACTOR " sleep\n");
+    scene_boot(s, &spec);
+    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    int fd = scene_connect(s, "unix:/run/many-0");
+    int64_t at[2];
+    for (size_t i = 0; i < COUNT_OF(at); i++)
+        assert_int_equal(
+            json_get_i64(scene_wait_nth_event(s, 4 + i, "proxy_lost", "many.socket", NULL), "t_start_ms", &at[i]), 0);
+    if (at[1] - at[0] < 700) scene_fail(s, "tried again after %ld ms", (long)(at[1] - at[0]));
+    close(fd);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -374,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_packets),
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_worker_is_humble),
+        cmocka_unit_test(test_worker_cannot_begin),
         cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_comes_and_goes),
     };

@@ -7,7 +7,7 @@ static void expect_spawns(struct scene *s, const char *unit, size_t want)
 {
     if (want > 0) (void)scene_wait_nth_event(s, want, "spawn", unit, NULL); /* its doings may be seen before */
     size_t got = scene_count_events(s, "spawn", unit, NULL);
-    if (got != want) scene_fail(s, "%s was started %zu times, expected %zu", unit, got, want);
+    if (got != want) scene_fail(s, "%s was started %zu times, expected %zu", unit ? unit : "anything", got, want);
 }
 
 static void test_example(void **state)

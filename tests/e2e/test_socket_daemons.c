@@ -120,7 +120,7 @@ static struct scene *boot(const struct daemon *const *wanted, size_t n, const st
 
 static void systemctl(struct scene *s, const char *verb, const char *units)
 {
-    char script[256];
+    char script[512];
     (void)snprintf(script, sizeof script, "systemctl %s %s", verb, units);
     run(s, units, script, false);
 }

@@ -89,8 +89,9 @@ static void service_down(struct socket *s, struct service *service, const char *
     bool listening = s->state == SOCKET_LISTENING || s->state == SOCKET_RUNNING;
     if (!listening || m->shutdown.begun || socket_settings(s)->accept) return;
     bool is_own = s->service == service; /* of a service with Sockets= only the descriptors come back */
-    /* What they waited for has failed; the next one tries again. */
-    if (is_own && s->proxy) socket_proxy_service_down(s, service->base.result != RESULT_SUCCESS);
+    /* What they waited for has failed; the next one tries again. A restart is what those who are there wait for. */
+    if (is_own && s->proxy && (why || !job_waits_for_start(&service->base.job)))
+        socket_proxy_service_down(s, service->base.result != RESULT_SUCCESS);
     if (is_own && why) {
         socket_fail(s, RESULT_SERVICE_START_LIMIT_HIT, why);
         return;

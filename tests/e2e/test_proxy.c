@@ -387,6 +387,36 @@ static void test_worker_cannot_begin(void **state)
     scene_end(s);
 }
 
+/* Who looks for the target while its service is started anew finds the new one. */
+static void test_restart_while_dialing(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "late.socket",
+               "[Socket]\nListenStream=/run/late\n" PROXY "ProxyTarget=unix:/run/late-target\n"
+               "ProxyConnectTimeoutSec=60s\n");
+    scene_unit(s, "late.service",
+               "[Service]\nExecStart=/bin/sh -c 'if [ -e /scene/second ]; then exec " ACTOR
+               " unix-echo /run/late-target; fi; exec " ACTOR " sleep'\n");
+    life_boot(s, state);
+    (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    int fd = scene_connect(s, "unix:/run/late");
+    scene_send(s, fd, "still-here\n");
+    (void)scene_wait_event(s, "unit_state", "late.service", "active", "active", NULL);
+    const char *const look[] = { "/bin/sh", "-c",
+                                 "until /usr/local/bin/container-init systemctl show -P NConnections late.socket | "
+                                 "grep -qx 1; do sleep 0.02; done; touch /scene/second",
+                                 NULL };
+    const char *const restart[] = { "/usr/local/bin/container-init", "systemctl", "restart", "late.service", NULL };
+    assert_int_equal(scene_exec(s, look, NULL), 0);
+    assert_int_equal(scene_exec(s, restart, NULL), 0);
+    struct str answer = scene_receive(s, fd, "still-here\n");
+    str_done(&answer);
+    close(fd);
+    life_expect_count(s, 2, "spawn", "late.service");
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
@@ -401,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_worker_is_humble),
         cmocka_unit_test(test_worker_cannot_begin),
+        cmocka_unit_test(test_restart_while_dialing),
         cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_comes_and_goes),
     };

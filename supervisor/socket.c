@@ -5,7 +5,6 @@
 #include "socketact/listener.h"
 #include "supervisor/file_helper.h"
 #include "supervisor/handlers.h"
-#include "supervisor/job_internal.h"
 #include "supervisor/socket_open.h"
 #include "trace/trace.h"
 
@@ -405,24 +404,11 @@ static int socket_init(struct runtime *rt)
     return 0;
 }
 
-/* It has what it was started with: who connects here would wait until its next start (K54). As systemd refuses it. */
-static bool is_too_late(const struct socket *s)
-{
-    const struct runtime *service = s->service ? &s->service->base : NULL;
-    if (!service || !socket_is_native(s) || runtime_is_down(service)) return false;
-    return service->active != ACTIVE_STATE_DEACTIVATING && !job_unit_waits_to_restart(service);
-}
-
 static int socket_start(struct runtime *rt)
 {
     struct socket *s = socket_of(rt);
     int r = find_service(s);
     if (r < 0) return r;
-    if (is_too_late(s)) {
-        log_error("socket %s: not started: %s is active already; stop it first", socket_name(s),
-                  socket_service_name(s));
-        return -EBUSY;
-    }
     file_helper_cancel(&s->request);
     s->start_error = 0;
     socket_fire(s, SOCKET_EVENT_START);

@@ -142,10 +142,24 @@ static void trigger(struct socket *s, struct socket_listener *l)
     start_or_defer(s);
 }
 
+static void on_retry(void *userdata);
+
+static void retry_later(struct socket *s, usec_t after)
+{
+    struct loop *loop = s->base.manager->loop;
+    if (loop_deadline_set(loop, &s->trigger_due, usec_add(loop_now(loop), after), on_retry, s) < 0)
+        log_error("socket %s: out of memory: its service starts with the next unit that ends", socket_name(s));
+}
+
 static void on_retry(void *userdata)
 {
     struct socket *s = userdata;
-    if (s->state == SOCKET_DEFERRED && !s->base.manager->shutdown.begun) start_or_defer(s);
+    bool stops = s->base.job.type == JOB_STOP || s->base.job.type == JOB_RESTART;
+    if (s->state != SOCKET_DEFERRED || s->base.manager->shutdown.begun) return;
+    if (stops)
+        retry_later(s, STOP_PAUSE); /* the job may be called off while it waits for its turn */
+    else
+        start_or_defer(s);
 }
 
 void sockets_retry_deferred(struct manager *m)
@@ -155,8 +169,7 @@ void sockets_retry_deferred(struct manager *m)
         struct runtime *rt = manager_unit(m, id);
         if (rt->type != &socket_type || socket_of(rt)->state != SOCKET_DEFERRED) continue;
         m->n_deferred++;
-        if (loop_deadline_set(m->loop, &socket_of(rt)->trigger_due, loop_now(m->loop), on_retry, rt) < 0)
-            log_error("socket %s: out of memory: its service starts with the next unit that ends", runtime_name(rt));
+        retry_later(socket_of(rt), 0);
     }
 }
 

@@ -77,6 +77,32 @@ static void test_called_off(void **state)
     }
 }
 
+/* K50: a deferred start is none any more when the socket is to stop. */
+static void test_deferred_stop(void **state)
+{
+    struct scene *s = new_scene();
+    scene_unit(s, "busy.service", "[Service]\nExecStart=" ACTOR " sleep\n");
+    scene_unit(s, "patient.socket", "[Socket]\nListenStream=/run/patient.sock\nDeferTrigger=patient\n");
+    scene_unit(s, "patient.service", "[Unit]\nConflicts=busy.service\n" LISTENS);
+    scene_unit(s, "late.service",
+               "[Unit]\nAfter=patient.socket\n[Service]\nExecStart=" ACTOR " sleep\nTimeoutStopSec=infinity\n"
+               "ExecStop=/bin/sh -c 'echo x > /scene/stopping; until test -e /scene/go; do sleep 0.02; done'\n");
+    life_boot(s, state);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    int fd = scene_connect(s, "unix:/run/patient.sock");
+    scene_wait_event(s, "deferred", "patient.socket", NULL);
+    run(s, SYSTEMCTL " --no-block stop late.service patient.socket");
+    scene_wait_file(s, "stopping", "x");
+    run(s, SYSTEMCTL " stop busy.service");
+    life_touch(s, "go");
+    life_wait_state(s, "patient.socket", "dead");
+    run(s, SYSTEMCTL " start busy.service");
+    assert_int_equal(scene_count_events(s, "spawn", "patient.service", NULL), 0);
+    close(fd);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* ---- a start that comes too late ---- */
 
 /* K54: a service that runs has what it was started with; nobody is to wait at a listener that it never gets. */
@@ -89,7 +115,8 @@ static void test_too_late(void **state)
     scene_wait_event(s, "startup_finished", NULL, NULL);
     talk(s, scene_connect(s, "unix:/run/runs.sock"));
     run(s, "! " SYSTEMCTL " restart runs.socket");
-    expect_log(s, "container-init: socket runs.socket: not started: runs.service is active already; stop it first\n");
+    scene_wait_log(
+        s, "container-init: socket runs.socket: service runs.service is already active, refusing; stop it first\n");
     run(s, "! test -e /run/runs.sock");
     run(s, SYSTEMCTL " stop runs.service && " SYSTEMCTL " start runs.socket");
     talk(s, scene_connect(s, "unix:/run/runs.sock"));
@@ -213,9 +240,13 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_called_off),     cmocka_unit_test(test_too_late),
-        cmocka_unit_test(test_end_in_time),    cmocka_unit_test(test_names_and_addresses),
-        IN_BOTH_PLACES(test_command_notifies), cmocka_unit_test(test_foreign_link),
+        cmocka_unit_test(test_called_off),
+        cmocka_unit_test(test_deferred_stop),
+        cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_end_in_time),
+        cmocka_unit_test(test_names_and_addresses),
+        IN_BOTH_PLACES(test_command_notifies),
+        cmocka_unit_test(test_foreign_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

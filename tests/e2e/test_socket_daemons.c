@@ -46,7 +46,8 @@ static const struct daemon daemons[] = {
       .prepare = SSH_KEYS,
       .ask = SSH "echo of-the-box | grep -q of-the-box",
       .address = "tcp:127.0.0.1:22" },
-    /* It is told what the descriptors are by a variable of its own, and stays in the foreground then. Two families on
+    /* It is told what the descriptors are by a variable of its own, and stays in the foreground then. Its workers
+     * wait for the same connection, of which one gets it, so that they must not block (NonBlocking=). Two families on
      * one port, as its configuration has them. */
     { .name = "nginx",
       .program = "/usr/sbin/nginx",
@@ -55,7 +56,7 @@ static const struct daemon daemons[] = {
       .comm = "nginx",
       .prepare = "printf '[Socket]\\nListenStream=80\\nListenStream=0.0.0.0:80\\nBindIPv6Only=ipv6-only\\n' "
                  ">/etc/systemd/system/nginx.socket; mkdir /etc/systemd/system/nginx.service.d; "
-                 "printf '[Service]\\nType=exec\\nEnvironment=\"NGINX=3:4;\"\\n' "
+                 "printf '[Service]\\nType=exec\\nNonBlocking=yes\\nEnvironment=\"NGINX=3:4;\"\\n' "
                  ">/etc/systemd/system/nginx.service.d/fds.conf",
       .ask = GET("80", "'HTTP/1.1 200'*") " && exec 3<>/dev/tcp/::1/80 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 "
                                           "&& " EXPECT_LINE("'HTTP/1.1 200'*"),

@@ -13,7 +13,7 @@
 
 #define SMALL_MAX       ((size_t)16 << 10)  /* received and sent; what fills it is spliced from then on */
 #define WORTH_A_PIPE    ((size_t)8 << 10)   /* below this it is no stream any more */
-#define PIPE_SIZE       ((size_t)1 << 20)   /* of the first ones: fewer and larger steps */
+#define PIPE_SIZE       ((size_t)512 << 10) /* of the first ones: few steps, and what is read is still in the cache */
 #define PIPE_SIZE_MORE  ((size_t)256 << 10) /* of those after PIPES_LARGE */
 #define PIPES_LARGE     16
 #define ROUND_MAX       ((size_t)1 << 20) /* one way of one connection in one round */

@@ -89,12 +89,37 @@ static void test_no_descriptors(void **state)
     hear(f, late_server.n, "at last");
 }
 
+/* PID 1 does not read: what could not be told is counted, and nothing is waited for. */
+static void test_nobody_reads(void **state)
+{
+    enum { ENDED = 6000 };
+    struct fixture *f = *state;
+    begin(f, false, false, true);
+    set_ready(f, true);
+    assert_int_equal(fcntl(f->back.n, F_SETFL, O_NONBLOCK), 0);
+    for (unsigned i = 0; i < ENDED; i++) {
+        struct fd client = client_new(f), server;
+        while (server = fd_own(accept4(f->back.n, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)), !fd_is_open(&server)) {
+            assert_true(proxy_round(f->proxy, false) > 0);
+        }
+        fd_close(&client);
+        fd_close(&server);
+        while (count(f) > 0) assert_true(proxy_round(f->proxy, false) > 0);
+    }
+    while (f->done_calls + f->lost < ENDED) turn(f);
+    print_message("  %u told, %u counted\n", f->done_calls, f->lost);
+    assert_int_equal(f->done_calls + f->lost, ENDED);
+    assert_true(f->lost > 0);
+    assert_int_equal(f->counts.accepted, ENDED);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_crowd),
         TEST(test_no_descriptors),
+        TEST(test_nobody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,7 +181,6 @@ static void refuse(struct proxy *p, int fd)
 static void connection_begin(struct proxy *p, const struct proxy_listener *l, int fd, const struct socket_address *peer)
 {
     struct connection *c = connection_take(p);
-    p->report.counts.accepted++;
     if (!c) {
         refuse(p, fd);
         proxy_lack(p, -ENOMEM);
@@ -197,6 +196,7 @@ static void connection_begin(struct proxy *p, const struct proxy_listener *l, in
     }
     c->ends[CLIENT] = (struct end){ .fd = fd, .to_the_end = l->family == AF_UNIX };
     p->descriptors += 2;
+    p->report.counts.accepted++;
     p->report.counts.connections++;
     c->list = LIST_PAUSE;
     c->at = USEC_INFINITY;

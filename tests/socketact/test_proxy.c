@@ -316,6 +316,21 @@ static void test_drop_and_not_ready(void **state)
     hear(f, second.n, "hello");
 }
 
+/* Who is over the limit of one address counts as refused, and not as accepted as well. */
+static void test_counts_of_the_refused(void **state)
+{
+    struct fixture *f = *state;
+    f->config.max_per_source = 1;
+    begin(f, true, false, true);
+    set_ready(f, true);
+    AUTO_FD struct fd served = client_new(f), server = server_accept(f);
+    AUTO_FD struct fd refused = client_new(f);
+    hear_end(f, refused.n);
+    assert_int_equal(count(f), 1);
+    assert_int_equal(f->proxy->report.counts.accepted, 1);
+    assert_int_equal(f->proxy->report.counts.refused, 1);
+}
+
 /* The service ends while its target is still looked for: nobody waits out the 5 s. */
 static void test_drop_while_dialing(void **state)
 {
@@ -399,6 +414,7 @@ int main(void)
         TEST(test_reset),
         TEST(test_server_stops_reading),
         TEST(test_drop_and_not_ready),
+        TEST(test_counts_of_the_refused),
         TEST(test_drop_while_dialing),
         TEST(test_rests),
     };

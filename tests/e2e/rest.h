@@ -13,7 +13,7 @@ struct rest {
 
 static inline char *rest_read(struct scene *s, const char *file)
 {
-    char path[64], *text = NULL;
+    char path[320], *text = NULL;
     size_t size;
     (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)box_pid(scene_box(s)), file);
     return file_read(AT_FDCWD, path, 1 << 20, &text, &size) < 0 ? NULL : text;

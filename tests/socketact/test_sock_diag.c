@@ -201,6 +201,7 @@ static void test_elsewhere(void **state)
         if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 && unshare(CLONE_NEWNET) < 0) _exit(77);
         int listener = listen_on("0.0.0.0:1", SOCK_STREAM);
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        if (!header) _exit(1);
         header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(sizeof listener);
         memcpy(CMSG_DATA(header), &listener, sizeof listener);
         _exit(sendmsg(ends[1], &message, 0) == 1 ? 0 : 1);

@@ -191,19 +191,25 @@ static void test_elsewhere(void **state)
 {
     (void)state;
     int ends[2];
-    char byte = 0, room[CMSG_SPACE(sizeof(int))] = { 0 };
+    char byte = 0;
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { .room = { 0 } };
     struct iovec data = { &byte, 1 };
-    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room };
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+    };
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 && unshare(CLONE_NEWNET) < 0) _exit(77);
         int listener = listen_on("0.0.0.0:1", SOCK_STREAM);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        if (!header) _exit(1);
-        header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(sizeof listener);
-        memcpy(CMSG_DATA(header), &listener, sizeof listener);
+        control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                                           .cmsg_type = SCM_RIGHTS,
+                                           .cmsg_len = CMSG_LEN(sizeof listener) };
+        memcpy(control.room + CMSG_LEN(0), &listener, sizeof listener);
         _exit(sendmsg(ends[1], &message, 0) == 1 ? 0 : 1);
     }
     int status, listener;
@@ -214,7 +220,7 @@ static void test_elsewhere(void **state)
         return;
     }
     assert_int_equal(recvmsg(ends[0], &message, 0), 1);
-    memcpy(&listener, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof listener);
+    memcpy(&listener, control.room + CMSG_LEN(0), sizeof listener);
     expect(listener, "elsewhere", -ENXIO);
     close(listener), close(ends[0]), close(ends[1]);
 }

@@ -324,6 +324,8 @@ static void test_counts_of_the_refused(void **state)
     begin(f, true, false, true);
     set_ready(f, true);
     AUTO_FD struct fd served = client_new(f), server = server_accept(f);
+    say(served.n, "hello");
+    hear(f, server.n, "hello");
     AUTO_FD struct fd refused = client_new(f);
     hear_end(f, refused.n);
     assert_int_equal(count(f), 1);

@@ -7,9 +7,16 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441 /* Linux 5.11; one number on every architecture */
+#endif
 
 #define EVENTS_MAX 256
+#define FINE_MAX   (10 * USEC_PER_MSEC) /* waits from here on are in milliseconds */
 
 static usec_t monotonic_now(void)
 {
@@ -168,7 +175,8 @@ static usec_t leave_at(const struct proxy *p)
     return is_empty(p) && !p->told && !p->tell_leaving ? usec_add(p->empty_since, p->config.linger) : USEC_INFINITY;
 }
 
-static int wait_timeout(const struct proxy *p)
+/* Microseconds; USEC_INFINITY: until something happens. */
+static usec_t wait_timeout(const struct proxy *p)
 {
     usec_t next = MIN_OF(leave_at(p), sessions_next(p));
     if (p->work) return 0;
@@ -179,9 +187,20 @@ static int wait_timeout(const struct proxy *p)
     if (!p->channel_full) next = MIN_OF(next, p->report_at);
     if (p->lacking) next = MIN_OF(next, p->lack_until);
     if (p->refused_until) next = MIN_OF(next, p->refused_until);
-    if (next == USEC_INFINITY) return -1;
-    usec_t now = monotonic_now();
-    return next <= now ? 0 : (int)MIN_OF((next - now + 999) / 1000, (usec_t)INT_MAX);
+    return next == USEC_INFINITY ? next : usec_sub(next, monotonic_now());
+}
+
+/* The first pauses of a search for the target are shorter than what epoll_wait(2) counts in; Linux 5.11 can. */
+static int wait_events(struct proxy *p, struct epoll_event *events, usec_t timeout)
+{
+    if (timeout > 0 && timeout < FINE_MAX && !p->no_fine_wait) {
+        struct timespec span = { .tv_nsec = (long)(timeout * 1000) };
+        int n = (int)syscall(SYS_epoll_pwait2, p->epoll.n, events, EVENTS_MAX, &span, NULL, 0);
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
+        p->no_fine_wait = true;
+    }
+    int span = timeout == USEC_INFINITY ? -1 : (int)MIN_OF((timeout + 999) / 1000, (usec_t)INT_MAX);
+    return epoll_wait(p->epoll.n, events, EVENTS_MAX, span);
 }
 
 static void leave_when_due(struct proxy *p)
@@ -211,7 +230,7 @@ static void free_dead(struct proxy *p)
 int proxy_round(struct proxy *p, bool block)
 {
     struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(p->epoll.n, events, EVENTS_MAX, block ? wait_timeout(p) : 0);
+    int n = wait_events(p, events, block ? wait_timeout(p) : 0);
     if (n < 0 && errno != EINTR) return -errno;
     p->now = monotonic_now();
     for (int i = 0; i < n; i++) {

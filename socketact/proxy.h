@@ -3,7 +3,7 @@
  *
  * It is a process of its own beside PID 1, told and asked over a channel (proxy_channel.h). While the service is not
  * ready clients stay in the listeners' backlog: nothing of theirs is lost, and they cost nothing. Each connection looks
- * for the target (250 ms for a try, pauses of 25 ms doubling to 200 ms, ProxyConnectTimeoutSec= in all); then bytes go
+ * for the target (250 ms for a try, pauses of 250 us doubling to 200 ms, ProxyConnectTimeoutSec= in all); then bytes go
  * both ways with back-pressure and real half-close (K60), a reset as a reset. Small pieces are received and sent, which
  * is the shortest way; a stream that fills the buffer is spliced through a pipe, which is lent while bytes are in it.
  * Packets (unix SOCK_SEQPACKET) keep their boundaries; datagrams have a session for each client.

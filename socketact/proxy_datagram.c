@@ -13,8 +13,8 @@
 
 #define SESSIONS_BUCKETS 1024U /* a power of 2 */
 #define BURST            64    /* datagrams of one socket in one round */
-#define REFUSED_FIRST    (25 * USEC_PER_MSEC)
-#define REFUSED_MAX      3U                /* doublings */
+#define REFUSED_FIRST    USEC_PER_MSEC
+#define REFUSED_MAX      7U                /* doublings */
 #define FIRST_MAX        ((size_t)4 << 20) /* of all clients together: their addresses may be invented */
 
 struct session {

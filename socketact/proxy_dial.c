@@ -10,9 +10,10 @@
 
 #include "base/parse.h"
 
-/* SEED.md S57. */
+/* SEED.md S57, but for the first pauses: a program that was just executed listens within a millisecond or two. */
 #define TRY_MAX     (250 * USEC_PER_MSEC)
-#define PAUSE_FIRST (25 * USEC_PER_MSEC)
+#define PAUSE_FIRST (USEC_PER_MSEC / 4)
+#define PAUSE_MAX   (200 * USEC_PER_MSEC)
 
 static void dial_try(struct proxy *p, struct connection *c);
 
@@ -105,7 +106,7 @@ static void target_close(struct proxy *p, struct connection *c)
 static void dial_failed(struct proxy *p, struct connection *c, int r)
 {
     unsigned pause = c->pause;
-    usec_t again = usec_add(p->now, PAUSE_FIRST << pause);
+    usec_t again = usec_add(p->now, MIN_OF(PAUSE_FIRST << pause, PAUSE_MAX));
     target_close(p, c);
     c->dial_error = r;
     if (again >= c->dial_until) {

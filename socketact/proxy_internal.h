@@ -38,8 +38,8 @@ struct way {
 
 /* Every connection is in one list; each list has one time limit, so it is in order of time. */
 enum connection_list {
-    LIST_PAUSE, /* 25 ms, and after it 50, 100, 200 */
-    LIST_PAUSE_LAST = LIST_PAUSE + 3,
+    LIST_PAUSE, /* 250 us, and after it twice as long, up to 200 ms */
+    LIST_PAUSE_LAST = LIST_PAUSE + 10,
     LIST_DIALING,
     LIST_ASKED, /* PID 1 connects */
     LIST_COPYING,
@@ -92,6 +92,7 @@ struct proxy {
     bool target_known; /* else a name that was not in /etc/hosts yet */
     bool target_is_near;
     bool has_packets;   /* SOCK_SEQPACKET: boundaries are kept */
+    bool no_fine_wait;  /* epoll_pwait2(2) is refused, or not there */
     bool self_possible; /* the port may be picked for the call to itself */
     struct fd epoll, channel;
     struct proxy_listener *listeners;

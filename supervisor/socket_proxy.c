@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,9 +142,16 @@ static void tell_ended(struct socket *s, const struct proxy_ended *ended)
 
 static void take_counts(struct socket_worker *w, const struct proxy_counts *counts)
 {
-    struct socket_counters *of = &w->socket->counters;
+    struct socket *s = w->socket;
+    struct socket_counters *of = &s->counters;
+    uint64_t refused = counts->refused - w->counts.refused;
+    if (counts->connections < w->counts.connections) s->refusing = false;
+    if (refused > 0 && !s->refusing) {
+        log_warning("socket %s proxy: clients are refused (%" PRIu64 " so far)", socket_name(s), of->refused + refused);
+        s->refusing = true; /* until one ends */
+    }
     of->accepted += counts->accepted - w->counts.accepted;
-    of->refused += counts->refused - w->counts.refused;
+    of->refused += refused;
     of->connections += counts->connections - w->counts.connections;
     w->counts = *counts;
 }

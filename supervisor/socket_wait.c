@@ -240,7 +240,8 @@ static void on_connection(int fd, uint32_t events, void *userdata)
 
 void socket_wait(struct socket *s)
 {
-    if (socket_proxy_has_worker(s)) return;
+    /* Of a worker that ends on the socket's way down nobody makes another. */
+    if (socket_proxy_has_worker(s) || socket_state_active(s->state) != ACTIVE_STATE_ACTIVE) return;
     for (uint32_t i = 0; i < s->n_listeners; i++) {
         struct socket_listener *l = &s->listeners[i];
         if (l->io != LOOP_IO_NONE || (!s->proxy && loop_deadline_is_set(&l->resume))) continue;

@@ -154,6 +154,7 @@ static void test_limits(void **state)
     answer = scene_receive(s, one, "127.0.0.1 x");
     str_done(&answer);
     (void)expect_end(s, scene_connect(s, "tcp:127.0.0.1:8106"));
+    scene_wait_log(s, "socket per.socket proxy: clients are refused (1 so far)");
     expect_answer(s, "stream", "127.0.0.1:8106", "127.0.0.9:7780", "127.0.0.1 hello", "hello");
     close(one);
     scene_wait_event(s, "proxy_done", "per.socket", "from", "127.0.0.9:7780", "up_bytes", "5", "down_bytes", "15",

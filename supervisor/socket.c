@@ -392,9 +392,11 @@ static int find_service(struct socket *s)
     if (socket_settings(s)->accept) return 0;
     s->service = service_of(manager_unit(m, unit->id));
     /* It would not get what is opened now, and clients would wait for ever. What was passed in, it has. */
-    bool runs = socket_is_native(s) && s->service->base.active == ACTIVE_STATE_ACTIVE;
+    const struct runtime *rt = &s->service->base;
+    bool runs = socket_is_native(s) && !runtime_is_down(rt) && !service_in_auto_restart(s->service);
     if (!runs || listen_fds_has_all(m, s->base.unit)) return 0;
-    log_error("socket %s: service %s is already active, refusing; stop it first", socket_name(s), service);
+    log_error("socket %s: service %s is already %s, refusing; stop it first", socket_name(s), service,
+              active_state_name(rt->active));
     return -EBUSY;
 }
 

@@ -104,10 +104,17 @@ static void test_service_is_up(void **state)
     scene_unit(s, "through.socket",
                "[Socket]\nListenStream=/run/through.sock\nActivationMode=proxy\nProxyTarget=18090\n");
     scene_unit(s, "through.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 18090\n");
+    scene_unit(s, "early.socket", "[Socket]\nListenStream=/run/early.sock\n");
+    scene_unit(s, "early.service", "[Service]\nExecStartPre=" ACTOR " await /scene/go\nExecStart=" ACTOR " listen\n");
     struct scene_spec spec = life_spec(state);
-    spec.box.setup = "ln -s container-init /usr/local/bin/systemctl";
+    spec.box.setup = "ln -s container-init /usr/local/bin/systemctl; mkfifo /scene/go";
     scene_boot(s, &spec);
     (void)scene_wait_event(s, "startup_finished", NULL, NULL);
+    int early = scene_connect(s, "unix:/run/early.sock");
+    (void)scene_wait_event(s, "unit_state", "early.service", "sub", "start-pre", NULL);
+    run(s, "not up yet", "systemctl stop early.socket && ! systemctl start early.socket", false);
+    scene_wait_log(s, "socket early.socket: service early.service is already activating, refusing; stop it first");
+    close(early);
     for (size_t i = 0; i < 3; i++) {
         int fd = scene_connect(s, "unix:/run/held.sock"), through = scene_connect(s, "unix:/run/through.sock");
         struct str answer = scene_receive(s, fd, "pid=");

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -169,7 +170,7 @@ static void set_scene(struct socket *s, enum socket_state state, enum socket_eve
     s->command_next = 1000;
     s->failure_code = 1;
     s->control.exited = event == SOCKET_EVENT_CONTROL_EXIT;
-    s->control.command = &socket_commands(s, (enum socket_command)s->slot)->items[0];
+    s->control.command = socket_commands(s, (enum socket_command)s->slot)->items; /* the first; none: NULL */
     s->control_exit.code = CLD_EXITED;
     s->timed_out = true;
     if (event != SOCKET_EVENT_OPENED) return;
@@ -207,7 +208,7 @@ static void try_row(struct socket *s, enum socket_state state, char *row, size_t
     }
 }
 
-static void run_type(size_t type)
+static void run_type(size_t type, int told)
 {
     char dir[] = "/tmp/matrix-XXXXXX";
     const char *const directories[] = { "units", NULL };
@@ -232,14 +233,13 @@ static void run_type(size_t type)
     CHECK(graph_build(set, &graph) == 0);
     log_set_threshold(LOG_LEVEL_ERROR);
     CHECK(manager_new(&options, set, graph, &m) == 0);
-    int null = open("/dev/null", O_WRONLY | O_CLOEXEC); /* what the rows say of time limits is not of interest */
     struct socket *s = socket_of(manager_unit(m, unit_set_find(set, "a.socket")->id));
     s->service = service_of(manager_unit(m, unit_set_find(set, "a.service")->id));
     CHECK(!socket_has_commands(s) || socket_begin_run(s) == 0);
     for (int state = 0; state < SOCKET_STATE_COUNT; state++) {
         char row[1024] = "";
         int kept = dup(STDERR_FILENO);
-        CHECK(dup2(null, STDERR_FILENO) >= 0);
+        CHECK(dup2(told, STDERR_FILENO) >= 0);
         try_row(s, (enum socket_state)state, row, sizeof row);
         CHECK(dup2(kept, STDERR_FILENO) >= 0 && close(kept) == 0);
         if (types[type].rows[state] && strcmp(row, types[type].rows[state]) == 0) continue;
@@ -255,21 +255,32 @@ static void run_type(size_t type)
     CHECK(wrong == 0);
 }
 
+static void show(int told)
+{
+    char text[4096];
+    ssize_t n;
+    for (off_t at = 0; (n = pread(told, text, sizeof text, at)) > 0; at += n) (void)fwrite(text, 1, (size_t)n, stderr);
+}
+
 static void test_observations(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         print_message("  %s\n", types[i].label);
+        int told = memfd_create("told", MFD_CLOEXEC); /* what is said of time limits is of interest after a failure */
+        assert_true(told >= 0);
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
             (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-            run_type(i);
+            run_type(i, told);
             _exit(0);
         }
         int status = 0;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_POSSIBLE) skip();
+        if (status != 0) show(told);
+        assert_int_equal(close(told), 0);
         assert_int_equal(status, 0);
     }
 }

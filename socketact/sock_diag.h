@@ -3,7 +3,8 @@
  *
  * NETLINK_SOCK_DIAG where that is allowed and built, else /proc/net/tcp, tcp6 and unix. Nothing waits: the kernel
  * answers while it is asked, and what it says is bounded. Seen are TCP (also under MPTCP) and Unix sockets, stream and
- * seqpacket, of this process' network namespace; an accepted Unix socket belongs to that of its client. Source:
+ * seqpacket, of this process' network namespace; an accepted Unix socket belongs to that of its client. /proc is read
+ * in parts: while connections of others come and go it may name one twice, never one that is not there. Source:
  * sock_diag(7), proc(5), unix(7). */
 #pragma once
 #include "base/attr.h"

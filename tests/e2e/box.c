@@ -1,18 +1,17 @@
 /* tests/e2e/box.c - start, watch, wait for and clear away a box. */
 #include "tests/e2e/box_internal.h"
+#include "tests/loopback.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -101,17 +100,6 @@ static int start_watcher(struct box *box)
 }
 
 /* ---- inside: from clone to exec ---- */
-
-static int loopback_up(void)
-{
-    struct ifreq request = { .ifr_name = "lo" };
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    int r = ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
-    close(fd);
-    return r;
-}
 
 static void set_environment(const struct box_spec *spec)
 {

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "socketact/address.h"
+#include "tests/loopback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,12 +83,16 @@ static int count(int listener, unsigned most, enum way way)
     return way == NETLINK ? sock_diag_by_netlink(&wanted) : sock_diag_by_proc(&wanted, "/proc/net");
 }
 
+/* In a network namespace of its own. Elsewhere /proc may name a connection twice while those of others come and go. */
+static bool alone;
+
 static void expect(int listener, const char *step, int want)
 {
     static const char *const names[] = { "both", "netlink", "proc" };
     for (int way = BOTH; way <= PROC; way++) {
         int got = count(listener, 8, (enum way)way);
         if (way == NETLINK && (got == -EPROTONOSUPPORT || got == -ENOENT || got == -EPERM)) continue;
+        if (way == PROC && !alone && want > 0 && got > want) continue;
         if (got != want) fail_msg("%s, %s: %d, expected %d", step, names[way], got, want);
         if (want >= 2) assert_int_equal(count(listener, 2, (enum way)way), 2);
         assert_int_equal(count(listener, 1, (enum way)way), MIN_OF(want, 1));
@@ -466,6 +471,7 @@ int main(void)
 {
     (void)snprintf(path, sizeof path, "/tmp/sock-diag-%d", (int)getpid());
     (void)snprintf(abstract, sizeof abstract, "@sock-diag-%d", (int)getpid());
+    alone = (unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) && loopback_up() == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_real),      cmocka_unit_test(test_others),       cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_inet_answers), cmocka_unit_test(test_unix_answers),

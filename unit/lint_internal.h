@@ -36,6 +36,18 @@ struct search_file;
     X(SEARCH_PATH, SERVICE, "ExecSearchPath", false)      X(STANDARD_INPUT, SERVICE, "StandardInput", true) \
     X(SOCKET_SERVICE, SOCKET, "Service", true)            X(ACTIVATION_MODE, SOCKET, "ActivationMode", true) \
     X(IDLE_STOP, SOCKET, "IdleStopSec", true) \
+    X(PROXY_CONNECT_TIMEOUT, SOCKET, "ProxyConnectTimeoutSec", false) \
+    X(PROXY_IDLE_TIMEOUT, SOCKET, "ProxyIdleTimeoutSec", false) \
+    X(PROXY_MAX, SOCKET, "ProxyConnectionsMax", false)    X(PROXY_PROTOCOL, SOCKET, "ProxyProtocol", false) \
+    X(PROXY_MAX_PER_SOURCE, SOCKET, "ProxyConnectionsMaxPerSource", false) \
+    X(PROXY_TRANSPARENT, SOCKET, "ProxyTransparent", false) \
+    X(MAX_CONNECTIONS, SOCKET, "MaxConnections", false) \
+    X(MAX_CONNECTIONS_PER_SOURCE, SOCKET, "MaxConnectionsPerSource", false) \
+    X(DEFER_TRIGGER, SOCKET, "DeferTrigger", false)       X(FLUSH_PENDING, SOCKET, "FlushPending", false) \
+    X(FD_NAME, SOCKET, "FileDescriptorName", false)       X(PIPE_SIZE, SOCKET, "PipeSize", false) \
+    X(WRITABLE, SOCKET, "Writable", false) \
+    X(MQ_MAX_MESSAGES, SOCKET, "MessageQueueMaxMessages", false) \
+    X(MQ_MESSAGE_SIZE, SOCKET, "MessageQueueMessageSize", false) \
     X(SOCKET_USER, SOCKET, "SocketUser", false)           X(SOCKET_GROUP, SOCKET, "SocketGroup", false) \
     X(TIMER_UNIT, TIMER, "Unit", true)                    X(PATH_UNIT, PATH, "Unit", true) \
     X(WANTED_BY, INSTALL, "WantedBy", true)               X(REQUIRED_BY, INSTALL, "RequiredBy", true)

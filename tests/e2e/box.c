@@ -1,6 +1,6 @@
 /* tests/e2e/box.c - start, watch, wait for and clear away a box. */
 #include "tests/e2e/box_internal.h"
-#include "tests/loopback.h"
+#include "tests/base/loopback.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -22,14 +22,14 @@ tests/cgroup: cgroup base
 tests/pid1: pid1 base
 tests/trace: trace base
 tests/userdb: userdb base
-tests/socketact: socketact unit base
+tests/socketact: tests/base socketact unit base
 tests/supervisor: tests/unit supervisor socketact unit cgroup pid1 trace userdb base
 tests/control: control supervisor unit trace base
 tests/frontend: frontend unit base
 tests/cmd: *
 tests/docs: cmd supervisor unit base
 tests/fuzz: control supervisor unit socketact base
-tests/e2e: base
+tests/e2e: tests/base base
 bench: tests/e2e supervisor base
 examples:
 '

@@ -4,7 +4,7 @@
 
 #include "base/fd.h"
 #include "socketact/address.h"
-#include "tests/loopback.h"
+#include "tests/base/loopback.h"
 
 #include <errno.h>
 #include <fcntl.h>

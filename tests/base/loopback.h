@@ -1,4 +1,4 @@
-/* tests/loopback.h - the loopback interface of a network namespace that is new. Source: netdevice(7). */
+/* tests/base/loopback.h - the loopback interface of a network namespace that is new. Source: netdevice(7). */
 #pragma once
 #include <errno.h>
 #include <net/if.h>

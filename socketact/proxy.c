@@ -113,6 +113,7 @@ static void on_end(struct proxy *p, struct connection *c, unsigned which, uint32
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) end->readable = true;
     if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) end->to_the_end = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) end->writable = true;
+    if (events & EPOLLPRI) end->marked = true;
     if (events & EPOLLERR) end->dead = true;
     if (c->list != LIST_COPYING) return;
     if (p->config.idle_timeout != USEC_INFINITY)

@@ -61,6 +61,13 @@ void proxy_lack(struct proxy *p, int negative_errno)
     proxy_look_at_listeners(p);
 }
 
+void proxy_lack_over(struct proxy *p)
+{
+    if (p->report.error == 0 || p->lacking) return;
+    p->report.error = 0;
+    p->tell_lack = true;
+}
+
 void proxy_made_room(struct proxy *p)
 {
     if (!p->lacking && !p->is_full) return;
@@ -248,18 +255,16 @@ static int accept_one(struct proxy *p, struct proxy_listener *l)
     return 0;
 }
 
-/* One more than came the last time: who comes alone is not looked for twice. */
+/* One more than came the last time: who comes alone is not looked for twice. Where so many fail together it is no
+ * matter of theirs: some filters of system calls have EPERM for all. */
 void proxy_accept(struct proxy *p, struct proxy_listener *l)
 {
-    unsigned n = 0;
+    unsigned n = 0, failed = 0;
     while (n < p->burst && !p->lacking) {
         int r = accept_one(p, l);
         if (r == -EAGAIN) break;
-        if (r == 0 && p->report.error != 0 && !p->lacking) {
-            p->report.error = 0;
-            p->tell_lack = true;
-        }
-        if (r < 0 && !is_of_connection(-r)) proxy_lack(p, r);
+        if (r == 0) proxy_lack_over(p);
+        if (r < 0 && (!is_of_connection(-r) || ++failed == BURST_MAX)) proxy_lack(p, r);
         n++;
     }
     p->burst = n < p->burst ? MAX_OF(n, 1U) : MIN_OF(2 * n, BURST_MAX);

@@ -92,11 +92,15 @@ int way_prepend(struct way *w, const char *bytes, size_t size)
 
 /* ---- one way ---- */
 
-static ssize_t receive(int fd, char *buffer, size_t size)
+/* -EMSGSIZE: a packet is longer. */
+static ssize_t receive(const struct proxy *p, int fd, char *buffer, size_t size)
 {
+    struct iovec part = { buffer, size };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
     ssize_t n;
-    do n = recv(fd, buffer, size, MSG_DONTWAIT);
+    do n = p->has_packets ? recvmsg(fd, &message, MSG_DONTWAIT) : recv(fd, buffer, size, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
+    if (n >= 0 && message.msg_flags & MSG_TRUNC) return -EMSGSIZE;
     return n < 0 ? -errno : n;
 }
 
@@ -187,7 +191,7 @@ static void step_by_copy(struct proxy *p, struct connection *c, unsigned from_en
 {
     struct way *w = &c->ways[from_end];
     struct end *from = &c->ends[from_end], *to = &c->ends[!from_end];
-    ssize_t n = receive(from->fd, p->buffer, size);
+    ssize_t n = receive(p, from->fd, p->buffer, size);
     bool is_packet = n == 0 && p->has_packets && is_empty_packet(from->fd);
     if (!is_packet && !after_read(c, w, from, n)) return;
     if ((size_t)n < size && !from->to_the_end) from->readable = false;
@@ -224,6 +228,11 @@ static void step_by_splice(struct proxy *p, struct connection *c, unsigned from_
     ssize_t n = splice_once(from->fd, cargo->writer, PIPE_SIZE);
     if (n == -EINVAL || n == -EPERM || n == -ENOSYS) { /* some emulated kernels and filters refuse it */
         p->config.no_splice = true;
+        way_release(p, w);
+        return;
+    }
+    if (n == -EAGAIN && from->marked) { /* the copy leaves that byte out, and finds whether there is more behind it */
+        w->bulk = false;
         way_release(p, w);
         return;
     }

@@ -29,6 +29,7 @@ struct session {
     struct socket_address peer;
     struct source *source;
     bool refused; /* the first one has to be sent again */
+    bool renewed; /* the service was started since; the next one is kept as the first was */
     bool has_local;
     union {
         struct in_pktinfo ip4;
@@ -98,6 +99,21 @@ static void session_alive(struct proxy *p, struct session *s)
     TAILQ_INSERT_TAIL(&p->sessions, s, link);
 }
 
+/* A Unix target that is not there, or was bound anew and is another one: who was connected to the old one is to
+ * nothing.
+ */
+static bool is_refusal(ssize_t r)
+{
+    return r == -ECONNREFUSED || r == -ENOTCONN || r == -ENOENT;
+}
+
+static int target_connect(int fd, const struct socket_address *to)
+{
+    struct sockaddr name = { .sa_family = AF_UNIX }; /* any: without one it could not be answered; it stays */
+    if (connect(fd, &to->any, to->length) < 0) return -errno;
+    return to->any.sa_family == AF_UNIX && bind(fd, &name, sizeof name.sa_family) < 0 ? -errno : 0;
+}
+
 static int target_socket(struct proxy *p, const struct socket_address *peer, struct fd *ret)
 {
     int r = proxy_resolve(p);
@@ -110,20 +126,24 @@ static int target_socket(struct proxy *p, const struct socket_address *peer, str
         r = proxy_bind_like(fd.n, &peer->ip6, family);
         if (r < 0) return r;
     }
-    struct sockaddr name = { .sa_family = AF_UNIX }; /* any: without one it could not be answered */
-    if (family == AF_UNIX && bind(fd.n, &name, sizeof name.sa_family) < 0) return -errno;
-    if (connect(fd.n, &to->any, to->length) < 0) return -errno;
+    r = target_connect(fd.n, to);
+    if (r < 0 && !is_refusal(r)) return r; /* a refusal will be met again, with the first datagram in hand */
     *ret = fd_take(&fd);
     return 0;
 }
 
-/* May one more come? */
-static bool is_let_in(struct proxy *p)
+/* May one more come? Without descriptors there is no pause as there is for connections: who is known is served. */
+static bool is_let_in(const struct proxy *p)
 {
-    if (p->config.max > 0 && p->report.counts.connections >= p->config.max) return false;
-    if (proxy_has_room(p, 1)) return true;
-    proxy_lack(p, -EMFILE);
-    return false;
+    return (p->config.max == 0 || p->report.counts.connections < p->config.max) && proxy_has_room(p, 1);
+}
+
+static bool is_loop(const struct proxy *p, struct socket_address peer)
+{
+    const struct session *s = p->loop_possible ? TAILQ_FIRST(&p->sessions) : NULL;
+    socket_address_unmap(&peer);
+    while (s && !proxy_is_called_by(s->fd, &peer)) s = TAILQ_NEXT(s, link);
+    return s;
 }
 
 static int session_new(struct proxy *p, struct proxy_listener *l, const struct socket_address *peer,
@@ -131,6 +151,7 @@ static int session_new(struct proxy *p, struct proxy_listener *l, const struct s
 {
     AUTO_FD struct fd fd = FD_NONE;
     if (!p->session_table && !(p->session_table = calloc(SESSIONS_BUCKETS, sizeof(struct session *)))) return -ENOMEM;
+    if (is_loop(p, *peer)) return -ELOOP;
     if (!is_let_in(p)) return -EMFILE;
     int r = target_socket(p, peer, &fd);
     if (r < 0) return r;
@@ -146,7 +167,6 @@ static int session_new(struct proxy *p, struct proxy_listener *l, const struct s
     s->listener = l;
     s->fd = fd_take(&fd).n;
     s->peer = *peer;
-    s->refuse_until = usec_add(p->now, p->config.connect_timeout);
     struct session **bucket = bucket_of(p, l, peer);
     s->next = *bucket;
     *bucket = s;
@@ -161,9 +181,10 @@ static int session_new(struct proxy *p, struct proxy_listener *l, const struct s
 
 /* ---- from the client ---- */
 
+/* With what Timestamping= and the like add, which comes first. */
 union control {
     struct cmsghdr head;
-    char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 256];
 };
 
 static void note_local(struct session *s, struct msghdr *message)
@@ -197,25 +218,41 @@ static void be_refused(struct proxy *p, struct session *s, int error)
     proxy_look_at_listeners(p);
 }
 
-static void send_up(struct proxy *p, struct session *s, const char *bytes, size_t size)
+static ssize_t give(const struct session *s, const char *bytes, size_t size)
 {
     ssize_t n;
     do n = send(s->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static void send_up(struct proxy *p, struct session *s, const char *bytes, size_t size)
+{
+    const struct socket_address *to = &p->target_address;
+    ssize_t n = give(s, bytes, size);
+    if (is_refusal(n) && to->any.sa_family == AF_UNIX && target_connect(s->fd, to) == 0) n = give(s, bytes, size);
     if (n >= 0)
         s->up += (uint64_t)n;
-    else if (errno == ECONNREFUSED)
+    else if (is_refusal(n))
         be_refused(p, s, ECONNREFUSED);
 }
 
 static void keep_first(struct proxy *p, struct session *s, const char *bytes, size_t size)
 {
+    s->refuse_until = usec_add(p->now, p->config.connect_timeout);
     struct cargo *first = size <= FIRST_MAX - p->first_bytes ? malloc(sizeof *first + size) : NULL;
     if (!first) return; /* it is sent once, then */
     *first = (struct cargo){ .size = (uint32_t)size, .reader = -1, .writer = -1 };
     memcpy(first->bytes, bytes, size);
     s->first = first;
     p->first_bytes += size;
+}
+
+static int refuse(struct proxy *p)
+{
+    p->report.counts.refused++;
+    proxy_report_soon(p);
+    return 1;
 }
 
 /* 0: nothing is there. */
@@ -231,22 +268,23 @@ static int datagram(struct proxy *p, struct proxy_listener *l)
                               .msg_iovlen = 1,
                               .msg_control = control.room,
                               .msg_controllen = l->any_address ? sizeof control.room : 0 };
-    ssize_t n = recvmsg(l->fd, &message, MSG_DONTWAIT);
-    if (n < 0) return errno == EINTR || errno == ECONNREFUSED;
+    ssize_t n = recvmsg(l->fd, &message, MSG_DONTWAIT | MSG_TRUNC);
+    if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED) proxy_lack(p, -errno);
+    if (n < 0) return errno != EAGAIN;
+    proxy_lack_over(p);
+    if ((size_t)n > BUFFER_SIZE) return refuse(p); /* a part of it would be a lie */
     peer.length = message.msg_namelen;
     struct session *s = session_find(p, l, &peer);
     if (!s) {
         int r = session_new(p, l, &peer, &s);
-        if (r < 0) {
-            p->report.counts.refused++;
-            proxy_report_soon(p);
-            return 1;
-        }
+        if (r < 0) return refuse(p);
         note_local(s, &message);
         keep_first(p, s, p->buffer, (size_t)n);
     } else {
         session_alive(p, s);
         if (!s->refused) first_forget(p, s); /* the one before has arrived */
+        if (s->renewed && !s->first) keep_first(p, s, p->buffer, (size_t)n);
+        s->renewed = false;
     }
     send_up(p, s, p->buffer, (size_t)n);
     return 1;
@@ -296,7 +334,7 @@ void session_event(struct proxy *p, struct session *s, uint32_t events)
 {
     (void)events;
     for (int i = 0; i < BURST && s->fd >= 0; i++) {
-        ssize_t n = recv(s->fd, p->buffer, BUFFER_SIZE, MSG_DONTWAIT);
+        ssize_t n = recv(s->fd, p->buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC);
         if (n < 0 && errno == ECONNREFUSED) {
             be_refused(p, s, ECONNREFUSED);
             return; /* it may have ended */
@@ -306,7 +344,7 @@ void session_event(struct proxy *p, struct session *s, uint32_t events)
         s->refused = false;
         p->refusals = 0;
         session_alive(p, s);
-        send_down(s, p->buffer, (size_t)n);
+        if ((size_t)n <= BUFFER_SIZE) send_down(s, p->buffer, (size_t)n); /* or it is lost */
     }
 }
 
@@ -343,6 +381,12 @@ void sessions_expire(struct proxy *p)
     p->refused_until = 0;
     try_again(p);
     proxy_look_at_listeners(p);
+}
+
+void sessions_renew(struct proxy *p)
+{
+    struct session *s;
+    TAILQ_FOREACH(s, &p->sessions, link) s->renewed = true;
 }
 
 void sessions_end(struct proxy *p)

@@ -48,6 +48,20 @@ static bool port_may_be_picked(uint16_t port)
     return port >= low && port <= high;
 }
 
+static bool is_listener(const struct proxy_listener *l, struct socket_address to)
+{
+    struct socket_address own = { .length = sizeof own.room };
+    if (l->fd < 0 || getsockname(l->fd, &own.any, &own.length) < 0) return false;
+    if (own.any.sa_family == AF_UNIX) return own.length == to.length && memcmp(own.room, to.room, own.length) == 0;
+    bool is_ip = own.any.sa_family == AF_INET || own.any.sa_family == AF_INET6;
+    if (!is_ip || to.any.sa_family == AF_UNIX || own.ip4.sin_port != to.ip4.sin_port) return false; /* at one place */
+    socket_address_unmap(&own);
+    socket_address_unmap(&to);
+    if (l->any_address || to.any.sa_family != own.any.sa_family) return l->any_address;
+    return to.any.sa_family == AF_INET ? to.ip4.sin_addr.s_addr == own.ip4.sin_addr.s_addr
+                                       : IN6_ARE_ADDR_EQUAL(&to.ip6.sin6_addr, &own.ip6.sin6_addr);
+}
+
 int proxy_resolve(struct proxy *p)
 {
     if (p->target_known) return 0;
@@ -59,6 +73,8 @@ int proxy_resolve(struct proxy *p)
     else
         p->target_is_near = to->any.sa_family == AF_UNIX || IN6_IS_ADDR_LOOPBACK(&to->ip6.sin6_addr);
     p->self_possible = to->any.sa_family != AF_UNIX && port_may_be_picked(p->target.port);
+    for (uint32_t i = 0; i < p->n_listeners; i++)
+        p->loop_possible = p->loop_possible || is_listener(&p->listeners[i], *to);
     p->target_known = true;
     return 0;
 }
@@ -125,7 +141,9 @@ static void dial_done(struct proxy *p, struct connection *c)
         dial_failed(p, c, -ECONNREFUSED);
         return;
     }
-    int r = 0;
+    int r = 0, size = BUFFER_SIZE;
+    for (unsigned i = 0; p->has_packets && i < 2; i++) /* a packet has to fit in whole; systems have 208 KiB */
+        (void)setsockopt(c->ends[i].fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     if (p->config.header != PROXY_HEADER_NO)
         r = way_prepend(&c->ways[CLIENT], header, proxy_header_make(p, c->ends[CLIENT].fd, &c->peer, header));
     proxy_list_move(c, p, LIST_COPYING, usec_add(p->now, p->config.idle_timeout));
@@ -190,9 +208,43 @@ static void dial_try(struct proxy *p, struct connection *c)
 
 /* ---- what happens ---- */
 
+bool proxy_is_called_by(int target, const struct socket_address *peer)
+{
+    struct socket_address own = { .length = sizeof own.room };
+    if (target < 0 || getsockname(target, &own.any, &own.length) < 0) return false;
+    socket_address_unmap(&own);
+    return own.length == peer->length && memcmp(own.room, peer->room, own.length) == 0;
+}
+
+/* The listener was called by the proxy itself, which would go on until descriptors run out. */
+static bool is_loop(const struct proxy *p, const struct connection *of)
+{
+    static const enum connection_list lists[] = { LIST_DIALING, LIST_COPYING };
+    struct ucred who;
+    socklen_t size = sizeof who;
+    if (!p->loop_possible) return false;
+    if (of->peer.sin6_family == AF_UNIX)
+        return getsockopt(of->ends[CLIENT].fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.pid == getpid();
+    struct socket_address peer = { .length = sizeof peer.ip6 };
+    memcpy(peer.room, &of->peer, sizeof of->peer);
+    if (of->peer.sin6_family == AF_INET) peer.length = sizeof peer.ip4;
+    socket_address_unmap(&peer);
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        const struct connection *c = TAILQ_FIRST(&p->lists[lists[i]]);
+        while (c && !proxy_is_called_by(c->ends[TARGET].fd, &peer)) c = TAILQ_NEXT(c, link);
+        if (c) return true;
+    }
+    return false;
+}
+
 void connection_dial(struct proxy *p, struct connection *c)
 {
-    dial_try(p, c);
+    if (!is_loop(p, c)) {
+        dial_try(p, c);
+        return;
+    }
+    connection_note_error(c, -ELOOP);
+    connection_end(p, c);
 }
 
 void connection_dial_event(struct proxy *p, struct connection *c, uint32_t events)
@@ -209,6 +261,7 @@ void connection_dial_event(struct proxy *p, struct connection *c, uint32_t event
     target->writable = true;
     target->readable = events & (EPOLLIN | EPOLLRDHUP);
     target->to_the_end = target->to_the_end || (events & (EPOLLPRI | EPOLLRDHUP));
+    target->marked = events & EPOLLPRI;
     dial_done(p, c);
     if (c->list == LIST_COPYING) connection_run(p, c);
 }

@@ -18,6 +18,7 @@ struct end {
     bool readable : 1;   /* as the last event and the last attempt say */
     bool writable : 1;   /* the same */
     bool to_the_end : 1; /* a short read does not say that there is no more: unix; hang-up or urgent data were seen */
+    bool marked : 1;     /* urgent data were seen: splice(2) never gets past their mark, recv(2) does */
     bool dead : 1;       /* an error was reported */
 };
 /* Bytes that have left one socket and not yet reached the other: in a pipe, or in `bytes`. */
@@ -94,6 +95,7 @@ struct proxy {
     bool has_packets;   /* SOCK_SEQPACKET: boundaries are kept */
     bool no_fine_wait;  /* epoll_pwait2(2) is refused, or not there */
     bool self_possible; /* the port may be picked for the call to itself */
+    bool loop_possible; /* the target seems to be one of the listeners */
     struct fd epoll, channel;
     struct proxy_listener *listeners;
     uint32_t n_listeners;
@@ -153,6 +155,8 @@ void proxy_made_room(struct proxy *p);
 /* Is there room for so many descriptors more? */
 bool proxy_has_room(const struct proxy *p, unsigned descriptors);
 void proxy_lack(struct proxy *p, int negative_errno);
+/* Somebody could be taken again. */
+void proxy_lack_over(struct proxy *p);
 /* ProxyConnectionsMaxPerSource=. 0 and *ret, which may be NULL; -EUSERS: this address has as many as it may; -ENOMEM.
  */
 MUST_CHECK int proxy_source_take(struct proxy *p, const struct sockaddr_in6 *peer, struct source **ret);
@@ -171,6 +175,8 @@ void connection_dial_timeout(struct proxy *p, struct connection *c);
 /* PID 1's answer. */
 void proxy_dialed(struct proxy *p, uint32_t id, int error, struct fd target_take);
 MUST_CHECK int proxy_resolve(struct proxy *p);
+/* The client is this socket of ours, which is for the target. */
+bool proxy_is_called_by(int target, const struct socket_address *peer);
 /* ProxyTransparent=: the address of the client, any port. 0 or -errno. */
 MUST_CHECK int proxy_bind_like(int fd, const struct sockaddr_in6 *peer, sa_family_t family);
 
@@ -192,6 +198,8 @@ void proxy_datagrams(struct proxy *p, struct proxy_listener *l);
 void session_event(struct proxy *p, struct session *s, uint32_t events);
 void sessions_expire(struct proxy *p);
 usec_t sessions_next(const struct proxy *p);
+/* The service is up again: what comes next of each client is worth as much as its first. */
+void sessions_renew(struct proxy *p);
 void sessions_end(struct proxy *p);
 void sessions_free_dead(struct proxy *p);
 void proxy_discard_datagrams(struct proxy *p, struct proxy_listener *l);

@@ -70,6 +70,7 @@ int proxy_report_dial(struct proxy *p, uint32_t id)
 
 static void be_ready(struct proxy *p, bool ready)
 {
+    if (ready && !p->ready) sessions_renew(p);
     p->ready = ready;
     p->told = p->tell_waiting = false;
     p->empty_since = p->now;

@@ -126,6 +126,11 @@ void unit_start_canceled(struct runtime *rt)
     if (rt->unit->kind == UNIT_KIND_SERVICE) sockets_service_down((struct service *)rt, NULL);
 }
 
+void unit_stop_canceled(struct runtime *rt)
+{
+    if (rt->unit->kind == UNIT_KIND_SERVICE) sockets_service_stays((struct service *)rt);
+}
+
 void unit_succeeded(struct runtime *rt)
 {
     if (rt->manager->shutdown.begun) return;

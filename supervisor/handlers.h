@@ -25,6 +25,8 @@ void unit_failed_for_good(struct runtime *rt, int exit_code);
 void unit_handler_ended(struct runtime *rt);
 /* A start was called off before it began: who waits for the unit, such as its sockets, is told. */
 void unit_start_canceled(struct runtime *rt);
+/* A stop was called off before it began: who came to the unit's sockets meanwhile is let in. */
+void unit_stop_canceled(struct runtime *rt);
 /* The unit was up and ended with success. */
 void unit_succeeded(struct runtime *rt);
 /* The unit is down, or its start came to nothing: its sockets listen again, and its handlers' causes are settled. */

@@ -280,6 +280,7 @@ void job_finish(struct runtime *rt, enum job_result result, enum job_spread how)
     if (how == JOB_SPREADS) spread(rt, type, result);
     bool given_up = result == JOB_RESULT_CANCELED || result == JOB_RESULT_TIMEOUT;
     if (type == JOB_START && given_up && runtime_is_down(rt)) unit_start_canceled(rt);
+    if ((type == JOB_STOP || type == JOB_RESTART) && runtime_is_up(rt)) unit_stop_canceled(rt);
     if (taken_away && job_unit_waits_to_restart(rt)) rt->type->skipped(rt); /* it waited for nothing else */
     unit_recheck(rt);
 }

@@ -42,6 +42,8 @@ MUST_CHECK int sockets_collect(struct service *service, struct passed_fds *ret);
 void sockets_service_starting(struct service *service);
 /* The service is up: proxies dial. */
 void sockets_service_ready(struct service *service);
+/* It was to stop, which was called off, and is up: proxies dial. */
+void sockets_service_stays(struct service *service);
 /* The service is no longer up: proxied connections wait from now on. */
 void sockets_service_leaving(struct service *service);
 /* The service is down: its sockets listen again, or fail with `why` (S17 words) when it cannot come back. */

@@ -117,10 +117,9 @@ void socket_idle_reached(struct socket *s)
 
 bool socket_idle_over(struct socket *s)
 {
-    const struct runtime *service = &s->service->base;
     loop_deadline_clear(s->base.manager->loop, &s->idle_look);
     s->idle = false;
-    return runtime_is_up(service) && service->job.type != JOB_STOP && service->job.type != JOB_RESTART;
+    return service_stays_up(s->service);
 }
 
 /* ---- native sockets ---- */

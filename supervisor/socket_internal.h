@@ -100,6 +100,13 @@ static inline bool socket_is_native(const struct socket *s)
     return socket_settings(s)->activation_mode == ACTIVATION_NATIVE;
 }
 
+/* It is up, and no job is to change that. */
+static inline bool service_stays_up(const struct service *service)
+{
+    const struct runtime *rt = &service->base;
+    return runtime_is_up(rt) && rt->job.type != JOB_STOP && rt->job.type != JOB_RESTART;
+}
+
 static inline const struct command_list *socket_commands(const struct socket *s, enum socket_command slot)
 {
     return &s->base.unit->socket_extra->commands[slot];

@@ -83,6 +83,17 @@ void sockets_service_ready(struct service *service)
     }
 }
 
+void sockets_service_stays(struct service *service)
+{
+    struct manager *m = service->base.manager;
+    struct id_span span = manager_edges(m, service->base.unit->id, GRAPH_PASSED_BY);
+    for (uint32_t i = 0; i < span.count; i++) {
+        struct socket *s = socket_at(m, span, i);
+        if (s->service == service && socket_proxy_waits(s))
+            socket_trigger_soon(s); /* another job may follow this one */
+    }
+}
+
 static void service_down(struct socket *s, struct service *service, const char *why)
 {
     struct manager *m = s->base.manager;

@@ -177,6 +177,10 @@ static void on_trigger_due(void *userdata)
 {
     struct socket *s = userdata;
     const struct runtime *rt = &s->service->base;
+    if (socket_proxy_waits(s) && service_stays_up(s->service)) {
+        socket_proxy_set_ready(s, true);
+        return;
+    }
     if (!runtime_is_down(rt) || rt->job.type == JOB_START || s->state == SOCKET_DEFERRED) return; /* on its way */
     if (socket_proxy_waits(s) && !loop_deadline_is_set(&s->listeners[0].resume)) trigger(s, &s->listeners[0]);
 }

@@ -77,6 +77,44 @@ static void test_called_off(void **state)
     }
 }
 
+/* K57: likewise who connects to a proxy while the stop of IdleStopSec= waits for its turn, by the run that there is,
+ * and before anything else happens. */
+static void test_idle_stop_called_off(void **state)
+{
+    static const char *const ways[] = { "cancel", "start idle.service" };
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        char command[128];
+        struct scene *s = new_scene();
+        print_message("  %s\n", ways[i]);
+        scene_unit(s, "idle.socket",
+                   "[Socket]\nListenStream=/run/idle.sock\nActivationMode=proxy\nProxyTarget=/run/idle.target\n"
+                   "IdleStopSec=300ms\n");
+        scene_unit(s, "idle.service", "[Service]\nExecStart=" ACTOR " unix-echo /run/idle.target\n");
+        scene_unit(s, "late.service",
+                   "[Unit]\nAfter=idle.service\n[Service]\nExecStart=" ACTOR " sleep\nTimeoutStopSec=infinity\n"
+                   "ExecStop=/bin/sh -c 'echo x > /scene/stopping; until test -e /scene/go; do sleep 0.02; done'\n");
+        life_boot(s, state);
+        scene_wait_event(s, "startup_finished", NULL, NULL);
+        int first = scene_connect(s, "unix:/run/idle.sock");
+        scene_wait_event(s, "spawn", "idle.service", NULL);
+        run(s, SYSTEMCTL " --no-block stop late.service");
+        scene_wait_file(s, "stopping", "x");
+        talk(s, first);
+        scene_wait_event(s, "idle_stop", "idle.socket", NULL);
+        int fd = scene_connect(s, "unix:/run/idle.sock");
+        scene_wait_nth_event(s, 2, "proxy_started", "idle.socket", NULL);
+        (void)snprintf(command, sizeof command, SYSTEMCTL " --no-block %s", ways[i]);
+        run(s, command);
+        talk(s, fd);
+        life_expect_count(s, 1, "spawn", "idle.service");
+        life_touch(s, "go");
+        scene_wait_nth_event(s, 2, "idle_stop", "idle.socket", NULL);
+        scene_wait_event(s, "rearmed", "idle.socket", NULL);
+        expect_stop(s, 0);
+        scene_end(s);
+    }
+}
+
 /* K50: a deferred start is none any more when the socket is to stop. */
 static void test_deferred_stop(void **state)
 {
@@ -240,13 +278,10 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_called_off),
-        cmocka_unit_test(test_deferred_stop),
-        cmocka_unit_test(test_too_late),
-        cmocka_unit_test(test_end_in_time),
-        cmocka_unit_test(test_names_and_addresses),
-        IN_BOTH_PLACES(test_command_notifies),
-        cmocka_unit_test(test_foreign_link),
+        cmocka_unit_test(test_called_off),     cmocka_unit_test(test_idle_stop_called_off),
+        cmocka_unit_test(test_deferred_stop),  cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_end_in_time),    cmocka_unit_test(test_names_and_addresses),
+        IN_BOTH_PLACES(test_command_notifies), cmocka_unit_test(test_foreign_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

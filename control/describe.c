@@ -157,11 +157,30 @@ static int add_listens(struct description *d, const struct unit *unit)
     return r;
 }
 
+/* Our own settings, which `systemctl show` of systemd has no words for. */
+static void add_own_settings(struct description *d, const struct unit *unit)
+{
+    static const char *const names[] = { "ActivationMode", "IdleStopUSec",
+                                         /* of a proxy: */
+                                         "ProxyTarget", "ProxyConnectTimeoutUSec", "ProxyConnectionsMax",
+                                         "ProxyConnectionsMaxPerSource", "ProxyIdleTimeoutUSec", "ProxyProtocol",
+                                         "ProxyTransparent" };
+    struct property_context context = { .unit = unit };
+    size_t count = unit->socket->activation_mode == ACTIVATION_PROXY ? COUNT_OF(names) : 2;
+    for (size_t i = 0; i < count; i++) {
+        AUTO_STR struct str text = STR_EMPTY;
+        int r = property_text(property_find(UNIT_KIND_SOCKET, names[i]), &context, &text);
+        if (r == 0) add_text(d, names[i], str_text(&text));
+        if (r < 0 && d->error == 0) d->error = r;
+    }
+}
+
 static void describe_socket(struct description *d, const struct runtime *rt)
 {
     const struct socket_counters *counters = socket_counters(rt);
     int r = add_listens(d, rt->unit);
     if (r < 0 && d->error == 0) d->error = r;
+    add_own_settings(d, rt->unit);
     add(d, "Accept", json_bool_new(rt->unit->socket->accept));
     add_int(d, "NAccepted", (int64_t)counters->accepted);
     add_int(d, "NConnections", counters->connections);

@@ -337,7 +337,8 @@ struct socket_listen_list {
     uint32_t count, capacity;
 };
 enum activation_mode { ACTIVATION_NATIVE, ACTIVATION_PROXY };
-extern const char *const words_proxy_protocol[]; /* ProxyProtocol=: no, v1, v2 */
+extern const char *const words_activation_mode[]; /* by enum activation_mode */
+extern const char *const words_proxy_protocol[];  /* ProxyProtocol=: no, v1, v2 */
 enum socket_command {
     SOCKET_EXEC_START_PRE,
     SOCKET_EXEC_START_POST,

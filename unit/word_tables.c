@@ -54,6 +54,7 @@ const char *const words_open_file[] = { "read-only", "append", "truncate", "grac
 
 /* ---- [Socket] ---- */
 const char *const words_bind_ipv6_only[] = { "default", "both", "ipv6-only", NULL };
+const char *const words_activation_mode[] = { "native", "proxy", NULL };
 const char *const words_proxy_protocol[] = { "no", "v1", "v2", NULL };
 const char *const words_timestamping[] = { "off", "us", "ns", NULL };
 const char *const words_defer_trigger[] = { "no", "yes", "patient", NULL };

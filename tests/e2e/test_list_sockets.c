@@ -63,6 +63,10 @@ static const struct ask listed[] = {
       "Listen=/run/list.sock (Stream)\nListen=@list-abstract (Stream)\nListen=/run/list.packets (SequentialPacket)\n"
       "Listen=127.0.0.1:7402 (Datagram)\nNAccepted=0\nNConnections=0\nNRefused=0\nSubState=listening\n"
       "Triggers=web.service\n" },
+    { "show proxy.socket -p ActivationMode,IdleStopUSec,ProxyTarget,ProxyConnectTimeoutUSec,ProxyProtocol", 0,
+      "ActivationMode=proxy\nIdleStopUSec=1h 30min\nProxyConnectTimeoutUSec=5s\nProxyProtocol=no\n"
+      "ProxyTarget=127.0.0.1:7411\n" },
+    { "show many.socket -p ActivationMode,IdleStopUSec", 0, "ActivationMode=native\nIdleStopUSec=infinity\n" },
     { "show fifo.socket -p Listen --value", 0, "/run/list.fifo (FIFO)\n" },
     { "status inst.socket", 0, "   Accepted: 0; Connected: 0;\n" },
     { "is-system-running", 0, "running\n" },
@@ -79,7 +83,8 @@ static void test_listed(void **state)
     scene_unit(s, "fifo.socket", "[Socket]\nListenFIFO=/run/list.fifo\n");
     scene_unit(s, "fifo.service", "[Service]\nExecStart=" ACTOR " receive /scene/got\n");
     scene_unit(s, "proxy.socket",
-               "[Socket]\nListenStream=127.0.0.1:7401\nActivationMode=proxy\nProxyTarget=127.0.0.1:7411\n");
+               "[Socket]\nListenStream=127.0.0.1:7401\nActivationMode=proxy\nProxyTarget=127.0.0.1:7411\n"
+               "IdleStopSec=1h 30min\n");
     scene_unit(s, "proxy.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 7411\n");
     scene_unit(s, "inst.socket", "[Socket]\nListenStream=7403\nAccept=yes\n");
     scene_unit(s, "inst@.service", "[Service]\nStandardInput=socket\nExecStart=/bin/cat\n");

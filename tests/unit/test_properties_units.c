@@ -146,6 +146,17 @@ static const struct shown_case sockets[] = {
     { "TriggerLimitIntervalSec=infinity", "", "TriggerLimitIntervalUSec", "2s", NULL },
     { "TimeoutSec=0", "", "TimeoutUSec", "infinity", NULL },
     { "SmackLabelIPIn=a\nTCPCongestion=bbr", "", "TCPCongestion", "bbr", NULL },
+    { "", "", "ActivationMode", "native", "\"native\"" },
+    { "", "", "IdleStopUSec", "infinity", "18446744073709551615" },
+    { "IdleStopSec=1h 30min", "", "IdleStopUSec", "1h 30min", "5400000000" },
+    { "ActivationMode=proxy\nProxyTarget=unix:@t", "", "ActivationMode", "proxy", "\"proxy\"" },
+    { "ActivationMode=proxy\nProxyTarget=unix:@t", "", "ProxyTarget", "unix:@t", "\"unix:@t\"" },
+    { "ProxyConnectTimeoutSec=250ms", "", "ProxyConnectTimeoutUSec", "250ms", "250000" },
+    { "ProxyIdleTimeoutSec=1min", "", "ProxyIdleTimeoutUSec", "1min", "60000000" },
+    { "ProxyConnectionsMax=9", "", "ProxyConnectionsMax", "9", "9" },
+    { "ProxyConnectionsMaxPerSource=3", "", "ProxyConnectionsMaxPerSource", "3", "3" },
+    { "ProxyProtocol=v2", "", "ProxyProtocol", "v2", "\"v2\"" },
+    { "ProxyTransparent=yes", "", "ProxyTransparent", "yes", "true" },
     { "PassSecurity=yes\nTransparent=1\nWritable=y", "", "Transparent", "yes", "true" },
 };
 /* clang-format on */

@@ -15,7 +15,8 @@
 #include "supervisor/clone.h"
 #include "supervisor/manager.h"
 
-#define REPORTS_MAX 16 /* in one round */
+#define REPORTS_MAX    16   /* in one round */
+#define LAST_WORDS_MAX 4096 /* of one that has ended: more than its socket holds */
 
 struct proxy_worker {
     struct manager *manager;
@@ -57,14 +58,13 @@ static void birth(void *userdata)
     _exit(errno);
 }
 
-static void on_channel(int fd, uint32_t events, void *userdata)
+static void read_reports(struct proxy_worker *w, unsigned max)
 {
-    struct proxy_worker *w = userdata;
-    (void)events;
-    for (int i = 0; i < REPORTS_MAX; i++) {
+    for (unsigned i = 0; i < max; i++) {
         struct proxy_report report;
-        ssize_t n = proxy_channel_receive(fd, &report, sizeof report, NULL);
+        ssize_t n = proxy_channel_receive(w->channel.n, &report, sizeof report, NULL);
         if (n == -EAGAIN) return;
+        if (n == -ECONNRESET) continue; /* it ended before it had read all orders; told once, and before what it said */
         if (n > 0 && proxy_report_check(&report, (size_t)n) == 0) {
             w->hooks.on_report(w, &report, w->userdata);
             continue;
@@ -73,6 +73,13 @@ static void on_channel(int fd, uint32_t events, void *userdata)
         if (n > 0) proxy_worker_kill(w); /* it speaks nonsense; otherwise its exit is on the way */
         return;
     }
+}
+
+static void on_channel(int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    read_reports(userdata, REPORTS_MAX);
 }
 
 static void worker_release(struct proxy_worker *w)
@@ -87,7 +94,7 @@ static void on_exit_of_worker(const struct child_exit *exit, void *userdata)
 {
     struct proxy_worker *w = userdata;
     w->pid = 0;
-    if (w->io != LOOP_IO_NONE) on_channel(w->channel.n, 0, w); /* its last words; there are few */
+    if (w->io != LOOP_IO_NONE) read_reports(w, LAST_WORDS_MAX);
     w->hooks.on_exit(w, exit, w->userdata);
     worker_release(w);
 }

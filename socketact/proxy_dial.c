@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/parse.h"
@@ -62,11 +63,28 @@ static bool is_listener(const struct proxy_listener *l, struct socket_address to
                                        : IN6_ARE_ADDR_EQUAL(&to.ip6.sin6_addr, &own.ip6.sin6_addr);
 }
 
+/* A name may get another address while clients come and go. The times of a file that was just written may be those of
+ * the write before, its size is another then, or so is the file. */
+static bool has_changed(struct proxy *p)
+{
+    struct stat now = { 0 };
+    if (p->target.kind != ADDRESS_HOST) return false;
+    const char *path = p->hosts_path ? p->hosts_path : "/etc/hosts";
+    if (stat(path, &now) < 0) return false; /* what was known holds; or it is the look-up that fails */
+    struct hosts_stamp stamp = { now.st_ino, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec };
+    bool is_same = memcmp(&stamp, &p->hosts, sizeof stamp) == 0;
+    p->hosts = stamp;
+    return !is_same;
+}
+
 int proxy_resolve(struct proxy *p)
 {
-    if (p->target_known) return 0;
-    int r = socket_address_make(&p->target, NULL, &p->target_address);
-    if (r < 0) return r;
+    struct socket_address found;
+    if (!has_changed(p) && p->target_known) return 0;
+    int r = socket_address_make(&p->target, p->hosts_path, &found);
+    if (r < 0) return p->target_known ? 0 : r; /* a file may be written in two steps */
+    p->target_address = found;
+    p->loop_possible = false;
     const struct socket_address *to = &p->target_address;
     if (to->any.sa_family == AF_INET)
         p->target_is_near = ntohl(to->ip4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;

@@ -71,6 +71,12 @@ struct source; /* one address of clients, counted */
 struct session;
 TAILQ_HEAD(session_queue, session);
 
+/* Two of the same file as it was are the same. */
+struct hosts_stamp {
+    uint64_t inode;
+    int64_t size, seconds, nanoseconds;
+};
+
 struct proxy_listener {
     struct proxy *proxy;
     int fd;
@@ -90,7 +96,9 @@ struct proxy {
     struct proxy_config config;
     struct address target; /* borrows config.target */
     struct socket_address target_address;
-    bool target_known; /* else a name that was not in /etc/hosts yet */
+    bool target_known;        /* else a name that was not in /etc/hosts yet */
+    const char *hosts_path;   /* NULL, but in tests */
+    struct hosts_stamp hosts; /* as it was read */
     bool target_is_near;
     bool has_packets;   /* SOCK_SEQPACKET: boundaries are kept */
     bool no_fine_wait;  /* epoll_pwait2(2) is refused, or not there */

@@ -53,6 +53,47 @@ static void test_target_comes_later(void **state)
     hear(f, server.n, "early");
 }
 
+static void write_hosts(const char *path, const char *text)
+{
+    AUTO_FD struct fd fd = fd_own(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    assert_int_equal(write(fd.n, text, strlen(text)), strlen(text));
+}
+
+/* A name whose address changes is found at its new one by the next client, also by a worker that is there for long. */
+static void test_name_moves(void **state)
+{
+    static const struct {
+        const char *label, *hosts;
+        unsigned last_byte; /* of 127.0.0.X, where it is found */
+    } rows[] = {
+        { "written", "127.0.0.1 ci-name\n", 1 },
+        { "an address that is none", "127.0.0.02 ci-name\n# another size\n", 1 },
+        { "another address", "127.0.0.2 other ci-name\n", 2 },
+        { "the name is gone for now", "127.0.0.1 other\n", 2 },
+        { "and back", "127.0.0.3  ci-name\n", 3 },
+    };
+    struct fixture *f = *state;
+    char path[64], target[64];
+    begin(f, true, false, false);
+    (void)snprintf(path, sizeof path, "/tmp/ci-test-hosts-%d", getpid());
+    (void)snprintf(target, sizeof target, "tcp:ci-name:%u", (unsigned)ntohs(f->back_address.ip4.sin_port));
+    assert_int_equal(address_parse_target(target, &f->proxy->target), 0);
+    f->proxy->hosts_path = path;
+    set_ready(f, true);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        print_message("  %s\n", rows[i].label);
+        write_hosts(path, rows[i].hosts);
+        f->back_address.ip4.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + rows[i].last_byte);
+        f->back = listen_on(&f->back_address, 16);
+        AUTO_FD struct fd client = client_new(f);
+        say(client.n, "where-are-you");
+        AUTO_FD struct fd server = server_accept(f);
+        hear(f, server.n, "where-are-you");
+        fd_close(&f->back);
+    }
+    assert_int_equal(unlink(path), 0);
+}
+
 /* S57: a target that never comes ends the connection, with an error; the bound is shorter here. */
 static void test_dead_target(void **state)
 {
@@ -406,6 +447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_first_request),
         TEST(test_target_comes_later),
+        TEST(test_name_moves),
         TEST(test_dead_target),
         TEST(test_silent_target),
         TEST(test_half_close),

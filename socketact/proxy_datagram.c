@@ -2,7 +2,8 @@
  *
  * The first datagram of a client is kept until the target has answered or not refused it: who called for the service
  * gets an answer although the service binds its port a moment after it was ready (K57). Until then nothing else is
- * taken, the kernel's buffer holds it. */
+ * taken, the kernel's buffer holds it. So it is while the queue of a Unix target is full: whoever sends to such a
+ * socket waits for room, and a proxy loses nothing that a client of its own would not have lost. */
 #include "socketact/proxy_internal.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ struct session {
     struct socket_address peer;
     struct source *source;
     bool refused; /* the first one has to be sent again */
+    bool full;    /* and is not the first, but one that found no room */
     bool renewed; /* the service was started since; the next one is kept as the first was */
     bool has_local;
     union {
@@ -202,6 +204,14 @@ static void note_local(struct session *s, struct msghdr *message)
     }
 }
 
+static void wait_a_moment(struct proxy *p, struct session *s)
+{
+    s->refused = true;
+    p->refused_until = p->now + (REFUSED_FIRST << p->refusals);
+    if (p->refusals < REFUSED_MAX) p->refusals++;
+    proxy_look_at_listeners(p);
+}
+
 /* The target is not there yet: nothing is taken from the clients for a moment. */
 static void be_refused(struct proxy *p, struct session *s, int error)
 {
@@ -211,11 +221,8 @@ static void be_refused(struct proxy *p, struct session *s, int error)
         session_end(p, s);
         return;
     }
-    s->refused = true;
     s->up = 0; /* nothing has arrived */
-    p->refused_until = p->now + (REFUSED_FIRST << p->refusals);
-    if (p->refusals < REFUSED_MAX) p->refusals++;
-    proxy_look_at_listeners(p);
+    wait_a_moment(p, s);
 }
 
 static ssize_t give(const struct session *s, const char *bytes, size_t size)
@@ -224,17 +231,6 @@ static ssize_t give(const struct session *s, const char *bytes, size_t size)
     do n = send(s->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
-}
-
-static void send_up(struct proxy *p, struct session *s, const char *bytes, size_t size)
-{
-    const struct socket_address *to = &p->target_address;
-    ssize_t n = give(s, bytes, size);
-    if (is_refusal(n) && to->any.sa_family == AF_UNIX && target_connect(s->fd, to) == 0) n = give(s, bytes, size);
-    if (n >= 0)
-        s->up += (uint64_t)n;
-    else if (is_refusal(n))
-        be_refused(p, s, ECONNREFUSED);
 }
 
 static void keep_first(struct proxy *p, struct session *s, const char *bytes, size_t size)
@@ -253,6 +249,42 @@ static int refuse(struct proxy *p)
     p->report.counts.refused++;
     proxy_report_soon(p);
     return 1;
+}
+
+static void poll_for_room(const struct proxy *p, struct session *s, bool is_wanted)
+{
+    struct epoll_event event = { .events = EPOLLIN | (is_wanted ? EPOLLOUT : 0),
+                                 .data.u64 = (uint64_t)(uintptr_t)s | TAG_SESSION };
+    (void)epoll_ctl(p->epoll.n, EPOLL_CTL_MOD, s->fd, &event); /* it is there */
+}
+
+/* The queue of a Unix target is full, or what we may have in it. `bytes` may be what is kept already. */
+static void be_full(struct proxy *p, struct session *s, const char *bytes, size_t size)
+{
+    if (!s->first) keep_first(p, s, bytes, size);
+    if (!s->first || p->now >= s->refuse_until) {
+        first_forget(p, s);
+        (void)refuse(p); /* 1 */
+        return;
+    }
+    s->full = true;
+    wait_a_moment(p, s);
+    poll_for_room(p, s, true);
+}
+
+static void send_up(struct proxy *p, struct session *s, const char *bytes, size_t size)
+{
+    const struct socket_address *to = &p->target_address;
+    bool is_unix = to->any.sa_family == AF_UNIX;
+    ssize_t n = give(s, bytes, size);
+    if (is_refusal(n) && is_unix && target_connect(s->fd, to) == 0) n = give(s, bytes, size);
+    if (n >= 0)
+        s->up += (uint64_t)n;
+    else if (is_refusal(n))
+        be_refused(p, s, ECONNREFUSED);
+    else if (n == -EAGAIN && is_unix)
+        be_full(p, s, bytes, size);
+    if (n >= 0 && is_unix) p->refusals = 0; /* it has arrived */
 }
 
 /* 0: nothing is there. */
@@ -332,7 +364,10 @@ static void send_down(struct session *s, const char *bytes, size_t size)
 
 void session_event(struct proxy *p, struct session *s, uint32_t events)
 {
-    (void)events;
+    if (s->fd >= 0 && (events & EPOLLOUT)) { /* the round's end sends it again */
+        poll_for_room(p, s, false);
+        if (s->refused) p->refused_until = p->now;
+    }
     for (int i = 0; i < BURST && s->fd >= 0; i++) {
         ssize_t n = recv(s->fd, p->buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC);
         if (n < 0 && errno == ECONNREFUSED) {
@@ -340,8 +375,10 @@ void session_event(struct proxy *p, struct session *s, uint32_t events)
             return; /* it may have ended */
         }
         if (n < 0) return;
-        first_forget(p, s);
-        s->refused = false;
+        if (!s->full) {
+            first_forget(p, s);
+            s->refused = false;
+        }
         p->refusals = 0;
         session_alive(p, s);
         if ((size_t)n <= BUFFER_SIZE) send_down(s, p->buffer, (size_t)n); /* or it is lost */
@@ -363,7 +400,7 @@ static void try_again(struct proxy *p)
     for (s = TAILQ_FIRST(&p->sessions); s && n-- > 0 && p->refused_until == 0; s = next) {
         next = TAILQ_NEXT(s, link);
         if (!s->refused) continue;
-        s->refused = false;
+        s->refused = s->full = false;
         session_alive(p, s);
         send_up(p, s, s->first->bytes, s->first->size);
     }

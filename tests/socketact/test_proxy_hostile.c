@@ -176,6 +176,64 @@ static void test_first_of_the_next_run(void **state)
     }
 }
 
+/* Nothing is lost when a Unix target reads slowly: whoever writes to it waits, and so does the proxy. What comes is in
+ * order, and an answer to one is no receipt for the next. */
+static void test_unix_target_is_slow(void **state)
+{
+    struct fixture *f = *state;
+    char front[64], back[64], byte;
+    int32_t sent, got;
+    const int32_t many = 10000;
+    int large = 4 << 20;
+    int port = 20000 + getpid() % 5000 * 2;
+    struct socket_address from = { .length = sizeof from.room };
+    (void)snprintf(front, sizeof front, "127.0.0.1:%d", port);
+    (void)snprintf(back, sizeof back, "@ci-test-back-%d", getpid());
+    begin_datagrams(f, front, back);
+    (void)setsockopt(f->front.n, SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof large);
+    AUTO_FD struct fd client = fd_own(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    assert_int_equal(connect(client.n, &f->front_address.any, f->front_address.length), 0);
+    for (sent = 0; sent < many && f->proxy->refused_until == 0; sent++) {
+        assert_int_equal(send(client.n, &sent, sizeof sent, 0), sizeof sent);
+        turn(f);
+    }
+    assert_true(sent < many);
+    int last = sent + 50;
+    for (; sent < last; sent++) assert_int_equal(send(client.n, &sent, sizeof sent, 0), sizeof sent);
+    assert_int_equal(recvfrom(f->back.n, &got, sizeof got, 0, &from.any, &from.length), sizeof got);
+    assert_int_equal(got, 0);
+    assert_int_equal(sendto(f->back.n, "a", 1, 0, &from.any, from.length), 1);
+    while (recv(client.n, &byte, 1, 0) != 1) turn(f);
+    for (int32_t want = 1; want < last; want++) {
+        while (recv(f->back.n, &got, sizeof got, 0) != sizeof got) turn(f);
+        assert_int_equal(got, want);
+    }
+    assert_int_equal(f->counts.refused, 0);
+}
+
+/* But not for ever, and it is counted. */
+static void test_unix_target_is_stuck(void **state)
+{
+    struct fixture *f = *state;
+    char front[64], back[64];
+    int port = 20000 + getpid() % 5000 * 2;
+    (void)snprintf(front, sizeof front, "127.0.0.1:%d", port);
+    (void)snprintf(back, sizeof back, "@ci-test-back-%d", getpid());
+    f->config.connect_timeout = 50 * USEC_PER_MSEC;
+    begin_datagrams(f, front, back);
+    AUTO_FD struct fd client = fd_own(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    assert_int_equal(connect(client.n, &f->front_address.any, f->front_address.length), 0);
+    while (f->counts.refused < 2) {
+        assert_int_equal(send(client.n, "q", 1, 0), 1);
+        turn(f);
+    }
+    assert_int_equal(count(f), 1);
+    for (char byte; recv(f->back.n, &byte, 1, 0) == 1;) turn(f);
+    assert_int_equal(send(client.n, "z", 1, 0), 1);
+    for (char byte = 0; byte != 'z';)
+        if (recv(f->back.n, &byte, 1, 0) != 1) turn(f);
+}
+
 /* One datagram for each of a loop's sockets would be as many as there are descriptors. */
 static void test_datagrams_in_a_loop(void **state)
 {
@@ -318,7 +376,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_urgent_in_a_stream),       TEST(test_loop),
         TEST(test_answer_of_a_stamped_one),  TEST(test_unix_target_restarts),
-        TEST(test_first_of_the_next_run),    TEST(test_datagrams_in_a_loop),
+        TEST(test_first_of_the_next_run),    TEST(test_unix_target_is_slow),
+        TEST(test_unix_target_is_stuck),     TEST(test_datagrams_in_a_loop),
         TEST(test_known_clients_are_served), TEST(test_large_packets),
         TEST(test_refused_for_ever),
     };

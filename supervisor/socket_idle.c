@@ -55,13 +55,13 @@ static bool is_needed(const struct service *service)
 }
 
 /* A socket that is followed tells when it is idle; one that has no IdleStopSec=, or came up after the service, must not
- * have a connection now. */
+ * have a connection now. A proxy has one for as long as its worker is there, whose counts are a little old. */
 static bool keeps_up(const struct socket *s)
 {
     const struct listener *listener;
     if (has_setting(s) && (s->idle_blind || !socket_is_native(s) || loop_deadline_is_set(&s->idle_look)))
         return !s->idle;
-    return socket_is_native(s) ? is_open(s, &listener) != 0 : s->counters.connections > 0;
+    return socket_is_native(s) ? is_open(s, &listener) != 0 : socket_proxy_has_worker(s);
 }
 
 static bool is_busy_elsewhere(const struct socket *s)
@@ -74,6 +74,17 @@ static bool is_busy_elsewhere(const struct socket *s)
         if (keeps_up(socket_of(rt))) return true;
     }
     return false;
+}
+
+usec_t socket_idle_least(const struct socket *s)
+{
+    const struct manager *m = s->base.manager;
+    struct id_span span = manager_edges(m, s->service->base.unit->id, GRAPH_PASSED_BY);
+    usec_t least = socket_settings(s)->idle_stop;
+    if (least != USEC_INFINITY) return least;
+    for (uint32_t i = 0; i < span.count; i++)
+        least = MIN_OF(least, manager_unit(m, span.ids[i])->unit->socket->idle_stop);
+    return least;
 }
 
 /* false: not now. */

@@ -203,5 +203,7 @@ void socket_idle_reached(struct socket *s);
 /* Somebody has come to a socket that was idle. true: the service is up and stays so, a worker may be told at once to
  * let them in; false: it is down or on its way there, and they wait until it was started again. */
 MUST_CHECK bool socket_idle_over(struct socket *s);
+/* IdleStopSec= of the socket, else the least of the others that its service has: its proxy rests after so long. */
+usec_t socket_idle_least(const struct socket *s);
 /* The service is no longer up, or the socket closes: nothing of this is followed any more. */
 void socket_idle_end(struct socket *s);

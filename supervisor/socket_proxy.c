@@ -276,7 +276,7 @@ static struct proxy_config config_of(const struct socket *s, bool ready)
                                    .connect_timeout = settings->proxy_connect_timeout,
                                    .idle_timeout = settings->proxy_idle_timeout,
                                    .datagram_timeout = settings->proxy_idle_timeout,
-                                   .linger = MIN_OF(LINGER, settings->idle_stop) };
+                                   .linger = MIN_OF(LINGER, socket_idle_least(s)) };
     if (config.datagram_timeout == USEC_INFINITY) config.datagram_timeout = USEC_PER_SEC * 60;
     (void)snprintf(config.target, sizeof config.target, "%s", settings->proxy_target); /* it was looked at */
     return config;
@@ -310,7 +310,8 @@ static int start_worker(struct socket *s, bool ready)
 int socket_proxy_ready(struct socket *s, struct socket_listener *l)
 {
     struct manager *m = s->base.manager;
-    bool ready = s->proxy->ready && (!s->idle || socket_idle_over(s));
+    bool stays = s->idle ? socket_idle_over(s) : m->shutdown.begun || service_stays_up(s->service);
+    bool ready = s->proxy->ready && stays; /* else they would have it until its turn to stop comes, and no longer */
     (void)l;
     if (m->shutdown.begun && !ready) {
         socket_stop_waiting(s); /* nothing is started any more, and the connection would keep us awake */

@@ -329,6 +329,43 @@ static void test_several_sockets(void **state)
     scene_end(s);
 }
 
+/* The same behind proxies: one without the setting may have let somebody in and not told yet. Here it is kept from
+ * telling anything at all. */
+static void test_nothing_told(void **state)
+{
+    struct scene *s = scene_new();
+    scene_unit(s, "a.socket",
+               "[Socket]\nListenStream=/run/a\nService=both.service\nIdleStopSec=1s\nActivationMode=proxy\n"
+               "ProxyTarget=/run/both-target\n");
+    scene_unit(s, "b.socket",
+               "[Socket]\nListenStream=/run/b\nService=both.service\nActivationMode=proxy\n"
+               "ProxyTarget=/run/both-target\n");
+    scene_unit(s, "both.service", "[Service]\nExecStart=" ACTOR " unix-echo /run/both-target\n");
+    write_clock(s);
+    boot(s, state);
+    int a = talk(s, "unix:/run/a");
+    close(talk(s, "unix:/run/b"));
+    (void)scene_wait_event(s, "proxy_done", "b.socket", NULL);
+    (void)number_printed(
+        s, "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q '__proxy b[.]socket' && "
+           "kill -STOP ${p#/proc/}; done; true");
+    int b = scene_connect(s, "unix:/run/b");
+    scene_send(s, b, "who-is-there\n");
+    close(a);
+    for (size_t n = 1; n <= 3; n++) wait_clock(s, n);
+    assert_int_equal(scene_count_events(s, "idle_stop", NULL, "service", "both.service", NULL), 0);
+    (void)number_printed(
+        s, "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q '__proxy b[.]socket' && "
+           "kill -CONT ${p#/proc/}; done; true");
+    struct str answer = scene_receive(s, b, "who-is-there\n");
+    str_done(&answer);
+    life_expect_count(s, 1, "spawn", "both.service");
+    close(b);
+    (void)scene_wait_event(s, "idle_stop", NULL, "service", "both.service", NULL);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* What is up and needs the service keeps it up; what is PartOf= it goes with it. */
 static void test_needed(void **state)
 {
@@ -431,6 +468,7 @@ int main(void)
         IN_BOTH_PLACES(test_comes_during_the_stop),
         cmocka_unit_test(test_comes_during_a_stop_that_fails),
         cmocka_unit_test(test_several_sockets),
+        cmocka_unit_test(test_nothing_told),
         cmocka_unit_test(test_needed),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_cannot_be_seen),

@@ -117,9 +117,11 @@ static void service_down(struct socket *s, struct service *service, const char *
     if (job_waits_for_start(&service->base.job)) return;
     if (is_own && socket_proxy_waits(s)) socket_trigger_soon(s); /* who came meanwhile is served (K57) */
     if (s->state != SOCKET_RUNNING || is_served(s, service) || (s->proxy && !is_own)) return;
+    socket_fire(s, SOCKET_EVENT_GO_LISTENING);
+    if (s->state != SOCKET_LISTENING) return;
+    /* Said last: what comes from here on is not flushed. */
     log_info("socket %s: %s stopped; listening again", socket_name(s), service_name(service));
     TRACE(m->trace, "rearmed", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("service", service_name(service)));
-    socket_fire(s, SOCKET_EVENT_GO_LISTENING);
 }
 
 void sockets_service_leaving(struct service *service)

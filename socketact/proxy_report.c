@@ -141,7 +141,7 @@ int proxy_read_orders(struct proxy *p)
         struct proxy_order order;
         AUTO_FD struct fd fd = FD_NONE;
         ssize_t n = proxy_channel_receive(p->channel.n, &order, sizeof order, &fd);
-        if (n == -EAGAIN) return 1;
+        if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS) return 1; /* PID 1 is still there */
         if (n != sizeof order) return 0;
         obey(p, &order, &fd);
     }

@@ -55,6 +55,7 @@ static void birth(void *userdata)
         if (dup2(moved[i], PROXY_LISTENERS_FD + (int)i) < 0) _exit(errno);
     (void)syscall(SYS_close_range, last, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */); /* where it exists; they are anyway */
     (void)syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
+    (void)execve("/proc/self/exe", (char **)(uintptr_t)argv, (char **)(uintptr_t)envp); /* some filters have no other */
     _exit(errno);
 }
 
@@ -151,7 +152,9 @@ void proxy_worker_order(struct proxy_worker *w, const struct proxy_order *order,
 
 void proxy_worker_kill(struct proxy_worker *w)
 {
-    if (w->pid > 0) (void)syscall(SYS_pidfd_send_signal, w->pidfd.n, SIGKILL, NULL, 0); /* ESRCH: as wished */
+    if (w->pid <= 0) return;
+    bool refused = syscall(SYS_pidfd_send_signal, w->pidfd.n, SIGKILL, NULL, 0) < 0 && errno != ESRCH;
+    if (refused) (void)kill(w->pid, SIGKILL); /* nobody else can have that number: we have not collected it */
 }
 
 void proxy_worker_free(struct proxy_worker *w)

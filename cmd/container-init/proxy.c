@@ -22,9 +22,11 @@ static int drop_privileges(const struct proxy_config *config)
     struct __user_cap_data_struct data[2] = { 0 };
     if (config->transparent) wanted |= 1U << CAP_NET_ADMIN | 1U << CAP_NET_RAW;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_capget, &head, data) < 0) return -errno;
+    uint32_t has = data[0].permitted | data[1].permitted | data[0].inheritable | data[1].inheritable;
     data[0].effective = data[0].permitted = data[0].permitted & wanted;
     data[1].effective = data[1].permitted = 0;
     data[0].inheritable = data[1].inheritable = 0;
+    if (has == 0) return 0; /* and need not be allowed to ask */
     return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
@@ -39,7 +41,8 @@ static void raise_limit(void)
 static int listen_to_pid1(struct proxy_config *config)
 {
     struct pollfd pollfd = { .fd = PROXY_CHANNEL_FD, .events = POLLIN };
-    if (poll(&pollfd, 1, -1) < 0) return -errno; /* it was sent before we were made */
+    while (poll(&pollfd, 1, -1) < 0) /* it was sent before we were made */
+        if (errno != EINTR) return -errno;
     ssize_t n = proxy_channel_receive(PROXY_CHANNEL_FD, config, sizeof *config, NULL);
     return n < 0 ? (int)n : n == sizeof *config ? 0 : -EBADMSG;
 }

@@ -388,6 +388,29 @@ static void test_worker_cannot_begin(void **state)
     scene_end(s);
 }
 
+/* Some filters of system calls refuse what the worker is usually started and killed by; here it does not end by itself.
+ */
+static void test_worker_behind_a_filter(void **state)
+{
+    struct scene *s = scene_new();
+    struct scene_spec spec = life_spec(state);
+    assert_int_equal(box_spec_deny(&spec.box, "execveat", "EPERM"), 0);
+    assert_int_equal(box_spec_deny(&spec.box, "pidfd_send_signal", "EPERM"), 0);
+    scene_unit(s, "echo.socket", "[Socket]\nListenStream=127.0.0.1:8117\n" PROXY "ProxyTarget=18117\n");
+    scene_unit(s, "echo.service", "[Service]\nExecStart=" ACTOR " tcp-echo 127.0.0.1 18117\n");
+    scene_boot(s, &spec);
+    scene_wait_event(s, "bound", "echo.socket", NULL);
+    int fd = scene_connect(s, "tcp:127.0.0.1:8117");
+    expect_talk(s, fd, "something");
+    char pid[32];
+    (void)snprintf(pid, sizeof pid, "%d", (int)worker_of(s, "echo.socket", 1));
+    const char *argv[] = { "/bin/kill", "-STOP", pid, NULL };
+    assert_int_equal(scene_exec(s, argv, NULL), 0);
+    expect_stop(s, 0);
+    (void)expect_end(s, fd);
+    scene_end(s);
+}
+
 /* Who looks for the target while its service is started anew finds the new one. */
 static void test_restart_while_dialing(void **state)
 {
@@ -432,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_worker_is_humble),
         cmocka_unit_test(test_worker_cannot_begin),
+        cmocka_unit_test(test_worker_behind_a_filter),
         cmocka_unit_test(test_restart_while_dialing),
         cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_comes_and_goes),

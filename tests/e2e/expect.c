@@ -9,9 +9,41 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+/* What is expected may come a moment later than what the test waited for: a file is there before what is written to it,
+ * a program's words come by another way than its end. So it is waited for; what is there instead is told in the end. */
+struct expectation {
+    const char *name, *key, *want;
+};
+
+static bool report_is(struct scene *scene, void *userdata)
+{
+    const struct expectation *e = userdata;
+    char *got = scene_report(scene, e->name, e->key);
+    bool same = !got == !e->want && (!got || strcmp(got, e->want) == 0);
+    free(got);
+    return same;
+}
+
+static bool file_is(struct scene *scene, void *userdata)
+{
+    const struct expectation *e = userdata;
+    char *got = scene_read(scene, e->name);
+    bool same = got && strcmp(got, e->want) == 0;
+    free(got);
+    return same;
+}
+
+static bool log_is(struct scene *scene, void *userdata)
+{
+    const struct expectation *e = userdata;
+    return scene_log_has(scene, e->want);
+}
+
 void expect_report(struct scene *scene, const char *name, const char *key, const char *want)
 {
+    struct expectation e = { name, key, want };
     scene_wait_file(scene, name, "");
+    (void)scene_settle(scene, report_is, &e);
     char *got = scene_report(scene, name, key);
     if (!got != !want || (got && strcmp(got, want) != 0))
         scene_fail(scene, "%s: %s is \"%s\", expected \"%s\"", name, key, got ? got : "(none)", want ? want : "(none)");
@@ -20,7 +52,8 @@ void expect_report(struct scene *scene, const char *name, const char *key, const
 
 void expect_file(struct scene *scene, const char *name, const char *want)
 {
-    scene_wait_file(scene, name, "");
+    struct expectation e = { name, NULL, want };
+    (void)scene_settle(scene, file_is, &e);
     char *got = scene_read(scene, name);
     if (!got || strcmp(got, want) != 0)
         scene_fail(scene, "/scene/%s holds \"%s\", expected \"%s\"", name, got ? got : "(nothing)", want);
@@ -29,7 +62,8 @@ void expect_file(struct scene *scene, const char *name, const char *want)
 
 void expect_log(struct scene *scene, const char *text)
 {
-    if (!scene_log_has(scene, text)) scene_fail(scene, "the log has no \"%s\"", text);
+    struct expectation e = { NULL, NULL, text };
+    if (!scene_settle(scene, log_is, &e)) scene_fail(scene, "the log has no \"%s\"", text);
 }
 
 void expect_no_log(struct scene *scene, const char *text)
@@ -39,6 +73,7 @@ void expect_no_log(struct scene *scene, const char *text)
 
 void expect_order(struct scene *scene, const char *first, const char *unit1, const char *second, const char *unit2)
 {
+    (void)scene_wait_event(scene, second, unit2, NULL);
     size_t a = scene_event_position(scene, first, unit1, NULL), b = scene_event_position(scene, second, unit2, NULL);
     if (a == SIZE_MAX || b == SIZE_MAX || a > b)
         scene_fail(scene, "%s of %s (%zd) does not come before %s of %s (%zd)", first, unit1, (ssize_t)a, second, unit2,

@@ -4,9 +4,9 @@
 
 /* Waits for the actor's report /scene/NAME and compares one of its values; `want` NULL: the key is not there. */
 void expect_report(struct scene *scene, const char *name, const char *key, const char *want);
-/* Waits until /scene/NAME exists and compares all of it. */
+/* Waits until /scene/NAME is this and no more. */
 void expect_file(struct scene *scene, const char *name, const char *want);
-/* The run's log has the text by now, or has it not. */
+/* The run's log has the text, or gets it; or has it not by now. */
 void expect_log(struct scene *scene, const char *text);
 void expect_no_log(struct scene *scene, const char *text);
 /* `first` of `unit1` stands in the trace before `second` of `unit2`. */

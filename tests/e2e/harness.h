@@ -10,7 +10,7 @@
  *
  * Inside the box: the units are in /etc/container-init/units and /etc/container-init.d, the programs are
  * /usr/local/bin/container-init and /usr/local/bin/actor, and /scene is a tmpfs shared with the test (marks, reports).
- * Nothing sleeps: every wait is for an event, and fails the test after 20 s (E2E_DEADLINE_S changes that). A failing
+ * Nothing sleeps: every wait is for an event, and fails the test after 60 s (E2E_DEADLINE_S changes that). A failing
  * wait prints the whole log and the trace; so does a scene that a failed assertion left open. All functions fail the
  * running cmocka test instead of returning errors. */
 #pragma once
@@ -101,5 +101,7 @@ struct str scene_receive(struct scene *scene, int fd, const char *substring);
 /* Waits for anything: calls `done` whenever output, trace or /scene changed, or the program ended. */
 void scene_wait(struct scene *scene, bool (*done)(struct scene *scene, void *userdata), void *userdata,
                 const char *what);
+/* The same, but whether it came is the answer: what is compared next says what is wrong. */
+bool scene_settle(struct scene *scene, bool (*done)(struct scene *scene, void *userdata), void *userdata);
 /* Prints log and trace and fails the running test. */
 PRINTF(2, 3) _Noreturn void scene_fail(struct scene *scene, const char *fmt, ...);

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEADLINE_S 20
+#define DEADLINE_S 60 /* of what takes milliseconds: only what hangs, and no slow machine, reaches it */
 
 usec_t scene_now(void)
 {
@@ -130,16 +130,25 @@ void scene_fail(struct scene *scene, const char *fmt, ...)
     abort(); /* fail_msg() does not return, but is not declared so */
 }
 
+static bool is_over(const struct scene *scene)
+{
+    return scene->ended && (scene->hold_output || (scene->stdout_fd < 0 && scene->stderr_fd < 0));
+}
+
+bool scene_settle(struct scene *scene, bool (*done)(struct scene *scene, void *userdata), void *userdata)
+{
+    usec_t deadline = scene_deadline();
+    if (scene->box) scene_take_in(scene);
+    while (!done(scene, userdata))
+        if (!scene->box || is_over(scene) || !scene_pump(scene, deadline, -1)) return false;
+    return true;
+}
+
 void scene_wait(struct scene *scene, bool (*done)(struct scene *scene, void *userdata), void *userdata,
                 const char *what)
 {
-    usec_t deadline = scene_deadline();
-    scene_take_in(scene);
-    while (!done(scene, userdata)) {
-        bool is_over = scene->ended && (scene->hold_output || (scene->stdout_fd < 0 && scene->stderr_fd < 0));
-        if (is_over) scene_fail(scene, "container-init has left; waited for %s", what);
-        if (!scene_pump(scene, deadline, -1)) scene_fail(scene, "waited in vain for %s", what);
-    }
+    if (scene_settle(scene, done, userdata)) return;
+    scene_fail(scene, is_over(scene) ? "container-init has left; waited for %s" : "waited in vain for %s", what);
 }
 
 /* ---- trace ---- */

@@ -90,7 +90,7 @@ static inline void life_expect_alive(struct scene *s, const char *name, bool ali
 }
 
 /* What the unit's state records say it went through, joined by blanks, such as "start running stop-sigterm dead". */
-static inline void life_expect_path(struct scene *s, const char *unit, const char *want)
+static inline struct str life_path(struct scene *s, const char *unit)
 {
     struct str got = STR_EMPTY;
     for (size_t i = 0; i < scene_record_count(s); i++) {
@@ -99,6 +99,30 @@ static inline void life_expect_path(struct scene *s, const char *unit, const cha
         if (!phase || !name || strcmp(phase, "unit_state") != 0 || strcmp(name, unit) != 0) continue;
         assert_int_equal(str_appendf(&got, "%s%s", got.length ? " " : "", json_get_string(r, "sub")), 0);
     }
+    return got;
+}
+
+/* What a unit went through, or a file's content. */
+struct life_expected {
+    const char *name, *want;
+};
+
+/* It is what it has to be, or cannot become that any more. */
+static inline bool life_path_is_decided(struct scene *s, void *userdata)
+{
+    const struct life_expected *e = userdata;
+    struct str got = life_path(s, e->name);
+    bool decided = strncmp(str_text(&got), e->want, got.length) != 0 || strcmp(str_text(&got), e->want) == 0;
+    str_done(&got);
+    return decided;
+}
+
+/* Waits for the last of it: an answer of PID 1 may be here before the record is. */
+static inline void life_expect_path(struct scene *s, const char *unit, const char *want)
+{
+    struct life_expected e = { unit, want };
+    (void)scene_settle(s, life_path_is_decided, &e);
+    struct str got = life_path(s, unit);
     bool same = strcmp(str_text(&got), want) == 0;
     if (!same) (void)fprintf(stderr, "%s went through \"%s\", expected \"%s\"\n", unit, str_text(&got), want);
     str_done(&got);
@@ -118,6 +142,7 @@ static inline void life_expect_count(struct scene *s, size_t want, const char *p
 static inline void life_expect_states_in_order(struct scene *s, const char *first, const char *first_sub,
                                                const char *second, const char *second_sub)
 {
+    (void)scene_wait_event(s, "unit_state", second, "sub", second_sub, NULL);
     size_t a = scene_event_position(s, "unit_state", first, "sub", first_sub, NULL);
     size_t b = scene_event_position(s, "unit_state", second, "sub", second_sub, NULL);
     if (a == SIZE_MAX || b == SIZE_MAX || a > b)
@@ -136,8 +161,20 @@ static inline void life_verdict(struct scene *s)
                "done; done >> /scene/verdict\n");
 }
 
+static inline bool life_file_is(struct scene *s, void *userdata)
+{
+    const struct life_expected *e = userdata;
+    char *got = scene_read(s, e->name);
+    bool same = got && strcmp(got, e->want) == 0;
+    free(got);
+    return same;
+}
+
+/* Waits for it: a file is there before what is written to it. */
 static inline void life_expect_file(struct scene *s, const char *name, const char *want)
 {
+    struct life_expected e = { name, want };
+    (void)scene_settle(s, life_file_is, &e);
     char *got = scene_read(s, name);
     bool same = got && strcmp(got, want) == 0;
     if (!same) (void)fprintf(stderr, "/scene/%s is \"%s\", expected \"%s\"\n", name, got ? got : "not there", want);
@@ -147,6 +184,7 @@ static inline void life_expect_file(struct scene *s, const char *name, const cha
 
 static inline void life_expect_log(struct scene *s, const char *text, bool there)
 {
+    if (there) scene_wait_log(s, text);
     if (scene_log_has(s, text) != there) scene_fail(s, "the log has %s\"%s\"", there ? "no " : "", text);
 }
 

@@ -473,7 +473,7 @@ static void test_many(void **state)
     scene_wait(s, is_collected, NULL, "the ends of the first ones");
     struct rest before = rest_look(s);
     usec_t begin = scene_now();
-    run_clients(s, MANY);
+    for (unsigned done = 0; done < MANY; done += WARM_UP) run_clients(s, WARM_UP); /* no wait is one for all of them */
     usec_t took = scene_now() - begin;
     scene_wait_nth_event(s, WARM_UP + MANY, "accepted", "many.socket", NULL);
     systemctl(s, "list-units --all", "many.socket", "many@");

@@ -173,13 +173,13 @@ static void test_end_in_time(void **state)
 {
     struct scene *s = new_scene();
     scene_unit(s, "tight.socket",
-               "[Socket]\nListenStream=/run/tight.sock\nTimeoutSec=1\n"
+               "[Socket]\nListenStream=/run/tight.sock\nTimeoutSec=3\n" /* for sleep as well */
                "ExecStartPost=/bin/sh -c 'echo $$$$ > /scene/post; until test -e /scene/go; do sleep 0.02; done'\n"
-               "ExecStopPost=/bin/sh -c 'echo begin > /scene/stop; sleep 0.3; echo end >> /scene/stop'\n");
+               "ExecStopPost=/bin/sh -c 'echo begin > /scene/stop; sleep 0.2; echo end >> /scene/stop'\n");
     scene_unit(s, "tight.service", LISTENS);
     life_boot(s, state);
     scene_wait_file(s, "post", "\n");
-    usec_t over = usec_add(scene_now(), USEC_PER_SEC);
+    usec_t over = usec_add(scene_now(), 3 * USEC_PER_SEC);
     assert_int_equal(box_signal(scene_box(s), SIGSTOP), 0);
     life_touch(s, "go");
     while (life_is_alive(s, "post") || scene_now() <= over) (void)usleep(1000);

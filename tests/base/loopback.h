@@ -1,7 +1,9 @@
-/* tests/base/loopback.h - the loopback interface of a network namespace that is new. Source: netdevice(7). */
+/* tests/base/loopback.h - a network of the test's own. Source: netdevice(7), network_namespaces(7), ipc_namespaces(7). */
 #pragma once
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,4 +18,14 @@ static inline int loopback_up(void)
     int r = ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
     close(fd);
     return r;
+}
+
+/* In namespaces of its own the ports, abstract names and message queues of a test are nobody else's, whatever runs
+ * beside it, and the kernel's lists name its connections only. False: this place does not allow it, and they are
+ * shared. */
+static inline bool own_network(void)
+{
+    const int both = CLONE_NEWNET | CLONE_NEWIPC;
+    if (unshare(both) < 0 && (geteuid() == 0 || unshare(CLONE_NEWUSER | both) < 0)) return false; /* root stays root */
+    return loopback_up() == 0;
 }

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "socketact/address.h"
 #include "socketact/proxy_internal.h"
+#include "tests/base/loopback.h"
 
 struct fixture {
     struct proxy *proxy;

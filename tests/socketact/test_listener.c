@@ -23,6 +23,7 @@
 #include "base/loop.h"
 #include "socketact/address.h"
 #include "socketact/listener.h"
+#include "tests/base/loopback.h"
 
 struct fixture {
     char directory[32], path[64];
@@ -484,6 +485,7 @@ static void test_above_1023(void **state) /* K51 */
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
+    (void)own_network();
     const struct CMUnitTest tests[] = {
         TEST(test_families),      TEST(test_without_ipv6),   TEST(test_modes),   TEST(test_owner),
         TEST(test_owner_refused), TEST(test_no_wide_moment), TEST(test_stale),   TEST(test_refused),

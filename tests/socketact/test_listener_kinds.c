@@ -20,6 +20,7 @@
 
 #include "socketact/listener.h"
 #include "socketact/socket_options.h"
+#include "tests/base/loopback.h"
 
 struct fixture {
     char directory[32], path[64], queue[32];
@@ -323,6 +324,7 @@ static void test_inherited(void **state)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
+    (void)own_network();
     (void)signal(SIGPIPE, SIG_IGN); /* a writer to nobody gets an error */
     const struct CMUnitTest tests[] = {
         TEST(test_rights),      TEST(test_rights_of_a_user), TEST(test_fifo_again),

@@ -3,6 +3,7 @@
 
 #include "socketact/address.h"
 #include "socketact/listener.h"
+#include "tests/base/loopback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ static void test_matches(void **state)
     char path[64], other[70], abstract[64];
     (void)snprintf(path, sizeof path, "/tmp/passed-in-%d", (int)getpid());
     (void)snprintf(other, sizeof other, "%s-b", path);
+    (void)unlink(path), (void)unlink(other); /* of a run that was killed */
     (void)snprintf(abstract, sizeof abstract, "@passed-in-%d", (int)getpid());
     const struct {
         const char *bound, *line;
@@ -87,12 +89,14 @@ static void test_kinds(void **state)
 {
     (void)state;
     int pair[2], ends[2];
-    char path[64];
+    char path[64], queue_name[32];
     (void)snprintf(path, sizeof path, "/tmp/passed-in-%d", (int)getpid());
+    (void)snprintf(queue_name, sizeof queue_name, "/passed-in-%d", (int)getpid());
+    (void)unlink(path); /* of a run that was killed */
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     assert_int_equal(mkfifo(path, 0600), 0);
-    int queue = mq_open("/passed-in-queue", O_RDONLY | O_CREAT | O_CLOEXEC, 0600, NULL);
+    int queue = mq_open(queue_name, O_RDONLY | O_CREAT | O_CLOEXEC, 0600, NULL);
     struct {
         const char *label;
         int fd;
@@ -111,7 +115,7 @@ static void test_kinds(void **state)
           LISTEN_NETLINK, NULL, "kobject-uevent 1" },
         { "of other groups", listener_of(&(struct socket_listen){ .kind = LISTEN_NETLINK, .text = "kobject-uevent 3" }),
           LISTEN_NETLINK, NULL, NULL },
-        { "a message queue", queue, LISTEN_MESSAGE_QUEUE, NULL, "/passed-in-queue" },
+        { "a message queue", queue, LISTEN_MESSAGE_QUEUE, NULL, queue_name },
         { "a pipe", ends[0], LISTEN_FIFO, NULL, NULL },
         { "a FIFO", open(path, O_RDWR | O_CLOEXEC), LISTEN_FIFO, NULL, path },
         { "a file", open("/etc/passwd", O_RDONLY | O_CLOEXEC), LISTEN_SPECIAL, NULL, "/etc/passwd" },
@@ -134,7 +138,7 @@ static void test_kinds(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) (void)close(rows[i].fd); /* but for the one that is none */
     (void)close(pair[1]), (void)close(ends[1]);
     (void)unlink(path); /* of the test's own making */
-    (void)mq_unlink("/passed-in-queue");
+    (void)mq_unlink(queue_name);
 }
 
 static void test_vsock(void **state)
@@ -153,6 +157,7 @@ static void test_vsock(void **state)
 
 int main(void)
 {
+    (void)own_network();
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_matches), cmocka_unit_test(test_kinds),
                                         cmocka_unit_test(test_vsock) };
     return cmocka_run_group_tests(tests, NULL, NULL);

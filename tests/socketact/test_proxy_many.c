@@ -116,6 +116,7 @@ static void test_nobody_reads(void **state)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
+    (void)own_network();
     const struct CMUnitTest tests[] = {
         TEST(test_crowd),
         TEST(test_no_descriptors),

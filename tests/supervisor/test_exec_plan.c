@@ -203,10 +203,10 @@ static void test_large_environment(void **state)
 static void test_bad_environment_files(void **state)
 {
     struct fixture *f = *state;
-    char quote[32], secret[32], fifo[] = "/tmp/plan-test-fifo";
+    char quote[32], secret[32], fifo[48];
     write_file(quote, "A=1\nB=\"open\n", 0600);
     write_file(secret, "A=1\n", 0000);
-    (void)unlink(fifo); /* of an earlier run */
+    (void)snprintf(fifo, sizeof fifo, "%s-fifo", secret); /* nobody else has that name */
     assert_int_equal(mkfifo(fifo, 0600), 0);
     char at_line[48];
     (void)snprintf(at_line, sizeof at_line, "%s:2", quote);

@@ -1,4 +1,5 @@
-/* tests/base/loopback.h - a network of the test's own. Source: netdevice(7), network_namespaces(7), ipc_namespaces(7). */
+/* tests/base/loopback.h - a network of the test's own. Source: netdevice(7), network_namespaces(7), ipc_namespaces(7).
+ */
 #pragma once
 #include <errno.h>
 #include <net/if.h>

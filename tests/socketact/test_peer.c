@@ -8,10 +8,12 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "tests/base/loopback.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -157,12 +159,15 @@ static void test_gone(void **state)
     close(client);
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(fd >= 0);
+    struct pollfd hung_up = { .fd = fd, .events = POLLRDHUP };
+    assert_int_equal(poll(&hung_up, 1, 10000), 1); /* the reset has arrived */
     assert_int_equal(peer_read(fd, 7, &peer), -ENOTCONN);
     close(fd), close(listener);
 }
 
 int main(void)
 {
+    (void)own_network();
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_ip), cmocka_unit_test(test_unix),
                                         cmocka_unit_test(test_gone) };
     return cmocka_run_group_tests(tests, NULL, NULL);

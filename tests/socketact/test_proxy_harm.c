@@ -135,7 +135,7 @@ static void test_session_makes_room(void **state)
     assert_int_equal(sendto(asker.n, "q", 1, 0, &b.front.any, b.front.length), 1);
     while (count(f) == 0) turn(f);
     AUTO_FD struct fd client = client_new(f);
-    while (!f->proxy->is_full) turn(f);
+    while (!f->proxy->is_full && f->done_calls == 0) turn(f); /* or its time is over by now */
     AUTO_FD struct fd server = server_accept(f);
     say(client.n, "my turn");
     hear(f, server.n, "my turn");
@@ -155,7 +155,7 @@ static void test_broadcast(void **state)
     if (sendto(asker.n, "who?", 4, 0, &all.any, all.length) < 0) skip(); /* the kernel's loopback has no broadcast */
     while (recvfrom(b.datagram_target.n, bytes, sizeof bytes, 0, &from.any, &from.length) != 4) turn(f);
     assert_int_equal(sendto(b.datagram_target.n, "me!", 3, 0, &from.any, from.length), 3);
-    while (f->proxy->report.counts.down == 0 && recv(asker.n, bytes, sizeof bytes, 0) != 3) turn(f);
+    while (recv(asker.n, bytes, sizeof bytes, 0) != 3) turn(f);
     assert_memory_equal(bytes, "me!", 3);
     end_both(f, &b);
 }
@@ -300,6 +300,7 @@ static void test_empty_packets(void **state)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(int argc, char **argv)
 {
+    (void)own_network();
     const struct CMUnitTest tests[] = {
         TEST(test_reset_met_by_a_write),
         TEST(test_reset_after_last_words),

@@ -373,6 +373,7 @@ static void test_refused_for_ever(void **state)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(int argc, char **argv)
 {
+    (void)own_network();
     const struct CMUnitTest tests[] = {
         TEST(test_urgent_in_a_stream),       TEST(test_loop),
         TEST(test_answer_of_a_stamped_one),  TEST(test_unix_target_restarts),

@@ -10,7 +10,7 @@
  *
  * Inside the box: the units are in /etc/container-init/units and /etc/container-init.d, the programs are
  * /usr/local/bin/container-init and /usr/local/bin/actor, and /scene is a tmpfs shared with the test (marks, reports).
- * Nothing sleeps: every wait is for an event, and fails the test after 60 s (E2E_DEADLINE_S changes that). A failing
+ * Nothing sleeps: every wait is for an event, and fails the test after 120 s (E2E_DEADLINE_S changes that). A failing
  * wait prints the whole log and the trace; so does a scene that a failed assertion left open. All functions fail the
  * running cmocka test instead of returning errors. */
 #pragma once

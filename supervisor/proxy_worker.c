@@ -1,17 +1,18 @@
 #include "supervisor/proxy_worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "pid1/reaper.h"
+#include "supervisor/child_proxy.h"
 #include "supervisor/clone.h"
 #include "supervisor/manager.h"
 
@@ -25,39 +26,11 @@ struct proxy_worker {
     pid_t pid;
     struct fd pidfd, channel;
     loop_io io;
+    struct child_proxy *child; /* a mapping, with the child's stack at its end */
+    size_t child_size;
 };
 
 /* ---- the process ---- */
-
-struct birth {
-    const char *name;
-    const int *listeners;
-    uint32_t n_listeners;
-    int channel, program;
-};
-
-/* Runs in the copy, which has PID 1's memory as it was. */
-static void birth(void *userdata)
-{
-    const struct birth *b = userdata;
-    int last = PROXY_LISTENERS_FD + (int)b->n_listeners;
-    const char *argv[] = { "container-init", "__proxy", b->name, NULL };
-    const char *envp[] = { NULL };
-    /* Above the places, so that none is overwritten before it was moved. All are close-on-exec, but what is placed. */
-    int channel = fcntl(b->channel, F_DUPFD_CLOEXEC, last), program = fcntl(b->program, F_DUPFD_CLOEXEC, last);
-    int *moved = malloc(b->n_listeners * sizeof *moved);
-    if (!moved || channel < 0 || program < 0) _exit(ENOMEM);
-    for (uint32_t i = 0; i < b->n_listeners; i++) moved[i] = fcntl(b->listeners[i], F_DUPFD_CLOEXEC, last);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* cannot fail */
-    (void)setsid();                         /* cannot fail: nobody's group has our number */
-    if (dup2(channel, PROXY_CHANNEL_FD) < 0) _exit(errno);
-    for (uint32_t i = 0; i < b->n_listeners; i++)
-        if (dup2(moved[i], PROXY_LISTENERS_FD + (int)i) < 0) _exit(errno);
-    (void)syscall(SYS_close_range, last, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */); /* where it exists; they are anyway */
-    (void)syscall(SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
-    (void)execve("/proc/self/exe", (char **)(uintptr_t)argv, (char **)(uintptr_t)envp); /* some filters have no other */
-    _exit(errno);
-}
 
 static void read_reports(struct proxy_worker *w, unsigned max)
 {
@@ -88,6 +61,7 @@ static void worker_release(struct proxy_worker *w)
     loop_io_remove(w->manager->loop, &w->io);
     fd_close(&w->channel);
     fd_close(&w->pidfd);
+    if (w->child && w->pid == 0) (void)munmap(w->child, w->child_size);
     free(w);
 }
 
@@ -100,12 +74,28 @@ static void on_exit_of_worker(const struct child_exit *exit, void *userdata)
     worker_release(w);
 }
 
-static int make_process(struct proxy_worker *w, struct birth *b)
+/* What the child lives on until its exec; it stays until it is sure that there is no child on it. */
+static int make_child(struct proxy_worker *w, const char *name, const int *listeners, uint32_t n_listeners, int channel)
+{
+    size_t size = CHILD_PROXY_STACK + sizeof *w->child + 2 * n_listeners * sizeof *listeners;
+    w->child_size = (size + 15) & ~(size_t)15; /* a stack begins so */
+    void *memory = mmap(NULL, w->child_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return -ENOMEM;
+    w->child = memory;
+    w->child->channel = channel;
+    w->child->program = w->manager->program.n;
+    w->child->n_listeners = n_listeners;
+    (void)snprintf(w->child->name, sizeof w->child->name, "%s", name);
+    for (uint32_t i = 0; i < n_listeners; i++) w->child->listeners[i] = listeners[i];
+    return 0;
+}
+
+static int make_process(struct proxy_worker *w)
 {
     int pidfd = -EBADF;
-    b->program = w->manager->program.n;
-    if (b->program < 0) return -ENOEXEC;
-    long pid = clone_enter(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, (long)&pidfd, birth, b);
+    if (w->child->program < 0) return -ENOEXEC;
+    long stack = (long)w->child + (long)w->child_size;
+    long pid = clone_enter(SYS_clone, CLONE_VM | CLONE_PIDFD | SIGCHLD, stack, (long)&pidfd, child_proxy_run, w->child);
     if (pid < 0) return (int)pid;
     w->pid = (pid_t)pid;
     w->pidfd = fd_own(pidfd);
@@ -132,8 +122,8 @@ int proxy_worker_start(struct manager *manager, const char *name, const struct p
         r = proxy_channel_send(w->channel.n, config, sizeof *config, -1);
     }
     if (r == 0) r = loop_io_add(manager->loop, w->channel.n, EPOLLIN, LOOP_NORMAL, on_channel, w, &w->io);
-    struct birth b = { .name = name, .listeners = listeners, .n_listeners = config->n_listeners, .channel = theirs.n };
-    if (r == 0) r = make_process(w, &b);
+    if (r == 0) r = make_child(w, name, listeners, config->n_listeners, theirs.n);
+    if (r == 0) r = make_process(w);
     if (r < 0) {
         worker_release(w);
         return r;

@@ -1,8 +1,8 @@
 /* supervisor/proxy_worker.h - the process of a proxy socket: our own program again, `__proxy`, beside PID 1.
  *
- * It is made by a copying clone that executes the program by the descriptor which was opened at start, with the channel
- * and the listeners as its only descriptors but the standard ones, in a session of its own and in PID 1's cgroup. It is
- * never waited for. Source: socketact/proxy_channel.h. */
+ * It executes the program by the descriptor which was opened at start, with the channel and the listeners as its only
+ * descriptors but the standard ones, in a session of its own and in PID 1's cgroup. It is never waited for.
+ * Source: socketact/proxy_channel.h. */
 #pragma once
 #include "base/attr.h"
 #include "base/fd.h"

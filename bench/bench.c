@@ -19,11 +19,11 @@
 #define UNIT_COUNT  1000
 
 static const char usage[] =
-    "usage: bench [OPTION]... BINARY boot|stop|reap|restart|chain|validate|parse|idle|timers|socket|cold|all...\n"
+    "usage: bench [OPTION]... BINARY boot|stop|reap|restart|chain|validate|parse|idle|timers|socket|cold|place|all...\n"
     "  --rounds N   each figure is the median of N (default 5)\n"
     "  --peers      other supervisors too, where they are installed\n"
-    "  --quick      socket, cold: rougher figures, two rounds\n"
-    "  --cpus N     socket, cold: on so many processors (default 1)\n";
+    "  --quick      socket, cold, place: rougher figures, two rounds\n"
+    "  --cpus N     socket, cold, place: on so many processors (default 1)\n";
 
 static const char *const boot_argv[] = { "/bench/container-init", "--units", "/units", "--drop-in", "/none", NULL };
 
@@ -392,7 +392,7 @@ static const struct {
     { "boot", bench_boot },       { "stop", bench_stop },   { "reap", bench_reap },
     { "restart", bench_restart }, { "chain", bench_chain }, { "validate", bench_validate },
     { "parse", bench_parse },     { "idle", bench_idle },   { "timers", bench_all_timers },
-    { "socket", bench_socket },   { "cold", bench_cold },
+    { "socket", bench_socket },   { "cold", bench_cold },   { "place", bench_place },
 };
 
 static bool run_named(const struct settings *settings, const char *name)

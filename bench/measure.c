@@ -77,7 +77,9 @@ void write_file(const char *directory, const char *name, mode_t mode, const char
 
 void run_start(const struct settings *settings, struct run *run, const char *const *argv, const char *units)
 {
-    static const char *const tools[] = { "tick", "floor", "storm", "hello", "socket_load", "socket_floor" };
+    static const char *const tools[] = {
+        "tick", "floor", "storm", "hello", "socket_load", "socket_floor", "place_pid1"
+    };
     static const char *const stamp[] = { "/bench/floor", "stamp", "/shared/start" };
     const char *line[32] = { stamp[0], stamp[1], stamp[2] };
     char why[BOX_WHY_MAX] = "";

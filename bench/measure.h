@@ -68,6 +68,7 @@ void print_row(const char *what, int64_t ours, int64_t floor_time);
 void bench_parse(const struct settings *settings);
 void bench_socket(const struct settings *settings);
 void bench_cold(const struct settings *settings);
+void bench_place(const struct settings *settings);
 
 /* Sorts. */
 int64_t median(int64_t *values, size_t count);

@@ -140,7 +140,7 @@ static size_t proxy_pids(const struct run *run, const char *unit, pid_t *pids, s
     return n;
 }
 
-static int64_t proxy_cpu(const struct run *run, const char *unit)
+int64_t proxy_cpu(const struct run *run, const char *unit)
 {
     int64_t sum = 0;
     if (!unit) return 0;
@@ -161,7 +161,7 @@ static int64_t proxy_cpu(const struct run *run, const char *unit)
     return sum;
 }
 
-static int64_t proxy_pss_kib(const struct run *run, const char *unit)
+int64_t proxy_pss_kib(const struct run *run, const char *unit)
 {
     static pid_t pids[16384];
     size_t n = proxy_pids(run, unit, pids, COUNT_OF(pids));
@@ -205,7 +205,7 @@ bool client_ask(const struct run *run, const char *const *argv, struct answer *r
     return n >= 2 && status == 0;
 }
 
-static void await_port(const struct run *run, const char *port)
+void await_port(const struct run *run, const char *port)
 {
     struct answer a;
     const char *const argv[] = { "/bin/sh", "-c",

@@ -15,6 +15,11 @@ struct answer {
 bool client_ask(const struct run *run, const char *const *argv, struct answer *ret);
 /* The same in the background; the caller reads its numbers, ends it and waits for it. */
 FILE *client_start(const struct run *run, const char *const *argv, pid_t *ret_pid);
+/* Waits until somebody answers there. */
+void await_port(const struct run *run, const char *port);
+/* Nanoseconds, and PSS, of the processes of a unit; "": of PID 1 and what it runs for its sockets; NULL: 0. */
+int64_t proxy_cpu(const struct run *run, const char *unit);
+int64_t proxy_pss_kib(const struct run *run, const char *unit);
 /* Room for connections that wait to be forgotten. */
 void widen_ports(const struct run *run);
 

@@ -1,13 +1,16 @@
 /* bench/socket_load.c - both ends of the connections that bench/socket measures; the proxies are between them.
  *
- *   socket_load serve PORT            answers for ever; the first byte of a connection says how: D sends until the peer
- *                                     leaves, H answers HALF_BYTES after the peer's end of file, all else is echoed
- *   socket_load stream PORT N MS      reads N streams at once for MS milliseconds: bytes, nanoseconds
- *   socket_load connect PORT N MS     connects N at a time, a byte there and a byte back, closes: connections,
- * nanoseconds socket_load request PORT N        N times 1 KiB there and back on one connection: p50, p99, p10 in
- * nanoseconds socket_load first PORT N          N times from connect(2) to the first byte, 30 ms of rest between: the
- * same socket_load half PORT             bytes that arrive after the end of what was sent socket_load idle PORT N opens
- * N connections, a byte there and back on each, says so and keeps them
+ *   socket_load serve PORT        answers for ever; the first byte of a connection says how: D sends until the peer
+ *                                 leaves, H answers HALF_BYTES after the peer's end of file, all else is echoed
+ *   socket_load stream PORT N MS  reads N streams at once for MS milliseconds: bytes, nanoseconds
+ *   socket_load slow PORT N MS    the same, with 30 ms of rest after each piece
+ *   socket_load connect PORT N MS [RATE]
+ *                                 connects N at a time, a byte there and a byte back, closes, at most RATE in a second:
+ *                                 connections, nanoseconds
+ *   socket_load request PORT N    N times 1 KiB there and back on one connection: p50, p99, p10 in nanoseconds
+ *   socket_load first PORT N      N times from connect(2) to the first byte, 30 ms of rest between: the same
+ *   socket_load half PORT         bytes that arrive after the end of what was sent
+ *   socket_load idle PORT N       opens N connections, a byte there and back on each, says so and keeps them
  *
  * Figures go to standard output, numbers parted by blanks. */
 #include "base/attr.h"
@@ -160,7 +163,14 @@ static void get(int fd, size_t size)
     }
 }
 
-static int stream(const char *port, size_t count, int64_t length)
+static void rest_until(int64_t t)
+{
+    struct timespec at = { .tv_sec = t / 1000000000, .tv_nsec = t % 1000000000 };
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
+/* `pause`: nanoseconds between one reading of all and the next. */
+static int stream(const char *port, size_t count, int64_t length, int64_t pause)
 {
     int poll = epoll_create1(EPOLL_CLOEXEC);
     uint64_t bytes = 0;
@@ -173,8 +183,9 @@ static int stream(const char *port, size_t count, int64_t length)
     int64_t began = now(), end = began + length, t;
     while ((t = now()) < end) {
         static struct epoll_event events[STREAMS_MAX];
-        int n = epoll_wait(poll, events, COUNT_OF(events), 1000);
+        int n = epoll_wait(poll, events, COUNT_OF(events), 10000);
         if (n <= 0) die("no bytes");
+        if (pause > 0) rest_until(t + pause);
         for (int i = 0; i < n; i++) {
             ssize_t r = recv(events[i].data.fd, chunk, sizeof chunk, MSG_DONTWAIT);
             if (r == 0 || (r < 0 && errno != EAGAIN)) die("stream");
@@ -184,13 +195,14 @@ static int stream(const char *port, size_t count, int64_t length)
     return printf("%" PRIu64 " %" PRId64 "\n", bytes, t - began) < 0;
 }
 
-static int connections(const char *port, size_t at_once, int64_t length)
+static int connections(const char *port, size_t at_once, int64_t length, int64_t rate)
 {
     int fds[STREAMS_MAX];
     uint64_t count = 0;
     if (at_once > STREAMS_MAX) die("connections");
     int64_t began = now(), end = began + length, t;
     for (; (t = now()) < end; count += at_once) {
+        if (rate > 0) rest_until(began + (int64_t)count * 1000000000 / rate);
         for (size_t i = 0; i < at_once; i++) {
             fds[i] = reach(port);
             put(fds[i], "E", 1);
@@ -289,8 +301,10 @@ int main(int argc, char **argv)
     size_t count = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
     int64_t length = argc > 4 ? strtoll(argv[4], NULL, 10) * 1000000 : 1000000000;
     if (strcmp(what, "serve") == 0) return serve(port);
-    if (strcmp(what, "stream") == 0) return stream(port, count, length);
-    if (strcmp(what, "connect") == 0) return connections(port, count, length);
+    if (strcmp(what, "stream") == 0) return stream(port, count, length, 0);
+    if (strcmp(what, "slow") == 0) return stream(port, count, length, REST_NS);
+    if (strcmp(what, "connect") == 0)
+        return connections(port, count, length, argc > 5 ? strtoll(argv[5], NULL, 10) : 0);
     if (strcmp(what, "request") == 0) return request(port, count);
     if (strcmp(what, "first") == 0) return first(port, count);
     if (strcmp(what, "half") == 0) return half(port);

@@ -30,7 +30,7 @@ tests/cmd: *
 tests/docs: cmd supervisor unit base
 tests/fuzz: control supervisor unit socketact base
 tests/e2e: tests/base base
-bench: tests/e2e supervisor base
+bench: tests/e2e supervisor socketact pid1 base
 examples:
 '
 # header: the files that may include it.

@@ -395,7 +395,7 @@ static void finish_socket(struct finish *f)
     if (f->context->native && socket->listens.count == 0)
         refuse(f, (struct origin){ 0 }, "Socket", "ListenStream", "missing-listener", NULL,
                "a socket needs ListenStream=");
-    else if (!f->context->native || socket->accept)
+    else
         check_socket(f);
     if (socket->activation_mode == ACTIVATION_PROXY && !socket->proxy_target)
         refuse(f, (struct origin){ 0 }, "Socket", "ProxyTarget", "missing-proxy-target", NULL,

@@ -387,6 +387,8 @@ static const struct {
     { "SocketUser=a:b", "bad-user!", "bad-user!" },
     { "ExecStartPre=/bin/true", "", "" },
     { "PollLimitBurst=x", "bad-integer!", "bad-integer" },
+    { "Symlinks=/l", "", "" },
+    { "Symlinks=/l\nListenFIFO=/run/b", "bad-combination@0 !", "bad-combination@0 !" }, /* which of them? */
     { "IdleStopSec=5min", "", "" },
     { "IdleStopSec=later", "bad-timespan!", "bad-timespan" },
     { "User=nobody", "", "unsafe-user" },

@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "socketact/listener.h"
 #include "socketact/peer.h"
 #include "socketact/socket_options.h"
@@ -189,8 +190,10 @@ static int start(struct socket *s, struct unit_instance *made, const struct unit
     if (service->connection) {
         s->n_instances++;
         s->counters.accepted++;
+        char who[256]; /* a client of a Unix socket names itself */
         log_debug("socket %s: a connection of %s starts %s", socket_name(s),
-                  *peer->address ? peer->address : "a client", runtime_name(rt));
+                  *peer->address ? str_escape(peer->address, strlen(peer->address), who, sizeof who) : "a client",
+                  runtime_name(rt));
         TRACE(m->trace, "accepted", TRACE_OK, 0, TF_STR("unit", socket_name(s)), TF_STR("instance", runtime_name(rt)),
               TF_STR("remote", peer->address), TF_STR("port", peer->port));
     }

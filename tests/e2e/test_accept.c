@@ -145,6 +145,35 @@ static void test_passed(void **state)
     scene_end(s);
 }
 
+/* A client of a Unix socket has whatever name it gives itself: that is a line neither of the log nor of status. */
+static void test_names_itself(void **state)
+{
+    struct scene *s = scene_new();
+    struct str output = STR_EMPTY;
+    (void)state;
+    scene_unit(s, "named.socket", "[Socket]\nListenStream=/run/named.sock\nAccept=yes\n");
+    scene_unit(s, "named@.service",
+               "[Service]\nStandardInput=socket\nExecStart=/bin/sh -c 'echo \"$REMOTE_ADDR\"; exec cat'\n");
+    BOOT_WITH(s, state, "--log-level", "debug");
+    scene_wait_event(s, "bound", "named.socket", NULL);
+    const char *const argv[] = { "/usr/bin/perl", "-MSocket", "-e",
+                                 "socket(S,AF_UNIX,SOCK_STREAM,0);"
+                                 "bind(S,pack_sockaddr_un(\"\\0x\\ncontainer-init: forged\\e[1m\\xff\")) or die;"
+                                 "connect(S,pack_sockaddr_un('/run/named.sock')) or die;"
+                                 "print scalar <S>, scalar <S>; print `" SYSTEMCTL " status 'named@*'`;",
+                                 NULL };
+    assert_int_equal(scene_exec(s, argv, &output), 0);
+    static const char *const has[] = { "@x\ncontainer-init: forged\033[1m\xff\n",
+                                       "(@x\\ncontainer-init: forged\\x1b[1m" };
+    for (size_t i = 0; i < COUNT_OF(has); i++)
+        if (!strstr(str_text(&output), has[i])) scene_fail(s, "got %s", str_text(&output));
+    str_done(&output);
+    scene_wait_log(s, "a connection of @x\\ncontainer-init: forged\\x1b[1m\\xff starts named@0-");
+    life_expect_log(s, "\ncontainer-init: forged", false);
+    expect_stop(s, 0);
+    scene_end(s);
+}
+
 /* PID 1 does not keep what it has handed over: the client sees the service hang up while that goes on running, unless
  * another command is to have the connection as well. */
 static void test_end_of_stream(void **state)
@@ -496,6 +525,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_BOTH_PLACES(test_inetd),
         cmocka_unit_test(test_passed),
+        cmocka_unit_test(test_names_itself),
         cmocka_unit_test(test_end_of_stream),
         cmocka_unit_test(test_max_connections),
         cmocka_unit_test(test_max_per_source),

@@ -227,7 +227,10 @@ static void on_connection(int fd, uint32_t events, void *userdata)
     struct socket *s = l->socket;
     bool is_accept = socket_settings(s)->accept;
     (void)fd;
-    (void)events;
+    if (events & (EPOLLHUP | EPOLLRDHUP)) { /* for good: every client is refused, and it never is quiet again */
+        socket_fail(s, RESULT_RESOURCES, "its service has shut the listener down, which it must not");
+        return;
+    }
     if (socket_is_native(s) && !is_accept) {
         trigger(s, l);
         return;
@@ -249,8 +252,8 @@ void socket_wait(struct socket *s)
     for (uint32_t i = 0; i < s->n_listeners; i++) {
         struct socket_listener *l = &s->listeners[i];
         if (l->io != LOOP_IO_NONE || (!s->proxy && loop_deadline_is_set(&l->resume))) continue;
-        int r = loop_io_add(s->base.manager->loop, listener_fd(l->listener), EPOLLIN, LOOP_NORMAL, on_connection, l,
-                            &l->io);
+        int r = loop_io_add(s->base.manager->loop, listener_fd(l->listener), EPOLLIN | EPOLLRDHUP, LOOP_NORMAL,
+                            on_connection, l, &l->io);
         if (r < 0) {
             socket_fail(s, RESULT_RESOURCES, strerror(-r));
             return;

@@ -217,6 +217,47 @@ static void test_names_and_addresses(void **state)
     scene_end(s);
 }
 
+/* ---- a listener that is none any more ---- */
+
+/* systemd.socket(5): a service must not invoke shutdown(2) on what it got. Whoever does has ended its socket, which is
+ * told and not polled for ever (K52). */
+static const struct {
+    const char *label, *listen, *how, *address;
+} shut_down[] = {
+    { "a Unix socket", "ListenStream=/run/shut.sock", "2", "unix:/run/shut.sock" },
+    { "its receiving side", "ListenSequentialPacket=/run/shut.sock", "0", "seqpacket:/run/shut.sock" },
+    { "TCP", "ListenStream=127.0.0.1:8090", "2", "tcp:127.0.0.1:8090" },
+    { "its receiving side", "ListenStream=127.0.0.1:8090", "0", "tcp:127.0.0.1:8090" },
+};
+
+static void test_shut_down(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(shut_down); i++) {
+        char text[256];
+        struct scene *s = new_scene();
+        print_message("  %s\n", shut_down[i].label);
+        (void)snprintf(text, sizeof text, "[Socket]\n%s\n", shut_down[i].listen);
+        scene_unit(s, "shut.socket", text);
+        (void)snprintf(text, sizeof text,
+                       "[Service]\nExecStart=/usr/bin/perl -e 'open(S, \"+<&=3\"); shutdown(S, %s)'\n",
+                       shut_down[i].how);
+        scene_unit(s, "shut.service", text);
+        life_boot(s, state);
+        scene_wait_event(s, "startup_finished", NULL, NULL);
+        int fd = scene_connect(s, shut_down[i].address);
+        scene_wait_event(s, "socket_failed", "shut.socket", "reason",
+                         "its service has shut the listener down, which it must not", NULL);
+        life_wait_state(s, "shut.socket", "failed");
+        life_expect_count(s, 1, "spawn", "shut.service");
+        close(fd);
+        run(s, SYSTEMCTL " start shut.socket");
+        close(scene_connect(s, shut_down[i].address));
+        scene_stop(s, SIGTERM);
+        (void)scene_exit_code(s);
+        scene_end(s);
+    }
+}
+
 /* ---- who is not heard ---- */
 
 /* Everybody may send to the socket that services tell their state on; a command of a socket unit is no service. */
@@ -278,10 +319,11 @@ int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_called_off),     cmocka_unit_test(test_idle_stop_called_off),
-        cmocka_unit_test(test_deferred_stop),  cmocka_unit_test(test_too_late),
-        cmocka_unit_test(test_end_in_time),    cmocka_unit_test(test_names_and_addresses),
-        IN_BOTH_PLACES(test_command_notifies), cmocka_unit_test(test_foreign_link),
+        cmocka_unit_test(test_called_off),    cmocka_unit_test(test_idle_stop_called_off),
+        cmocka_unit_test(test_deferred_stop), cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_end_in_time),   cmocka_unit_test(test_names_and_addresses),
+        cmocka_unit_test(test_shut_down),     IN_BOTH_PLACES(test_command_notifies),
+        cmocka_unit_test(test_foreign_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,7 +231,9 @@ static void step_by_splice(struct proxy *p, struct connection *c, unsigned from_
         way_release(p, w);
         return;
     }
-    if (n == -EAGAIN && from->marked) { /* the copy leaves that byte out, and finds whether there is more behind it */
+    /* Before the mark of an urgent byte it looks like the end, or like nothing for now. The copy leaves that byte out,
+     * and finds whether there is more behind it. */
+    if (n == 0 || (n == -EAGAIN && from->marked)) {
         w->bulk = false;
         way_release(p, w);
         return;

@@ -35,6 +35,42 @@ static void test_urgent_in_a_stream(void **state)
     assert_int_equal(received, SIZE);
 }
 
+/* What is behind the mark is not lost when the end has arrived as well; nor does it make the end a reset. */
+static void test_urgent_before_the_end(void **state)
+{
+    enum { PIECE = 9000 };
+    static char bytes[60000];
+    struct fixture *f = *state;
+    begin(f, true, false, true);
+    set_ready(f, true);
+    AUTO_FD struct fd client = client_new(f), server = server_accept(f);
+    say(client.n, "hello");
+    hear(f, server.n, "hello");
+    const struct connection *c = TAILQ_FIRST(&f->proxy->lists[LIST_COPYING]);
+    assert_non_null(c);
+    size_t received = 0;
+    while (!c->ways[CLIENT].bulk) {
+        assert_int_equal(send(client.n, bytes, sizeof bytes, MSG_NOSIGNAL), sizeof bytes);
+        for (received = 0; received < sizeof bytes;) {
+            turn(f);
+            ssize_t n = recv(server.n, bytes, sizeof bytes, 0);
+            if (n > 0) received += (size_t)n;
+        }
+    }
+    assert_int_equal(send(client.n, bytes, PIECE, MSG_NOSIGNAL), PIECE);
+    assert_int_equal(send(client.n, "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
+    assert_int_equal(send(client.n, bytes, PIECE, MSG_NOSIGNAL), PIECE);
+    assert_int_equal(shutdown(client.n, SHUT_WR), 0);
+    ssize_t n;
+    for (received = 0; (n = recv(server.n, bytes, sizeof bytes, 0)) != 0; turn(f))
+        if (n > 0) received += (size_t)n;
+    assert_int_equal(received, 2 * PIECE);
+    fd_close(&server);
+    hear_end(f, client.n);
+    wait_done(f, 1);
+    assert_int_equal(f->last_error, 0);
+}
+
 /* ---- a target that is the proxy itself ---- */
 
 /* One client does not become as many as there are descriptors: the proxy knows its own call. */
@@ -375,12 +411,10 @@ int main(int argc, char **argv)
 {
     (void)own_network();
     const struct CMUnitTest tests[] = {
-        TEST(test_urgent_in_a_stream),       TEST(test_loop),
-        TEST(test_answer_of_a_stamped_one),  TEST(test_unix_target_restarts),
-        TEST(test_first_of_the_next_run),    TEST(test_unix_target_is_slow),
-        TEST(test_unix_target_is_stuck),     TEST(test_datagrams_in_a_loop),
-        TEST(test_known_clients_are_served), TEST(test_large_packets),
-        TEST(test_refused_for_ever),
+        TEST(test_urgent_in_a_stream),       TEST(test_urgent_before_the_end), TEST(test_loop),
+        TEST(test_answer_of_a_stamped_one),  TEST(test_unix_target_restarts),  TEST(test_first_of_the_next_run),
+        TEST(test_unix_target_is_slow),      TEST(test_unix_target_is_stuck),  TEST(test_datagrams_in_a_loop),
+        TEST(test_known_clients_are_served), TEST(test_large_packets),         TEST(test_refused_for_ever),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #define BURST            64    /* datagrams of one socket in one round */
 #define REFUSED_FIRST    USEC_PER_MSEC
 #define REFUSED_MAX      7U                /* doublings */
+#define SESSIONS_MAX     16384U            /* without ProxyConnectionsMax=: ports of the target's are left for others */
 #define FIRST_MAX        ((size_t)4 << 20) /* of all clients together: their addresses may be invented */
 
 struct session {
@@ -77,6 +78,7 @@ static void session_end(struct proxy *p, struct session *s)
     (void)close(s->fd);
     s->fd = -1;
     p->descriptors--;
+    p->n_sessions--;
     if (--p->report.counts.connections == 0) p->empty_since = p->now;
     proxy_source_release(p, s->source);
     first_forget(p, s);
@@ -137,7 +139,8 @@ static int target_socket(struct proxy *p, const struct socket_address *peer, str
 /* May one more come? Without descriptors there is no pause as there is for connections: who is known is served. */
 static bool is_let_in(const struct proxy *p)
 {
-    return (p->config.max == 0 || p->report.counts.connections < p->config.max) && proxy_has_room(p, 1);
+    bool is_full = p->config.max > 0 ? p->report.counts.connections >= p->config.max : p->n_sessions >= SESSIONS_MAX;
+    return !is_full && proxy_has_room(p, 1);
 }
 
 static bool is_loop(const struct proxy *p, struct socket_address peer)
@@ -174,6 +177,7 @@ static int session_new(struct proxy *p, struct proxy_listener *l, const struct s
     *bucket = s;
     TAILQ_INSERT_TAIL(&p->sessions, s, link);
     p->descriptors++;
+    p->n_sessions++;
     p->report.counts.accepted++;
     p->report.counts.connections++;
     session_alive(p, s);

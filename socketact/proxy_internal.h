@@ -128,6 +128,7 @@ struct proxy {
     struct source **sources; /* NULL: not counted */
     struct session **session_table;
     struct session_queue sessions;
+    uint32_t n_sessions;
     struct session *dead_sessions;
     size_t first_bytes; /* kept for sessions that are not answered */
     unsigned refusals;

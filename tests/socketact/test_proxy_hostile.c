@@ -142,20 +142,29 @@ static void answer(struct fixture *f, char word)
 /* Timestamping= puts something of its own before what tells the address; the answer comes from there all the same. */
 static void test_answer_of_a_stamped_one(void **state)
 {
+    static const char *const any[] = { "0.0.0.0", "[::]" };
     struct fixture *f = *state;
-    char front[64], back[64], byte;
-    int port = 20000 + getpid() % 5000 * 2;
-    (void)snprintf(front, sizeof front, "0.0.0.0:%d", port);
-    (void)snprintf(back, sizeof back, "127.0.0.1:%d", port + 1);
-    begin_datagrams(f, front, back);
-    AUTO_FD struct fd client = fd_own(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    struct socket_address to = f->front_address;
-    to.ip4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
-    assert_int_equal(connect(client.n, &to.any, to.length), 0);
-    assert_int_equal(send(client.n, "q", 1, 0), 1);
-    answer(f, 'q');
-    while (f->proxy->report.counts.down == 0 && recv(client.n, &byte, 1, 0) != 1) turn(f);
-    assert_int_equal(byte, 'a');
+    int port = 20000 + getpid() % 5000 * 2, six = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct socket_address to;
+    address_of("[::1]:9", &to);
+    bool has_six = six >= 0 && connect(six, &to.any, to.length) == 0;
+    if (six >= 0) (void)close(six);
+    for (size_t i = 0; i < (has_six ? 2U : 1U); i++) {
+        print_message("  %s\n", any[i]);
+        char front[64], back[64], byte;
+        (void)snprintf(front, sizeof front, "%s:%d", any[i], port);
+        (void)snprintf(back, sizeof back, "127.0.0.1:%d", port + 1);
+        begin_datagrams(f, front, back);
+        (void)snprintf(front, sizeof front, "127.0.0.2:%d", port);
+        address_of(front, &to);
+        AUTO_FD struct fd client = fd_own(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        assert_int_equal(connect(client.n, &to.any, to.length), 0); /* by whom alone it is answered */
+        assert_int_equal(send(client.n, "q", 1, 0), 1);
+        answer(f, 'q');
+        while (recv(client.n, &byte, 1, 0) != 1) turn(f);
+        assert_int_equal(byte, 'a');
+        end(f);
+    }
 }
 
 /* A Unix socket that was bound anew is another one: who goes on talking is heard by it, as is who spoke before it was
@@ -406,6 +415,24 @@ static void test_refused_for_ever(void **state)
     }
 }
 
+/* Addresses can be invented: without a limit of the unit's there is one all the same, for ports and memory. */
+static void test_invented_clients(void **state)
+{
+    struct fixture *f = *state;
+    char front[64], back[64];
+    int port = 20000 + getpid() % 5000 * 2;
+    (void)snprintf(front, sizeof front, "127.0.0.1:%d", port);
+    (void)snprintf(back, sizeof back, "127.0.0.1:%d", port + 1);
+    begin_datagrams(f, front, back);
+    AUTO_FD struct fd client = fd_own(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    f->proxy->n_sessions = 16384; /* it is not about how they come to be */
+    assert_int_equal(sendto(client.n, "q", 1, 0, &f->front_address.any, f->front_address.length), 1);
+    while (f->counts.refused == 0) turn(f);
+    f->proxy->n_sessions--;
+    assert_int_equal(sendto(client.n, "q", 1, 0, &f->front_address.any, f->front_address.length), 1);
+    answer(f, 'q');
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(int argc, char **argv)
 {
@@ -415,6 +442,7 @@ int main(int argc, char **argv)
         TEST(test_answer_of_a_stamped_one),  TEST(test_unix_target_restarts),  TEST(test_first_of_the_next_run),
         TEST(test_unix_target_is_slow),      TEST(test_unix_target_is_stuck),  TEST(test_datagrams_in_a_loop),
         TEST(test_known_clients_are_served), TEST(test_large_packets),         TEST(test_refused_for_ever),
+        TEST(test_invented_clients),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,7 +179,7 @@ static const struct { const char *label, *unit, *path, *result; } failing[] = {
     { "the parent fails", "Type=forking\nExecStart=" ACTOR " exit 3\n", "start stop-sigterm failed", "exit-code" },
     { "the parent takes too long", "Type=forking\nTimeoutStartSec=60ms\nExecStart=" ACTOR " sleep\n", "start stop-sigterm failed", "timeout" },
     { "no file, and nothing is left", "Type=forking\nPIDFile=/run/never\nExecStart=" ACTOR " exit 0\n", "start stop-sigterm failed", "protocol" },
-    { "no file, something is left", "Type=forking\nPIDFile=/run/never\nTimeoutStartSec=100ms\nExecStart=" ACTOR " daemon -\n", "start stop-sigterm failed", "protocol" },
+    { "no file, something is left", "Type=forking\nPIDFile=/run/never\nTimeoutStartSec=60s\nExecStart=" ACTOR " daemon -\n", "start stop-sigterm failed", "protocol" },
     { "no file in time", "Type=forking\nPIDFile=/run/never\nTimeoutStartSec=100ms\nExecStart=" ACTOR " daemon - -- sleep\n", "start stop-sigterm failed", "timeout" },
 };
 /* clang-format on */

@@ -7,7 +7,16 @@
  * both ways with back-pressure and real half-close (K60), a reset as a reset. Small pieces are received and sent, which
  * is the shortest way; a stream that fills the buffer is spliced through a pipe, which is lent while bytes are in it.
  * Packets (unix SOCK_SEQPACKET) keep their boundaries; datagrams have a session for each client.
- * Nothing blocks; one round does a bounded part for each. Source: splice(2), epoll(7); SEED.md S57. */
+ * Nothing blocks; one round does a bounded part for each. Source: splice(2), epoll(7); SEED.md S57.
+ *
+ * Why it is a process (bench/place; figures in bench/RESULTS.md): it costs the first client, after 10 s without any,
+ * one more start of our program beside that of the service, 1 to 1.3 ms of processor time, and some 200 KiB while it
+ * lives; a byte costs the same in both places. What is bounded for each connection is not bounded for thousands: in PID
+ * 1's own loop a round of 64 streams, or of 8,000 clients that leave, keeps exits, deadlines and orders waiting for 50
+ * to 180 ms, and shorter rounds only for less. Beside PID 1 they wait as long as without any proxy. What no benchmark
+ * shows: clients take descriptors and memory of the worker, never what PID 1 needs to start a service; a fault in the
+ * code that strangers talk to ends connections and not the container; and that code has few of PID 1's rights and not,
+ * in its memory, what the units' environments hold. */
 #pragma once
 #include "base/attr.h"
 #include "base/fd.h"

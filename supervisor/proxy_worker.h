@@ -2,6 +2,7 @@
  *
  * It executes the program by the descriptor which was opened at start, with the channel and the listeners as its only
  * descriptors but the standard ones, in a session of its own and in PID 1's cgroup. It is never waited for.
+ * Why it is one is in socketact/proxy.h.
  * Source: socketact/proxy_channel.h. */
 #pragma once
 #include "base/attr.h"

@@ -69,7 +69,8 @@ static void log_finish(char *line, size_t length)
     size_t end = PREFIX_LENGTH + length;
     for (size_t i = PREFIX_LENGTH; i < end; i++) {
         unsigned char c = (unsigned char)line[i];
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) line[i] = '?';
+        bool goes_on = c == '\n' && i + 2 < end && line[i + 1] == ' ' && line[i + 2] == ' ';
+        if ((c < 0x20 && c != '\t' && !goes_on) || c == 0x7f) line[i] = '?';
     }
     line[end++] = '\n';
     state.writer(line, end, state.userdata);

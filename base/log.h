@@ -15,7 +15,8 @@ void log_set_threshold(enum log_level level);
 bool log_enabled(enum log_level level);
 const char *log_level_name(enum log_level level); /* "warning" */
 
-/* Adds the prefix and the newline; control bytes other than newline and tab become '?'. errno is kept. */
+/* Adds the prefix and the newline; control bytes become '?', but tabs, and newlines with two blanks behind them: a text
+ * of somebody else, such as the name of a client's socket, begins no line that looks like ours. errno is kept. */
 PRINTF(2, 3) void log_at(enum log_level level, const char *fmt, ...);
 #define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)

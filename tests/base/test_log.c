@@ -51,6 +51,9 @@ static void test_prefix_and_control_bytes(void **state) /* S12 */
               "d\n  e\xc3\xa9");
     assert_string_equal(got, "container-init: a?[2Jb?\tc?d\n  e\xc3\xa9\n");
     got_length = 0;
+    log_info("client @%s left", "x\ncontainer-init: unit a.service: failed\n x\n");
+    assert_string_equal(got, "container-init: client @x?container-init: unit a.service: failed? x? left\n");
+    got_length = 0;
     log_info("%s", "");
     assert_string_equal(got, "container-init: \n");
 }

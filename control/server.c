@@ -45,8 +45,23 @@ struct control_server {
     loop_io io;
     char *path; /* NULL: abstract */
     struct loop_deadline pause;
+    struct fd spare; /* given up for a peer when descriptors run out; taken back when one goes */
     struct peer peers[PEERS_MAX];
 };
+
+/* ---- the reserve ---- */
+
+static void keep_spare(struct control_server *server)
+{
+    if (!fd_is_open(&server->spare)) IGNORE_RESULT(fd_dup(server->fd.n, 0, &server->spare)); /* the next peer's, then */
+}
+
+static void on_pause_over(void *userdata)
+{
+    struct control_server *server = userdata;
+    loop_deadline_clear(server->manager->loop, &server->pause);
+    if (loop_io_modify(server->manager->loop, server->io, EPOLLIN) < 0) log_error("control: no more peers are served");
+}
 
 /* ---- one peer ---- */
 
@@ -59,6 +74,8 @@ static void peer_drop(struct peer *peer)
     free(peer->unsent);
     fd_close(&peer->fd);
     *peer = (struct peer){ .server = peer->server, .fd = FD_NONE };
+    keep_spare(peer->server);
+    if (loop_deadline_is_set(&peer->server->pause)) on_pause_over(peer->server);
 }
 
 static void on_patience(void *userdata)
@@ -227,25 +244,34 @@ static void admit(struct control_server *server, struct fd fd_owned)
     if (!peer_wait(peer, EPOLLIN, true)) peer_drop(peer);
 }
 
-static void on_pause_over(void *userdata)
+/* Where descriptors have run out, who wants to know why is served all the same, one after the other. */
+static int accept_peer(struct control_server *server)
 {
-    struct control_server *server = userdata;
-    if (loop_io_modify(server->manager->loop, server->io, EPOLLIN) < 0) log_error("control: no more peers are served");
+    int peer = accept4(server->fd.n, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (peer >= 0 || errno != EMFILE || !fd_is_open(&server->spare)) return peer < 0 ? -errno : peer;
+    fd_close(&server->spare);
+    peer = accept4(server->fd.n, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (peer >= 0) return peer;
+    int r = -errno;
+    keep_spare(server);
+    return r;
 }
 
 static void on_connection(int fd, uint32_t events, void *userdata)
 {
     struct control_server *server = userdata;
     struct loop *loop = server->manager->loop;
+    (void)fd;
     (void)events;
     for (unsigned n = 0; n < ACCEPTS_PER_ROUND; n++) {
-        int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int peer = accept_peer(server);
         if (peer >= 0) {
             admit(server, fd_own(peer));
+            keep_spare(server);
             continue;
         }
         /* Out of descriptors or memory: the listener stays readable, and must not keep us busy. */
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED &&
+        if (peer != -EAGAIN && peer != -EINTR && peer != -ECONNABORTED &&
             loop_deadline_set(loop, &server->pause, usec_add(loop_now(loop), USEC_PER_SEC), on_pause_over, server) == 0)
             IGNORE_RESULT(loop_io_modify(loop, server->io, 0)); /* then it is asked again at once */
         return;
@@ -316,11 +342,12 @@ int control_server_new(struct manager *manager, const char *path, struct control
     AUTO(control_server_free) struct control_server *server = calloc(1, sizeof *server);
     if (!server) return -ENOMEM;
     server->manager = manager;
-    server->fd = FD_NONE;
+    server->fd = server->spare = FD_NONE;
     for (size_t i = 0; i < COUNT_OF(server->peers); i++)
         server->peers[i] = (struct peer){ .server = server, .fd = FD_NONE };
     int r = path ? listen_path(server, path) : listen_default(server);
     if (r < 0) return r;
+    keep_spare(server);
     r = loop_io_add(manager->loop, server->fd.n, EPOLLIN, LOOP_NORMAL, on_connection, server, &server->io);
     if (r < 0) return r;
     r = jobs_add_hook(manager, on_job_removed, server);
@@ -335,6 +362,7 @@ void control_server_free(struct control_server *server)
     if (!server) return;
     for (size_t i = 0; i < COUNT_OF(server->peers); i++)
         if (fd_is_open(&server->peers[i].fd)) peer_drop(&server->peers[i]);
+    fd_close(&server->spare);
     loop_io_remove(server->manager->loop, &server->io);
     loop_deadline_clear(server->manager->loop, &server->pause);
     if (server->path && fd_is_open(&server->fd)) (void)unlink(server->path); /* the next run replaces what stays */

@@ -1,6 +1,8 @@
 /* tests/e2e/test_attack.c - sockets whose clients or services misbehave. In each test another service crashes and is
  * restarted meanwhile, systemctl answers, and afterwards PID 1 holds what it held before. */
 #include "tests/e2e/attack.h"
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 static const struct {
     const char *label, *port, *unit;
@@ -219,13 +221,51 @@ static void test_exhausted(void **state)
     attack_end(&a, 60);
 }
 
+/* The lowest number that PID 1 has not in use. */
+static rlim_t first_free_descriptor(struct scene *s)
+{
+    char path[64];
+    struct stat node;
+    for (rlim_t n = 0;; n++) {
+        (void)snprintf(path, sizeof path, "/proc/%d/fd/%lu", (int)box_pid(scene_box(s)), (unsigned long)n);
+        if (lstat(path, &node) < 0) return n;
+    }
+}
+
+/* PID 1 has not one descriptor left, and says how the units are, to one after the other. */
+static void test_control_without_descriptors(void **state)
+{
+    (void)state;
+    struct attack a;
+    struct scene *s = scene_new();
+    struct rlimit before, limit;
+    attack_begin(&a, s, 0);
+    assert_int_equal(prlimit(box_pid(scene_box(s)), RLIMIT_NOFILE, NULL, &before), 0);
+    limit = (struct rlimit){ .rlim_cur = first_free_descriptor(s), .rlim_max = before.rlim_max };
+    assert_int_equal(prlimit(box_pid(scene_box(s)), RLIMIT_NOFILE, &limit, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        attack_expect_systemctl(s, "is-active bystander", "active\n");
+        attack_expect_systemctl(s, "stop nowhere", "Failed to stop nowhere");
+    }
+    attack_expect_systemctl(s,
+                            "is-active bystander & /usr/local/bin/container-init systemctl is-active bystander; wait",
+                            "active\nactive\n");
+    assert_int_equal(prlimit(box_pid(scene_box(s)), RLIMIT_NOFILE, &before, NULL), 0);
+    attack_bystander(&a);
+    attack_end(&a, 0);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flood_before_service), cmocka_unit_test(test_hang_up),
-        cmocka_unit_test(test_never_accepts),        cmocka_unit_test(test_dies_on_connection),
-        cmocka_unit_test(test_accept_flood),         cmocka_unit_test(test_exhausted),
+        cmocka_unit_test(test_flood_before_service),
+        cmocka_unit_test(test_hang_up),
+        cmocka_unit_test(test_never_accepts),
+        cmocka_unit_test(test_dies_on_connection),
+        cmocka_unit_test(test_accept_flood),
+        cmocka_unit_test(test_exhausted),
+        cmocka_unit_test(test_control_without_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,7 +228,7 @@ static void on_connection(int fd, uint32_t events, void *userdata)
     bool is_accept = socket_settings(s)->accept;
     (void)fd;
     if (events & (EPOLLHUP | EPOLLRDHUP)) { /* for good: every client is refused, and it never is quiet again */
-        socket_fail(s, RESULT_RESOURCES, "its service has shut the listener down, which it must not");
+        socket_fail(s, RESULT_RESOURCES, "a program that has its listener has shut it down");
         return;
     }
     if (socket_is_native(s) && !is_accept) {

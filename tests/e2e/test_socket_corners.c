@@ -246,7 +246,7 @@ static void test_shut_down(void **state)
         scene_wait_event(s, "startup_finished", NULL, NULL);
         int fd = scene_connect(s, shut_down[i].address);
         scene_wait_event(s, "socket_failed", "shut.socket", "reason",
-                         "its service has shut the listener down, which it must not", NULL);
+                         "a program that has its listener has shut it down", NULL);
         life_wait_state(s, "shut.socket", "failed");
         life_expect_count(s, 1, "spawn", "shut.service");
         close(fd);

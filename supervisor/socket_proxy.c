@@ -133,7 +133,9 @@ static void tell_ended(struct socket *s, const struct proxy_ended *ended)
     socket_address_unmap(&peer);
     (void)socket_address_format(&peer, from);
     if (address_parse_target(socket_settings(s)->proxy_target, &target) == 0) (void)address_format(&target, to);
-    const char *why = ended->error ? strerror(ended->error) : "";
+    const char *why = ended->error == ELOOP ? "the target is the proxy itself"
+                      : ended->error        ? strerror(ended->error)
+                                            : "";
     log_info("socket %s proxy %s -> %s %s%s", socket_name(s), from, to, ended->error ? "error: " : "done", why);
     TRACE(s->base.manager->trace, "proxy_done", ended->error ? TRACE_ERROR : TRACE_OK, 0,
           TF_STR("unit", socket_name(s)), TF_STR("from", from), TF_STR("to", to), TF_STR("err", why),

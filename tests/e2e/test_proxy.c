@@ -317,6 +317,29 @@ static void test_worker_is_humble(void **state)
     scene_end(s);
 }
 
+/* A proxy that is its own target says so once, and hangs up, however it calls itself. */
+static void test_own_target(void **state)
+{
+    (void)state;
+    static const char *const targets[] = { "localhost:8118", "[::ffff:127.0.0.1]:8118", "unix:/run/own.sock" };
+    for (size_t i = 0; i < COUNT_OF(targets); i++) {
+        print_message("  %s\n", targets[i]);
+        struct scene *s = scene_new();
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "[Socket]\nListenStream=8118\nListenStream=/run/own.sock\n" PROXY "ProxyTarget=%s\n",
+                       targets[i]);
+        scene_unit(s, "own.socket", text);
+        scene_unit(s, "own.service", "[Service]\nExecStart=" ACTOR " sleep\n");
+        scene_boot(s, NULL);
+        scene_wait_nth_event(s, 2, "bound", "own.socket", NULL);
+        (void)expect_end(s, scene_connect(s, "tcp:127.0.0.1:8118"));
+        scene_wait_log(s, " error: the target is the proxy itself\n");
+        expect_stop(s, 0);
+        scene_end(s);
+    }
+}
+
 /* What the service says at its end reaches a client that reads it later: the proxy outlives it. */
 static void test_last_words(void **state)
 {
@@ -457,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_worker_cannot_begin),
         cmocka_unit_test(test_worker_behind_a_filter),
         cmocka_unit_test(test_restart_while_dialing),
+        cmocka_unit_test(test_own_target),
         cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_comes_and_goes),
     };

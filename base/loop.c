@@ -30,6 +30,8 @@ struct loop {
     VEC(struct loop_deadline *) heap;
     bool firing; /* deadlines that are set while others fire are due in the next round at the earliest */
     usec_t firing_until;
+    loop_ask_fn *ask;
+    void *ask_userdata;
     size_t n_ready, events_capacity;
     struct epoll_event *events;
 };
@@ -333,6 +335,12 @@ void loop_deadline_clear(struct loop *loop, struct loop_deadline *deadline)
     if (loop_deadline_is_set(deadline)) heap_remove(loop, deadline);
 }
 
+void loop_ask_first(struct loop *loop, loop_ask_fn *fn, void *userdata)
+{
+    loop->ask = fn;
+    loop->ask_userdata = userdata;
+}
+
 usec_t loop_now(const struct loop *loop)
 {
     return loop->now;
@@ -349,6 +357,7 @@ int loop_wait(struct loop *loop, bool block)
     int r = wait_events(loop, block);
     if (r < 0) return r;
     loop_refresh_now(loop);
+    if (loop->n_ready > 0 && loop->ask && loop->ask(loop->ask_userdata)) return 0;
     for (size_t i = 0; i < loop->n_ready; i++)
         if (loop->events[i].data.u64 == 0) timer_drain(loop);
     for (unsigned p = 0; p < LOOP_PRIORITY_COUNT; p++) run_priority(loop, (enum loop_priority)p);

@@ -50,6 +50,12 @@ static inline bool loop_deadline_is_set(const struct loop_deadline *deadline)
     return deadline->heap_index != 0;
 }
 
+/* For what is told without a wake-up of its own: asked whenever something else is ready, before any callback. True:
+ * there is news that comes first; the round ends at once, and what is ready is reported again in the next. One for each
+ * loop; NULL: none. */
+typedef bool loop_ask_fn(void *userdata);
+void loop_ask_first(struct loop *loop, loop_ask_fn *fn, void *userdata);
+
 /* CLOCK_MONOTONIC at the start of the round; refreshed by loop_wait() and loop_refresh_now(). */
 usec_t loop_now(const struct loop *loop);
 void loop_refresh_now(struct loop *loop);

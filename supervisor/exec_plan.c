@@ -427,6 +427,7 @@ static int plan_settings(struct exec_plan *plan, const struct exec_request *requ
     plan->user = plan_strdup(&plan->memory, exec->user);
     plan->group = plan_strdup(&plan->memory, exec->group);
     plan->no_share_memory = request->no_share_memory;
+    plan->spawn.is_patient = request->is_patient;
     int r = plan_streams(plan, request, failure);
     if (r < 0) return r;
     failure->stage = EXEC_STAGE_MEMORY;

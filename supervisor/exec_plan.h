@@ -70,6 +70,7 @@ struct exec_request {
     uint64_t mark;            /* RLIMIT_LOCKS value that marks the unit's processes; 0: none */
     uint64_t inherited_nofile_soft;
     bool is_root;
+    bool is_patient;         /* nobody waits for the news that it runs: told a moment later, and no wake-up for it */
     bool make_directories;   /* RuntimeDirectory= and the like: before the first command of a start */
     bool no_share_memory;    /* a memory limit is set somewhere in the slice path: an OOM kill must not reach PID 1 */
     struct slot_pool *slots; /* spawner_slots(); NULL: the plan is malloc'ed */

@@ -64,6 +64,10 @@ struct logs {
     struct log_channel *by_which[2]; /* both the same where 1 and 2 are one file */
     size_t n_streams;
     uint32_t n_opened;
+    struct spare {
+        struct log_stream *stream; /* NULL: there is none */
+        struct fd writer;
+    } spares[2]; /* of logs_prepare(), by which */
     struct log_tap *taps;
     usec_t round;                               /* loop_now() of the last read */
     size_t reads_in_round, reads_in_last_round; /* how many streams share a round */
@@ -326,27 +330,34 @@ static void sweep_paused(struct log_channel *channel)
     }
 }
 
-static int stream_new(struct log_channel *channel, const char *label, size_t label_length, int fd,
-                      struct log_stream **ret_stream)
+/* A pipe that nobody writes to yet. */
+static int spare_make(struct log_channel *channel, struct spare *ret)
 {
+    AUTO_FD struct fd reader = FD_NONE, writer = FD_NONE;
+    int r = fd_pipe(0, &reader, &writer);
+    if (r < 0) return r;
+    /* Ours alone: a child never gets this end, and its own stays blocking. */
+    if (fcntl(reader.n, F_SETFL, O_NONBLOCK) < 0) return -errno;
     struct log_stream *stream = malloc(sizeof *stream);
     if (!stream) return -ENOMEM;
-    *stream = (struct log_stream){
-        .channel = channel,
-        .label = label,
-        .label_length = (uint16_t)MIN_OF(label_length, (size_t)LABEL_MAX),
-        .fd = fd,
-        .number = ++channel->logs->n_opened,
-    };
-    int r = loop_io_add(channel->logs->loop, fd, EPOLLIN, LOOP_NORMAL, on_readable, stream, &stream->io);
+    *stream = (struct log_stream){ .channel = channel, .fd = reader.n };
+    r = loop_io_add(channel->logs->loop, reader.n, EPOLLIN, LOOP_NORMAL, on_readable, stream, &stream->io);
     if (r < 0) {
         free(stream);
         return r;
     }
-    list_append(&channel->open, stream);
-    channel->logs->n_streams++;
-    *ret_stream = stream;
+    (void)fd_take(&reader); /* the stream's */
+    *ret = (struct spare){ stream, fd_take(&writer) };
     return 0;
+}
+
+static void spare_drop(struct logs *logs, struct spare *spare)
+{
+    if (!spare->stream) return;
+    loop_io_remove(logs->loop, &spare->stream->io);
+    (void)close(spare->stream->fd); /* a pipe that was never used */
+    free(TAKE(spare->stream));
+    fd_close(&spare->writer);
 }
 
 static void keep_label(struct log_stream *stream, const char *label)
@@ -421,24 +432,34 @@ void logs_free(struct logs *logs)
         while (channel->paused.first) stream_close(channel->paused.first);
         log_output_done(&channel->output);
     }
+    for (size_t i = 0; i < COUNT_OF(logs->spares); i++) spare_drop(logs, &logs->spares[i]);
     log_set_writer(NULL, NULL);
     free(logs);
+}
+
+void logs_prepare(struct logs *logs)
+{
+    for (size_t i = 0; i < COUNT_OF(logs->spares); i++) {
+        if (logs->spares[i].stream) continue;
+        int r = spare_make(logs->by_which[i], &logs->spares[i]);
+        (void)r; /* the start makes it, or tells */
+    }
 }
 
 int logs_open_stream(struct logs *logs, const char *label, size_t label_length, int which, struct fd *ret_write)
 {
     struct log_channel *channel = logs->by_which[which == 2 ? 1 : 0];
+    struct spare *spare = &logs->spares[which == 2 ? 1 : 0];
     if (channel->paused.first) sweep_paused(channel);
-    AUTO_FD struct fd reader = FD_NONE, writer = FD_NONE;
-    int r = fd_pipe(0, &reader, &writer);
+    int r = spare->stream ? 0 : spare_make(channel, spare);
     if (r < 0) return r;
-    /* Ours alone: a child never gets this end, and its own stays blocking. */
-    if (fcntl(reader.n, F_SETFL, O_NONBLOCK) < 0) return -errno;
-    struct log_stream *stream;
-    r = stream_new(channel, label, label_length, reader.n, &stream);
-    if (r < 0) return r;
-    (void)fd_take(&reader); /* the stream's */
-    *ret_write = fd_take(&writer);
+    struct log_stream *stream = TAKE(spare->stream);
+    stream->label = label;
+    stream->label_length = (uint16_t)MIN_OF(label_length, (size_t)LABEL_MAX);
+    stream->number = ++logs->n_opened;
+    list_append(&channel->open, stream);
+    logs->n_streams++;
+    *ret_write = fd_take(&spare->writer);
     return 0;
 }
 

@@ -24,6 +24,8 @@ MUST_CHECK int logs_new_on(struct loop *loop, int stdout_fd, int stderr_fd, stru
 void logs_free(struct logs *logs);
 DEFINE_AUTO(struct logs, logs_free)
 
+/* Opens now what the next logs_open_stream() for either hands out: before a start that shall not wait for it. */
+void logs_prepare(struct logs *logs);
 /* A new pipe whose lines go to our stdout (`which` 1) or stderr (2) under `label`, which is borrowed until the stream
  * ends. The caller owns *ret_write, gives it to a child and closes it. -EMFILE, -ENFILE, -ENOMEM. */
 MUST_CHECK int logs_open_stream(struct logs *logs, const char *label, size_t label_length, int which,

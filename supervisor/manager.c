@@ -170,6 +170,21 @@ void manager_report_userdb(struct manager *m)
 
 /* ---- making ---- */
 
+/* Each service has three descriptors while it runs. */
+#define CROWD 16
+
+/* Many services, or one for each connection. */
+static bool is_crowd(const struct unit_set *set)
+{
+    uint32_t n_services = 0;
+    for (uint32_t id = 0; id < unit_set_count(set); id++) {
+        const struct unit *unit = unit_set_get(set, id);
+        if (unit->kind == UNIT_KIND_SOCKET && unit->socket->accept) return true;
+        if (unit->kind == UNIT_KIND_SERVICE && ++n_services == CROWD) return true;
+    }
+    return false;
+}
+
 static int make_units(struct manager *m)
 {
     static const struct unit_type *const types[UNIT_KIND_COUNT] = {
@@ -182,6 +197,7 @@ static int make_units(struct manager *m)
     m->units_capacity = (size_t)m->n_units + 1;
     m->units = calloc(m->units_capacity, sizeof(struct runtime *));
     if (!m->units) return -ENOMEM;
+    if (is_crowd(m->set)) spawner_expect_crowd(m->spawner);
     for (uint32_t id = 0; id < m->n_units; id++) {
         const struct unit *unit = unit_set_get(m->set, id);
         const struct unit_type *type = types[unit->kind];

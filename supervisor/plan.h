@@ -36,6 +36,8 @@ struct spawn {
     struct child_report report; /* stage NONE until the child reports */
     int leaf_error;
     bool shares_memory;
+    bool is_patient; /* the pipe is looked at when `look` is due, and polled from then on only */
+    struct loop_deadline look;
     pid_t pid;
     int pad;          /* of spawner's pads, -1: none */
     void *stack_slot; /* of spawner's pool, for a plan that is not in a slot */

@@ -69,17 +69,51 @@ static int take_mark(struct procs_table *table, struct procs *procs)
     return 0; /* session, group and descent have to do */
 }
 
+/* Forgets all of a run; what is prepared for the next one stays. */
+static void reset(struct procs *procs)
+{
+    *procs = (struct procs){ .spare = procs->spare };
+}
+
+void procs_prepare(struct procs_table *table, struct procs *procs, const char *slice, const char *unit_name)
+{
+    AUTO(cg_leaf_free) struct cg_leaf *leaf = NULL;
+    if (!table->root || procs->leaf || procs->mark || procs->spare || table->n_spare >= SPARE_LEAVES_AT_MOST) return;
+    if (cg_leaf_create_in(table->root, slice, unit_name, &leaf) < 0 || cg_leaf_is_adopted(leaf)) return;
+    procs->spare = TAKE(leaf);
+    table->n_spare++;
+}
+
+void procs_unprepare(struct procs_table *table, struct procs *procs)
+{
+    if (!procs->spare) return;
+    int r = cg_leaf_remove(procs->spare);
+    (void)r; /* somebody put a process into it: the next run adopts it, as it would any other */
+    cg_leaf_free(TAKE(procs->spare));
+    table->n_spare--;
+}
+
+/* NULL: there is none, or somebody else has removed it or made cgroups in it. */
+static struct cg_leaf *take_spare(struct procs_table *table, struct procs *procs)
+{
+    AUTO(cg_leaf_free) struct cg_leaf *leaf = TAKE(procs->spare);
+    if (!leaf) return NULL;
+    table->n_spare--;
+    return cg_leaf_has_children(leaf) == 0 ? TAKE(leaf) : NULL;
+}
+
 int procs_begin_in(struct procs_table *table, struct procs *procs, const char *slice, const char *unit_name,
                    int *ret_leaf_error)
 {
-    *procs = (struct procs){ .mark = 0 };
+    reset(procs);
     *ret_leaf_error = 0;
     int r = take_mark(table, procs);
     if (r < 0) {
-        *procs = (struct procs){ .mark = 0 };
+        reset(procs);
         return r;
     }
-    if (table->root) *ret_leaf_error = cg_leaf_create_in(table->root, slice, unit_name, &procs->leaf);
+    procs->leaf = take_spare(table, procs);
+    if (table->root && !procs->leaf) *ret_leaf_error = cg_leaf_create_in(table->root, slice, unit_name, &procs->leaf);
     return 0;
 }
 
@@ -154,7 +188,7 @@ void procs_end(struct procs_table *table, struct procs *procs)
     (void)r; /* what is left in it (KillMode=process) is adopted by the next run */
     cg_leaf_free(procs->leaf);
     table->scan_valid = table->orphans_valid = false; /* they point to the run */
-    *procs = (struct procs){ .mark = 0 };
+    reset(procs);
 }
 
 /* ---- questions ---- */

@@ -30,6 +30,7 @@ struct procs {
     bool ending;    /* set by the owner: nothing will be started in it any more, so an empty leaf may go at once */
     bool of_socket; /* set by the owner once it has begun: embedded in a struct socket, not in a struct service */
     /* The rest is for procs.c alone. */
+    struct cg_leaf *spare;            /* of procs_prepare(), for the next run; owned */
     bool leaf_removed;                /* while `ending` */
     bool empty;                       /* and nobody was added since */
     uint32_t scan_serial, scan_first; /* its processes in the table's scan of that number */
@@ -41,6 +42,13 @@ MUST_CHECK int procs_begin(struct procs_table *table, struct procs *procs, const
 /* The same with the leaf in a slice; NULL: in none. */
 MUST_CHECK int procs_begin_in(struct procs_table *table, struct procs *procs, const char *slice, const char *unit_name,
                               int *ret_leaf_error);
+/* Between runs: makes the leaf of the next one now, so that its start need not wait for it. The run takes it if it is
+ * still what it was. Without effect where a run or a leaf is there already, where SPARE_LEAVES_AT_MOST are, and where
+ * the leaf cannot be made or is not empty: the start will see to that. */
+#define SPARE_LEAVES_AT_MOST 16
+void procs_prepare(struct procs_table *table, struct procs *procs, const char *slice, const char *unit_name);
+/* Removes it again. To be called before the struct goes, too. */
+void procs_unprepare(struct procs_table *table, struct procs *procs);
 /* A process was created for this run, inside the leaf or not. Told again with `in_leaf` false when it turned out that
  * it could not enter (spawn.h, leaf_error). Without memory to note it, it is found by its mark. */
 void procs_add(struct procs_table *table, struct procs *procs, pid_t pid, bool in_leaf);

@@ -31,6 +31,7 @@ struct procs_table {
     struct id_map runs;    /* mark -> struct procs */
     struct id_map members; /* pid -> struct procs_member */
     struct pid_list pids;  /* scratch */
+    unsigned n_spare;      /* leaves of procs_prepare() */
 
     uint32_t serial;             /* of the scan; 0 is none */
     bool scan_valid, scan_stale; /* stale: something was reaped since */

@@ -286,6 +286,7 @@ static void service_done(struct runtime *rt)
     oom_end(s);
     socket_connection_end(s);
     procs_end(rt->manager->procs, &s->procs);
+    procs_unprepare(rt->manager->procs, &s->procs);
 }
 
 static int service_start(struct runtime *rt)

@@ -259,6 +259,8 @@ int service_spawn(struct service *s, enum service_command slot, const struct com
             failure = (struct exec_failure){ .stage = EXEC_STAGE_MEMORY, .error = -r };
     } else {
         request.make_directories = slot <= SERVICE_EXEC_START;
+        /* A connection started it, and no job but its own is there to wait: nothing comes between it and its client. */
+        request.is_patient = is_main && request.n_listen_fds > 0 && m->n_jobs <= 1;
         r = start_process(s, slot, process, &request, &failure);
     }
     passed_fds_done(&passed);

@@ -304,6 +304,7 @@ void socket_act_listening(struct socket *s, enum socket_state from)
     if (starts && s->proxy) socket_proxy_set_ready(s, s->service->base.active == ACTIVE_STATE_ACTIVE);
     if (from == SOCKET_RUNNING && s->base.unit->socket_extra->flush_pending) socket_flush(s);
     socket_wait(s);
+    socket_prepare_start(s);
 }
 
 void socket_act_running(struct socket *s, enum socket_state from)
@@ -373,6 +374,7 @@ void socket_act_end(struct socket *s, enum socket_state from)
 {
     (void)from;
     socket_close_listeners(s, s->remove_nodes);
+    socket_unprepare_start(s);
     socket_end_run(s);
     if (s->state == SOCKET_FAILED) unit_failed_for_good(&s->base, s->failure_code);
 }

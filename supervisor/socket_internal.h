@@ -61,6 +61,7 @@ struct socket {
     LIST_HEAD(, socket_worker) workers; /* its processes */
     struct loop_deadline trigger_due;   /* socket_trigger_soon() */
     struct loop_deadline pause;         /* accepting goes on after a lack of descriptors */
+    struct loop_deadline prepare;       /* it listens, and what the start of its service needs is made beforehand */
     bool lacking;                       /* which was told of already (K88) */
     usec_t trigger_begin;
     uint32_t trigger_count;
@@ -153,6 +154,10 @@ void socket_end_run(struct socket *s);
 void socket_flush(struct socket *s);
 /* Nobody polls the listeners any more, whatever the reason was to do so. */
 void socket_stop_waiting(struct socket *s);
+/* It listens, and for nothing else: what the next start of its service needs is made in a moment. */
+void socket_prepare_start(struct socket *s);
+/* It does no longer, and that is given back. */
+void socket_unprepare_start(struct socket *s);
 /* Polls those that are not polled yet; fails the unit where that cannot be. */
 void socket_wait(struct socket *s);
 /* A connection is there: starts the service, within TriggerLimit*=, in this round's deadlines: for a trigger may end in

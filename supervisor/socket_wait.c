@@ -6,6 +6,7 @@
 #include "base/timespan.h"
 #include "socketact/listener.h"
 #include "supervisor/job.h"
+#include "supervisor/logs.h"
 #include "supervisor/restart.h"
 #include "trace/trace.h"
 
@@ -33,6 +34,37 @@ void socket_stop_waiting(struct socket *s)
     socket_stop_polling(s);
     loop_deadline_clear(s->base.manager->loop, &s->trigger_due);
     loop_deadline_clear(s->base.manager->loop, &s->pause);
+    loop_deadline_clear(s->base.manager->loop, &s->prepare);
+}
+
+/* ---- what a start needs ---- */
+
+/* Not at once: of one connection after the other each is served first. */
+#define PREPARE_AFTER (5 * USEC_PER_MSEC)
+
+static void on_prepare(void *userdata)
+{
+    struct socket *s = userdata;
+    struct manager *m = s->base.manager;
+    const struct runtime *rt = &s->service->base;
+    const struct resource_section *resource = rt->unit->resource;
+    if (s->state != SOCKET_LISTENING || m->shutdown.begun || !runtime_is_down(rt) || s->service->begun) return;
+    procs_prepare(m->procs, &s->service->procs, resource->slice_is_default ? NULL : resource->slice, runtime_name(rt));
+    logs_prepare(m->logs);
+}
+
+void socket_prepare_start(struct socket *s)
+{
+    struct loop *loop = s->base.manager->loop;
+    /* Of what is to scale to zero nothing is kept. */
+    if (!s->service || socket_settings(s)->idle_stop != USEC_INFINITY) return;
+    int r = loop_deadline_set(loop, &s->prepare, usec_add(loop_now(loop), PREPARE_AFTER), on_prepare, s);
+    (void)r; /* no memory: then the start makes what it needs */
+}
+
+void socket_unprepare_start(struct socket *s)
+{
+    if (s->service) procs_unprepare(s->base.manager->procs, &s->service->procs);
 }
 
 /* ---- limits ---- */

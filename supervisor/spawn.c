@@ -18,7 +18,8 @@
 #include "supervisor/sys.h"
 
 #define PADS_LOWEST    16
-#define PADS_PAY_ABOVE 64 /* descriptors of ours besides */
+#define PATIENCE       (10 * USEC_PER_MSEC) /* longer than a tick: a timer that is due before costs 20 us to set */
+#define PADS_PAY_ABOVE 64                   /* descriptors of ours besides */
 
 enum learnt { UNKNOWN, WORKS, REFUSED };
 
@@ -35,9 +36,12 @@ struct spawner {
     bool into_cgroup_off, close_range_missing, sharing_refused;
     bool dumpable;    /* as we were started; taken away while memory is shared */
     size_t n_sharing; /* children that share our memory now */
+    size_t n_patient; /* starts that have `look` set */
     bool signals_known;
     uint64_t ignored_signals, handled_signals; /* bit n-1: signal n */
 };
+
+static bool look_at_patient(void *userdata);
 
 /* ---- the spawner ---- */
 
@@ -52,11 +56,8 @@ int spawner_new(struct loop *loop, struct spawner **ret_spawner)
     if (!spawner->slots) return -ENOMEM;
     if (fd_openat(AT_FDCWD, "/dev/null", O_RDWR, 0, &spawner->null) < 0) spawner->null = FD_NONE; /* children try */
     spawner->close_range_missing = syscall(SYS_close_range, ~0U, ~0U, CLOSE_RANGE_CLOEXEC) < 0;
-    /* Now, while low numbers are free: what a child copies ends with its pad. */
-    if (!fd_is_open(&spawner->null) || spawner->close_range_missing ||
-        pads_init(&spawner->pads, spawner->null.n, PADS_LOWEST) < 0)
-        spawner->pads = PADS_NONE;
     spawner->dumpable = prctl(PR_GET_DUMPABLE) == 1;
+    loop_ask_first(loop, look_at_patient, spawner);
     *ret_spawner = TAKE(spawner);
     return 0;
 }
@@ -64,6 +65,12 @@ int spawner_new(struct loop *loop, struct spawner **ret_spawner)
 struct slot_pool *spawner_slots(struct spawner *spawner)
 {
     return spawner->slots;
+}
+
+void spawner_expect_crowd(struct spawner *spawner)
+{
+    if (spawner->pads.count > 0 || !fd_is_open(&spawner->null) || spawner->close_range_missing) return;
+    if (pads_init(&spawner->pads, spawner->null.n, PADS_LOWEST) < 0) spawner->pads = PADS_NONE;
 }
 
 void spawner_set_limits(struct spawner *spawner, struct spawner_limits limits)
@@ -295,11 +302,19 @@ static void spawn_unlink(struct spawn *spawn)
     if (spawn->next) spawn->next->previous = spawn->previous;
 }
 
+static void spawn_stop_looking(struct spawn *spawn)
+{
+    struct spawner *spawner = spawn->spawner;
+    loop_io_remove(spawner->loop, &spawn->io);
+    if (loop_deadline_is_set(&spawn->look)) spawner->n_patient--;
+    loop_deadline_clear(spawner->loop, &spawn->look);
+}
+
 /* Gives back what a start held; the plan is gone afterwards. */
 static void spawn_release(struct spawn *spawn)
 {
     struct spawner *spawner = spawn->spawner;
-    loop_io_remove(spawner->loop, &spawn->io);
+    spawn_stop_looking(spawn);
     fd_close(&spawn->status);
     pad_release(spawn);
     slot_give(spawner->slots, spawn->stack_slot);
@@ -349,6 +364,48 @@ static void on_status(int fd, uint32_t events, void *userdata)
     if (spawn_read(userdata)) spawn_finish(userdata);
 }
 
+static int spawn_poll(struct spawn *spawn)
+{
+    return loop_io_add(spawn->spawner->loop, spawn->status.n, EPOLLIN, LOOP_NORMAL, on_status, spawn, &spawn->io);
+}
+
+static void on_look(void *userdata);
+
+/* We are awake anyhow: news of a start comes before what its process has done since, as if it had woken us. */
+static bool look_at_patient(void *userdata)
+{
+    struct spawner *spawner = userdata;
+    bool any = false;
+    if (spawner->n_patient == 0) return false;
+    for (struct spawn *spawn = spawner->under_way, *next; spawn; spawn = next) {
+        next = spawn->next;
+        if (!loop_deadline_is_set(&spawn->look) || !spawn_read(spawn)) continue;
+        spawn_finish(spawn);
+        any = true;
+    }
+    return any;
+}
+
+static int spawn_look_later(struct spawn *spawn)
+{
+    struct loop *loop = spawn->spawner->loop;
+    int r = loop_deadline_set(loop, &spawn->look, usec_add(loop_now(loop), PATIENCE), on_look, spawn);
+    if (r == 0) spawn->spawner->n_patient++;
+    return r;
+}
+
+static void on_look(void *userdata)
+{
+    struct spawn *spawn = userdata;
+    spawn->spawner->n_patient--;
+    if (spawn_read(spawn)) {
+        spawn_finish(spawn);
+    } else if (spawn_poll(spawn) < 0) { /* a lack of descriptors or memory: it may be over by then */
+        int r = spawn_look_later(spawn);
+        (void)r; /* likewise; its exit tells at the latest */
+    }
+}
+
 void spawn_drain(struct spawn *spawn)
 {
     pad_release(spawn); /* the child is dead */
@@ -379,10 +436,11 @@ void spawner_free(struct spawner *spawner)
         if (spawn_read(spawn)) {
             spawn_finish(spawn);
         } else { /* its child may read the plan for as long as we live */
-            loop_io_remove(spawner->loop, &spawn->io);
+            spawn_stop_looking(spawn);
             fd_close(&spawn->status);
         }
     }
+    loop_ask_first(spawner->loop, NULL, NULL);
     pads_done(&spawner->pads);
     slot_pool_free(spawner->slots);
     fd_close(&spawner->null);
@@ -397,7 +455,7 @@ static int prepare(struct spawner *spawner, struct exec_plan *plan, struct fd *r
     struct spawn *spawn = &plan->spawn;
     int r = fd_pipe(O_NONBLOCK, &spawn->status, ret_status_write);
     if (r < 0) return r;
-    r = loop_io_add(spawner->loop, spawn->status.n, EPOLLIN, LOOP_NORMAL, on_status, spawn, &spawn->io);
+    r = spawn->is_patient ? spawn_look_later(spawn) : spawn_poll(spawn);
     if (r < 0) return r;
     struct child_plan *child = &plan->child;
     child->status_fd = ret_status_write->n;

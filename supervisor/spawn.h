@@ -18,6 +18,9 @@ struct spawner;
 MUST_CHECK int spawner_new(struct loop *loop, struct spawner **ret_spawner);
 void spawner_free(struct spawner *spawner);
 DEFINE_AUTO(struct spawner, spawner_free)
+/* There will be many descriptors: reserves what keeps starts cheap then (supervisor/pads.h). To be called while low
+ * numbers are free, and not for nothing: each child copies and closes what is reserved. */
+void spawner_expect_crowd(struct spawner *spawner);
 /* Forces the fallbacks in tests: no clone3, no CLONE_VM, no CLONE_INTO_CGROUP. */
 struct spawner_limits {
     bool no_clone3, no_clone_vm, no_into_cgroup, no_close_range;

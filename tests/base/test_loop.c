@@ -451,10 +451,54 @@ static void test_busy_loop_does_not_rearm(void **state)
     close(fd);
 }
 
+/* ---- who is asked first ---- */
+
+struct asked {
+    int times;
+    bool news;
+};
+
+static bool on_asked(void *userdata)
+{
+    struct asked *asked = userdata;
+    asked->times++;
+    return asked->news;
+}
+
+static void on_counted(int fd, uint32_t events, void *userdata)
+{
+    (void)events;
+    event_drain(fd);
+    ++*(int *)userdata;
+}
+
+static void test_asked_before_the_round(void **state)
+{
+    struct loop *loop = *state;
+    struct asked asked = { 0, true };
+    int fd = event_new(1), calls = 0;
+    loop_io io;
+    assert_int_equal(loop_io_add(loop, fd, EPOLLIN, LOOP_EARLY, on_counted, &calls, &io), 0);
+    loop_ask_first(loop, on_asked, &asked);
+    assert_int_equal(loop_wait(loop, true), 0); /* news: the event waits for its turn */
+    assert_int_equal(asked.times, 1);
+    assert_int_equal(calls, 0);
+    asked.news = false;
+    assert_int_equal(loop_wait(loop, true), 0);
+    assert_int_equal(asked.times, 2);
+    assert_int_equal(calls, 1);
+    assert_int_equal(loop_wait(loop, false), 0); /* nothing is ready: nobody is asked */
+    assert_int_equal(asked.times, 2);
+    loop_ask_first(loop, NULL, NULL);
+    loop_io_remove(loop, &io);
+    (void)close(fd); /* an eventfd */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_priorities, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_asked_before_the_round, setup, teardown),
         cmocka_unit_test_setup_teardown(test_round_sees_every_ready_source, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removed_source_is_not_called, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paused_source_is_silent, setup, teardown),

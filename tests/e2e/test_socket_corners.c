@@ -2,6 +2,7 @@
  * is not theirs to remove. */
 #include "tests/e2e/expect.h"
 #include "tests/e2e/life.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -315,15 +316,51 @@ static void test_foreign_link(void **state)
     scene_end(s);
 }
 
+/* ---- what is made before a start ---- */
+
+#define LEAF       "/sys/fs/cgroup/container-init/spare.service"
+#define UNTIL_LEAF "until test -d " LEAF " && ! grep -q . " LEAF "/cgroup.procs; do sleep 0.02; done"
+
+/* While its socket listens the leaf of a service is there: each start takes it, and it does not outlive the socket. */
+static void test_spare_leaf(void **state)
+{
+    struct scene *s = new_scene();
+    scene_unit(s, "spare.socket", "[Socket]\nListenStream=/run/spare.sock\n");
+    scene_unit(s, "spare.service", LISTENS);
+    life_boot(s, state);
+    scene_wait_event(s, "startup_finished", NULL, NULL);
+    run(s, UNTIL_LEAF "; stat -c %i " LEAF " > /scene/before");
+    talk(s, scene_connect(s, "unix:/run/spare.sock"));
+    run(s, "test $(stat -c %i " LEAF ") = $(cat /scene/before) && grep -q . " LEAF "/cgroup.procs");
+    run(s, SYSTEMCTL " is-active spare.service"); /* told by now, though nobody was woken for it */
+    run(s, SYSTEMCTL " stop spare.service; " UNTIL_LEAF);
+    run(s, SYSTEMCTL " start spare.service && grep -q . " LEAF "/cgroup.procs");
+    run(s, SYSTEMCTL " stop spare.service; " UNTIL_LEAF);
+    run(s, SYSTEMCTL " stop spare.socket && ! test -e " LEAF);
+    run(s, SYSTEMCTL " start spare.socket; " UNTIL_LEAF "; rmdir " LEAF); /* somebody is in the way */
+    talk(s, scene_connect(s, "unix:/run/spare.sock"));
+    run(s, "grep -q . " LEAF "/cgroup.procs");
+    run(s, SYSTEMCTL " stop spare.service; " UNTIL_LEAF);
+    expect_stop(s, 0);
+    if (faccessat(box_cgroup_fd(scene_box(s)), "container-init/spare.service", F_OK, 0) == 0)
+        scene_fail(s, "its leaf outlived PID 1");
+    scene_end(s);
+}
+
 int main(void)
 {
     scene_skip_unless_possible();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_called_off),    cmocka_unit_test(test_idle_stop_called_off),
-        cmocka_unit_test(test_deferred_stop), cmocka_unit_test(test_too_late),
-        cmocka_unit_test(test_end_in_time),   cmocka_unit_test(test_names_and_addresses),
-        cmocka_unit_test(test_shut_down),     IN_BOTH_PLACES(test_command_notifies),
+        cmocka_unit_test(test_called_off),
+        cmocka_unit_test(test_idle_stop_called_off),
+        cmocka_unit_test(test_deferred_stop),
+        cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_end_in_time),
+        cmocka_unit_test(test_names_and_addresses),
+        cmocka_unit_test(test_shut_down),
+        IN_BOTH_PLACES(test_command_notifies),
         cmocka_unit_test(test_foreign_link),
+        cmocka_unit_test_prestate(test_spare_leaf, (void *)(uintptr_t)&with_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,41 @@ static void test_two_destinations(void **state)
     assert_string_equal(str_text(&f->err_text), "[web] oops\ncontainer-init: a line of our own\n");
 }
 
+static int lowest_free(void)
+{
+    int fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    assert_true(fd >= 3);
+    (void)close(fd); /* a duplicate */
+    return fd;
+}
+
+/* What is prepared is what the next two get, and nobody's stream until then. */
+static void test_prepared(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    int before = lowest_free();
+    logs_prepare(f->logs);
+    int behind = lowest_free();
+    logs_prepare(f->logs);
+    assert_true(behind > before);
+    assert_int_equal(lowest_free(), behind); /* once is enough */
+    assert_int_equal(logs_stream_count(f->logs), 0);
+    rounds(f, 1);
+    AUTO_FD struct fd err = stream(f, "web", 2), out = stream(f, "web", 1);
+    assert_int_equal(lowest_free(), behind);
+    assert_int_equal(logs_stream_count(f->logs), 2);
+    AUTO_FD struct fd another = stream(f, "api", 1); /* none is left */
+    assert_int_equal(logs_stream_count(f->logs), 3);
+    put(err.n, "oops\n", 5);
+    put(out.n, "fine\n", 5);
+    put(another.n, "too\n", 4);
+    settle(f);
+    assert_string_equal(str_text(&f->out_text), "[web] fine\n[api] too\n");
+    assert_string_equal(str_text(&f->err_text), "[web] oops\n");
+    logs_prepare(f->logs); /* and goes with the rest */
+}
+
 /* K86: one round is enough. */
 static void test_at_once(void **state)
 {
@@ -375,16 +410,9 @@ static void test_disk_with_room_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_lines),
-        TEST(test_nul_bytes),
-        TEST(test_two_destinations),
-        TEST(test_at_once),
-        TEST(test_long_lines),
-        TEST(test_never_mixed),
-        TEST(test_flood),
-        TEST(test_kinds),
-        TEST(test_gone),
-        TEST(test_disk_with_room_again),
+        TEST(test_lines),   TEST(test_nul_bytes),  TEST(test_two_destinations),     TEST(test_prepared),
+        TEST(test_at_once), TEST(test_long_lines), TEST(test_never_mixed),          TEST(test_flood),
+        TEST(test_kinds),   TEST(test_gone),       TEST(test_disk_with_room_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include <sys/stat.h>
 #include "cgroup/leaf.h"
 #include "cgroup/root.h"
 #include "supervisor/id_map.h"
@@ -144,6 +145,7 @@ static void world_open(struct world *w, enum place place)
     if (place != PLACE_MARK_SCAN) assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     assert_int_equal(procs_table_new(w->root, &w->table), 0);
     int leaf_error;
+    w->procs = (struct procs){ .mark = 0 };
     assert_int_equal(procs_begin(w->table, &w->procs, "procs-test.service", &leaf_error), 0);
     assert_int_equal(leaf_error, 0);
     assert_true(!!w->procs.leaf == (place == PLACE_LEAF || place == PLACE_OUTSIDE_LEAF));
@@ -562,7 +564,7 @@ static void test_without_proc_k92(void **state)
 static int two_runs(enum place place)
 {
     struct world w;
-    struct procs other;
+    struct procs other = { .mark = 0 };
     struct fd reader, other_reader;
     int leaf_error;
     world_open(&w, place);
@@ -601,6 +603,84 @@ static void test_two_runs(void **state)
     run_apart(two_runs, PLACE_MARK);
 }
 
+/* ---- a leaf that is made before the run ---- */
+
+static bool leaf_exists(const struct world *w, const char *name)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/%s", cg_root_path(w->root), name);
+    return access(path, F_OK) == 0;
+}
+
+static void change_leaf(const struct world *w, const char *name, bool make)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/%s", cg_root_path(w->root), name);
+    assert_int_equal(make ? mkdir(path, 0755) : rmdir(path), 0);
+}
+
+static const struct spare_case {
+    const char *label, *made_before, *removed, *made; /* by somebody else: before, and behind procs_prepare() */
+    bool prepared, taken, adopted;
+} spare_cases[] = {
+    { "the run takes it", NULL, NULL, NULL, true, true, false },
+    { "it is gone: the run makes another", NULL, "spare.service", NULL, true, false, false },
+    { "it has a cgroup in it: adopted", NULL, NULL, "spare.service/inner", true, false, true },
+    { "it was there: adopted by the run", "spare.service", NULL, NULL, false, false, true },
+};
+
+static int spare_leaf(enum place place)
+{
+    struct world w;
+    struct procs many[SPARE_LEAVES_AT_MOST + 1] = { { .mark = 0 } }, *procs = &many[0];
+    world_open(&w, place);
+    for (size_t i = 0; i < COUNT_OF(spare_cases); i++) {
+        const struct spare_case *c = &spare_cases[i];
+        int leaf_error;
+        print_message("    %s\n", c->label);
+        if (c->made_before) change_leaf(&w, c->made_before, true);
+        procs_prepare(w.table, procs, NULL, "spare.service");
+        const struct cg_leaf *spare = procs->spare;
+        assert_int_equal(spare != NULL, c->prepared);
+        assert_true(leaf_exists(&w, "spare.service"));
+        if (c->removed) change_leaf(&w, c->removed, false);
+        if (c->made) change_leaf(&w, c->made, true);
+        assert_int_equal(procs_begin(w.table, procs, "spare.service", &leaf_error), 0);
+        assert_int_equal(leaf_error, 0);
+        assert_null(procs->spare);
+        assert_true(!c->taken || procs->leaf == spare);
+        assert_int_equal(cg_leaf_is_adopted(procs->leaf), c->adopted);
+        procs_prepare(w.table, procs, NULL, "spare.service"); /* not while a run is there */
+        assert_null(procs->spare);
+        procs_end(w.table, procs);
+        assert_false(leaf_exists(&w, "spare.service"));
+    }
+    procs_prepare(w.table, procs, "spare-inner.slice", "spare.service");
+    assert_true(leaf_exists(&w, "spare.slice/spare-inner.slice/spare.service"));
+    procs_unprepare(w.table, procs);
+    assert_null(procs->spare);
+    assert_false(leaf_exists(&w, "spare.slice"));
+    for (size_t i = 0; i < COUNT_OF(many); i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "spare-%zu.service", i);
+        procs_prepare(w.table, &many[i], NULL, name);
+        assert_int_equal(leaf_exists(&w, name), i < SPARE_LEAVES_AT_MOST);
+    }
+    for (size_t i = 0; i < COUNT_OF(many); i++) procs_unprepare(w.table, &many[i]);
+    assert_false(leaf_exists(&w, "spare-0.service"));
+    procs_prepare(w.table, procs, NULL, "spare.service"); /* there is room again */
+    assert_non_null(procs->spare);
+    procs_unprepare(w.table, procs);
+    world_close(&w);
+    return 0;
+}
+
+static void test_spare_leaf(void **state)
+{
+    (void)state;
+    run_apart(spare_leaf, PLACE_LEAF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_reused_number_k09),
         cmocka_unit_test(test_without_proc_k92),
         cmocka_unit_test(test_two_runs),
+        cmocka_unit_test(test_spare_leaf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,9 +84,8 @@ static void crowd_close(const int crowd[CROWD])
     for (size_t i = 0; i < CROWD; i++) (void)close(crowd[i]); /* duplicates */
 }
 
-static void test_ways_of_creation_in_a_crowd(void **state)
+static void run_in_a_crowd(struct fixture *f)
 {
-    struct fixture *f = *state;
     int crowd[CROWD], listener;
     crowd_open(crowd);
     run_every_way(f);
@@ -112,6 +111,23 @@ static void test_ways_of_creation_in_a_crowd(void **state)
     assert_int_equal(lines, 5);
     (void)close(listener); /* was not read */
     crowd_close(crowd);
+}
+
+static void test_ways_of_creation_in_a_crowd(void **state)
+{
+    run_in_a_crowd(*state); /* which was not expected */
+}
+
+static void test_ways_of_creation_in_an_expected_crowd(void **state)
+{
+    struct fixture *f = *state;
+    int before = fcntl(0, F_DUPFD_CLOEXEC, 16), after;
+    assert_true(before >= 16);
+    (void)close(before); /* a duplicate */
+    spawner_expect_crowd(f->spawner);
+    assert_true((after = fcntl(0, F_DUPFD_CLOEXEC, 16)) >= before + 48); /* the low numbers are taken: 8 pads of 6 */
+    (void)close(after);                                                  /* likewise */
+    run_in_a_crowd(f);
 }
 
 /* NotifyFD=: its pipe lies at the number of the unit's choice and nothing in the gap before it, in every way a process
@@ -611,11 +627,92 @@ static void test_many_at_once(void **state)
     }
 }
 
+/* Of pads that nobody needs every child would have a copy. */
+static void test_few_descriptors_have_no_pads(void **state)
+{
+    struct fixture *f = *state;
+    size_t before = count_descriptors();
+    assert_int_equal(fixture_run(f, WORDS("/bin/true")), 0);
+    assert_int_equal(count_descriptors(), before);
+}
+
+/* ---- a start nobody waits for ---- */
+
+/* Says when it runs, by a pipe, and stays until its input ends. */
+static void start_patient(struct fixture *f, struct fd *ret_reader)
+{
+    struct fd writer = FD_NONE;
+    char byte;
+    f->request.is_patient = true;
+    fixture_command(f, WORDS("/bin/sh", "-c", "echo; exec sleep 1000"));
+    assert_int_equal(fd_pipe(0, ret_reader, &writer), 0);
+    assert_int_equal(fixture_start(f, writer.n), 0);
+    fd_close(&writer);
+    assert_int_equal(read(ret_reader->n, &byte, 1), 1);
+}
+
+static void end_patient(struct fixture *f, struct fd *reader)
+{
+    assert_int_equal(f->failure.stage, EXEC_STAGE_NONE);
+    assert_int_equal(spawner_count(f->spawner), 0);
+    assert_int_equal(kill(f->pid, SIGKILL), 0);
+    assert_int_equal(waitpid(f->pid, NULL, 0), f->pid);
+    fd_close(reader);
+}
+
+static void on_other(int fd, uint32_t events, void *userdata)
+{
+    bool *was_told = userdata;
+    char byte;
+    (void)events;
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_true(*was_told);
+}
+
+/* It wakes nobody: it is told when its time has come, or before whatever else has come. */
+static void test_patient_start(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FD struct fd reader = FD_NONE, other = FD_NONE, other_writer = FD_NONE;
+    loop_io io;
+    start_patient(f, &reader);
+    assert_int_equal(loop_wait(f->loop, false), 0); /* it runs, and that made nothing ready */
+    while (!f->is_done) assert_int_equal(loop_wait(f->loop, true), 0);
+    end_patient(f, &reader);
+
+    assert_int_equal(fd_pipe(O_NONBLOCK, &other, &other_writer), 0);
+    assert_int_equal(loop_io_add(f->loop, other.n, EPOLLIN, LOOP_EARLY, on_other, &f->is_done, &io), 0);
+    start_patient(f, &reader);
+    assert_int_equal(write(other_writer.n, "x", 1), 1);
+    assert_int_equal(loop_wait(f->loop, true), 0);
+    assert_true(f->is_done);
+    assert_int_equal(loop_wait(f->loop, true), 0); /* the other comes behind it */
+    end_patient(f, &reader);
+    loop_io_remove(f->loop, &io);
+
+    start_patient(f, &reader); /* nobody looks any more */
+    assert_int_equal(kill(f->pid, SIGKILL), 0);
+    assert_int_equal(waitpid(f->pid, NULL, 0), f->pid);
+}
+
+static void test_patient_failure(void **state)
+{
+    struct fixture *f = *state;
+    f->request.is_patient = true;
+    assert_int_equal(fixture_run(f, WORDS("/no/such/program")), 0);
+    assert_int_equal(f->failure.stage, EXEC_STAGE_EXEC);
+    assert_int_equal(f->failure.error, ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_ways_of_creation, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_ways_of_creation_in_a_crowd, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_ways_of_creation_in_an_expected_crowd, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_patient_start, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_patient_failure, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_few_descriptors_have_no_pads, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_oom_score_stays_with_the_child, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_failing_child_leaves_errno_alone, open_fixture, close_fixture),
         cmocka_unit_test(test_refused_calls),

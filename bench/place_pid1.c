@@ -37,14 +37,15 @@
 
 #include "pid1/reaper.h"
 
-#define SHARED     "/shared/"
-#define PROBE_NS   2300000 /* not in step with the kernel's tick */
-#define REST_NS    10000000
-#define COLLECT    64
-#define REPORTS    16
-#define NOTIFY     "place"
-#define BINARY     "/bench/container-init"
-#define PROBE_ROOM 4096
+#define SHARED          "/shared/"
+#define PROBE_NS        2300000 /* not in step with the kernel's tick */
+#define REST_NS         10000000
+#define COLLECT         64
+#define CONNECT_SECONDS 5
+#define REPORTS         16
+#define NOTIFY          "place"
+#define BINARY          "/bench/container-init"
+#define PROBE_ROOM      4096
 
 struct place {
     struct manager manager; /* of which a worker wants the loop, the reaper and the program */
@@ -309,7 +310,8 @@ int main(int argc, char **argv)
     max_events = (int)strtol(how, NULL, 10);
     p->inside = max_events > 0 || strcmp(how, "inside") == 0;
     p->config = (struct proxy_config){ .n_listeners = 1, .ready = !p->cold };
-    p->config.connect_timeout = p->config.idle_timeout = p->config.datagram_timeout = p->config.linger = USEC_INFINITY;
+    p->config.idle_timeout = p->config.datagram_timeout = p->config.linger = USEC_INFINITY;
+    p->config.connect_timeout = CONNECT_SECONDS * USEC_PER_SEC;
     (void)snprintf(p->config.target, sizeof p->config.target, "127.0.0.1:%s", p->cold ? "9113" : "9000");
     begin(p);
     if (p->fresh)

@@ -334,10 +334,10 @@ static void test_job_timeout(void **state)
 static void test_job_running_timeout(void **state)
 {
     struct scene *s = new_scene();
-    scene_unit(s, "first.service", "[Unit]\nJobTimeoutSec=infinity\n[Service]\nType=oneshot\nExecStart=/bin/sleep 1\n");
+    scene_unit(s, "first.service", "[Unit]\nJobTimeoutSec=infinity\n[Service]\nType=oneshot\nExecStart=/bin/sleep 3\n");
     scene_unit(
         s, "quick.service",
-        "[Unit]\nAfter=first.service\nJobRunningTimeoutSec=800ms\n[Service]\nType=oneshot\nExecStart=/bin/true\n");
+        "[Unit]\nAfter=first.service\nJobRunningTimeoutSec=2500ms\n[Service]\nType=oneshot\nExecStart=/bin/true\n");
     scene_unit(s, "slow.service",
                "[Unit]\nAfter=first.service\nJobRunningTimeoutSec=500ms\n[Service]\nType=oneshot\n" GATED);
     boot(s, state);

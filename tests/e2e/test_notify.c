@@ -69,11 +69,11 @@ static void test_extend(void **state)
 {
     struct scene *s = scene_new();
     scene_unit(s, "start.service",
-               NOTIFY "TimeoutStartSec=500ms\nExecStart=" ACTOR
-                      " notify EXTEND_TIMEOUT_USEC=60000000 -- pause 1000 -- notify READY=1 -- sleep\n");
+               NOTIFY "TimeoutStartSec=2s\nExecStart=" ACTOR
+                      " notify EXTEND_TIMEOUT_USEC=60000000 -- pause 2500 -- notify READY=1 -- sleep\n");
     scene_unit(s, "stop.service",
-               NOTIFY "TimeoutStopSec=500ms\nExecStart=" ACTOR " notify READY=1 -- on-term /scene/stop up 1\n"
-                      "ExecStop=" ACTOR " notify EXTEND_TIMEOUT_USEC=60000000 -- pause 1000 -- mark /scene/stop late\n"
+               NOTIFY "TimeoutStopSec=2s\nExecStart=" ACTOR " notify READY=1 -- on-term /scene/stop up 1\n"
+                      "ExecStop=" ACTOR " notify EXTEND_TIMEOUT_USEC=60000000 -- pause 2500 -- mark /scene/stop late\n"
                       "NotifyAccess=exec\n");
     scene_unit(s, "never.service",
                NOTIFY "TimeoutStartSec=500ms\nExecStart=" ACTOR
@@ -421,7 +421,7 @@ static void test_notify_reload(void **state)
                "[Service]\nType=notify-reload\nExecStart=" ACTOR
                " hup-block -- notify READY=1 -- notify-reload /scene/reloads\n");
     scene_unit(s, "silent.service",
-               "[Service]\nType=notify-reload\nTimeoutStartSec=500ms\nExecStart=" ACTOR
+               "[Service]\nType=notify-reload\nTimeoutStartSec=2s\nExecStart=" ACTOR
                " ignore HUP -- notify READY=1 -- sleep\n");
     life_boot(s, state);
     life_wait_state(s, "app.service", "running");

@@ -54,7 +54,7 @@ static void test_threshold_and_timeout(void **state)
 {
     struct scene *s = scene_new();
     scene_unit(s, "a.service",
-               "[Service]\nReadyIntervalSec=20ms\nReadyThreshold=3\nReadyTimeoutSec=500ms\n"
+               "[Service]\nReadyIntervalSec=20ms\nReadyThreshold=3\nReadyTimeoutSec=2s\n"
                "ReadyWhen=exec:/bin/sh -c 'echo $$$$ >>/scene/pids; n=$$(wc -l </scene/pids); "
                "case $$n in 1|2) exit 0;; 3) exit 4;; 4) exec sleep 1000;; esac'\nExecStart=" ACTOR " sleep\n");
     scene_unit(s, "b.service",

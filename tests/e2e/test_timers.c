@@ -194,10 +194,10 @@ static void test_clock_change(void **state)
 static void test_accuracy_and_delay(void **state)
 {
     struct scene *s = scene_new();
-    job(s, "exact", "OnActiveSec=100ms\n" EXACT);
-    job(s, "lazy", "OnActiveSec=200ms\nAccuracySec=1d\n");
+    job(s, "exact", "OnActiveSec=50ms\n" EXACT);
+    job(s, "lazy", "OnActiveSec=1s\nAccuracySec=1d\n"); /* not due when the other one wakes PID 1 */
     job(s, "delayed", "OnActiveSec=50ms\nRandomizedDelaySec=1000y\n" EXACT);
-    scene_unit(s, "pass.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.6\n");
+    scene_unit(s, "pass.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 1.5\n");
     life_boot(s, state);
     life_wait_state(s, "pass.service", "dead");
     life_expect_count(s, 1, "triggered", "exact.timer");

@@ -13,6 +13,7 @@
 #define REFUSED_AT_ONCE 512U
 #define RESERVE         8 /* descriptors */
 #define LACK_PAUSE      (100 * USEC_PER_MSEC)
+#define LACK_OVER       USEC_PER_SEC /* without another pause */
 #define SLAB_COUNT      64
 #define SOURCES_COUNT   1024U /* a power of 2 */
 
@@ -61,9 +62,10 @@ void proxy_lack(struct proxy *p, int negative_errno)
     proxy_look_at_listeners(p);
 }
 
+/* Who takes the place of one that has left does not end it: it is told of once, not each time (K88). */
 void proxy_lack_over(struct proxy *p)
 {
-    if (p->report.error == 0 || p->lacking) return;
+    if (p->report.error == 0 || p->lacking || p->now < usec_add(p->lack_until, LACK_OVER)) return;
     p->report.error = 0;
     p->tell_lack = true;
 }

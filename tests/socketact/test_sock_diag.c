@@ -98,6 +98,7 @@ static void expect(int listener, const char *step, int want)
         if (way == NETLINK && (got == -EPROTONOSUPPORT || got == -ENOENT || got == -EPERM)) continue;
         if (way == PROC && !is_alone && want > 0 && got > want) continue;
         if (got != want) fail_msg("%s, %s: %d, expected %d", step, names[way], got, want);
+        if (way == PROC && want != 3) continue; /* each look reads the connections of the whole machine */
         if (want >= 2) assert_int_equal(count(listener, 2, (enum way)way), 2);
         assert_int_equal(count(listener, 1, (enum way)way), MIN_OF(want, 1));
     }

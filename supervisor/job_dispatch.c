@@ -191,9 +191,15 @@ static void dispatch_start(struct runtime *rt)
             rt->result = RESULT_START_LIMIT_HIT;
         return;
     }
+    uint8_t result = rt->result;
     rt->result = RESULT_SUCCESS;
     r = rt->type->start(rt);
-    if (r < 0 && rt->job.type != JOB_NONE) fail_start(rt, RESULT_RESOURCES);
+    if (r == -EALREADY) {
+        rt->result = result;
+        job_finish(rt, JOB_RESULT_FAILED, JOB_SPREADS);
+    } else if (r < 0 && rt->job.type != JOB_NONE) {
+        fail_start(rt, RESULT_RESOURCES);
+    }
 }
 
 /* ---- the others ---- */

@@ -399,7 +399,7 @@ static int find_service(struct socket *s)
     if (!runs || listen_fds_has_all(m, s->base.unit)) return 0;
     log_error("socket %s: service %s is already %s, refusing; stop it first", socket_name(s), service,
               active_state_name(rt->active));
-    return -EBUSY;
+    return -EALREADY;
 }
 
 static int socket_init(struct runtime *rt)

@@ -35,8 +35,8 @@ struct unit_type {
     size_t size; /* of the struct that begins with struct runtime */
     int (*init)(struct runtime *rt);
     void (*done)(struct runtime *rt);
-    /* Begins to start an inactive or failed unit whose job was dispatched. 0: under way or done, states tell; -errno:
-     * nothing was begun. */
+    /* Begins to start an inactive or failed unit whose job was dispatched. 0: under way or done, states tell;
+     * -EALREADY: it refuses, has said why, and stays as it is; other -errno: nothing was begun, and it has failed. */
     int (*start)(struct runtime *rt);
     /* A start failed before anything was begun: the unit's own state follows, at once or with its next event. */
     void (*failed)(struct runtime *rt);

@@ -157,6 +157,8 @@ static void test_too_late(void **state)
     scene_wait_log(
         s, "container-init: socket runs.socket: service runs.service is already active, refusing; stop it first\n");
     run(s, "! test -e /run/runs.sock");
+    run(s, "test $(" SYSTEMCTL " show --value -p ActiveState -p Result runs.socket | tr '\\n' ,) = inactive,success,");
+    run(s, SYSTEMCTL " is-system-running"); /* a job has failed, no unit */
     run(s, SYSTEMCTL " stop runs.service && " SYSTEMCTL " start runs.socket");
     talk(s, scene_connect(s, "unix:/run/runs.sock"));
     print_message("  both at once\n");

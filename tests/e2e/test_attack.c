@@ -110,10 +110,10 @@ static void test_dies_on_connection(void **state)
     struct attack a;
     struct scene *s = scene_new();
     scene_unit(s, "sick.socket",
-               "[Socket]\nListenStream=127.0.0.1:9000\nPollLimitBurst=5\nPollLimitIntervalSec=500ms\n"
+               "[Socket]\nListenStream=127.0.0.1:9000\nPollLimitBurst=3\nPollLimitIntervalSec=3s\n"
                "TriggerLimitIntervalSec=0\n");
     scene_unit(s, "sick.service",
-               "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " crash /scene/tries 12 -- crowd -\n");
+               "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=" ACTOR " crash /scene/tries 8 -- crowd -\n");
     scene_unit(s, "default.socket", "[Socket]\nListenStream=127.0.0.1:9001\n");
     scene_unit(s, "default.service", "[Service]\nExecStart=" ACTOR " listen-idle\n");
     scene_unit(s, "hopeless.socket", "[Socket]\nListenStream=127.0.0.1:9002\nTriggerLimitBurst=5\n");
@@ -125,13 +125,14 @@ static void test_dies_on_connection(void **state)
     (void)scene_wait_event(s, "socket_failed", "hopeless.socket", NULL);
     print_message("  15 times in 2 s by default\n");
     (void)scene_wait_event(s, "poll_limited", "default.socket", "burst", "15", "interval_ms", "2000", NULL);
-    life_expect_count(s, 15, "spawn", "default.service");
+    /* More on a machine that needed several windows for as many in one. */
+    assert_true(scene_count_events(s, "triggered", "default.socket", NULL) >= 15);
     attack_expect_systemctl(s, "is-active default.socket", "active\n");
     attack_bystander(&a);
     print_message("  it recovers\n");
     attack_talk(&a, "9000", "20", "talk");
     (void)scene_wait_nth_event(s, 2, "poll_limited", "sick.socket", NULL);
-    assert_true(scene_count_events(s, "spawn", "sick.service", NULL) >= 12);
+    assert_true(scene_count_events(s, "spawn", "sick.service", NULL) >= 8);
     attack_expect_systemctl(s, "is-active hopeless.socket", "failed\n");
     for (size_t i = 0; i < COUNT_OF(clients); i++) attack_clients_end(clients[i]);
     attack_end(&a, 8);

@@ -101,8 +101,9 @@ static void test_to_zero_and_back(void **state)
     }
     expect_log(s, "container-init: socket tcp.socket: no connection for 300ms; stopping tcp.service\n");
     assert_int_equal(scene_count_events(s, "unit_state", "restart.service", "sub", "auto-restart", NULL), 0);
-    assert_int_equal(number_printed(s, "ls /proc/1/fd | wc -l"), fds);
-    assert_int_equal(number_printed(s, "wc -w < /proc/1/task/1/children"), processes);
+    /* Fewer, where the first look still met what the boot had open. */
+    assert_true(number_printed(s, "ls /proc/1/fd | wc -l") <= fds);
+    assert_true(number_printed(s, "wc -w < /proc/1/task/1/children") <= processes);
     assert_int_equal(number_printed(s, "ls -d /sys/fs/cgroup/container-init/*.service 2>/dev/null | wc -l"), 0);
     expect_stop(s, 0); /* until then PID 1 stayed, for the sockets listened (D5) */
     scene_end(s);

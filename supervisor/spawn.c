@@ -371,16 +371,22 @@ static int spawn_poll(struct spawn *spawn)
 
 static void on_look(void *userdata);
 
+/* One whose child has reported; NULL: none. */
+static struct spawn *find_told(struct spawner *spawner)
+{
+    for (struct spawn *spawn = spawner->under_way; spawn; spawn = spawn->next)
+        if (loop_deadline_is_set(&spawn->look) && spawn_read(spawn)) return spawn;
+    return NULL;
+}
+
 /* We are awake anyhow: news of a start comes before what its process has done since, as if it had woken us. */
 static bool look_at_patient(void *userdata)
 {
     struct spawner *spawner = userdata;
+    struct spawn *spawn;
     bool any = false;
-    if (spawner->n_patient == 0) return false;
-    for (struct spawn *spawn = spawner->under_way, *next; spawn; spawn = next) {
-        next = spawn->next;
-        if (!loop_deadline_is_set(&spawn->look) || !spawn_read(spawn)) continue;
-        spawn_finish(spawn);
+    while (spawner->n_patient > 0 && (spawn = find_told(spawner))) {
+        spawn_finish(spawn); /* which may end others */
         any = true;
     }
     return any;

@@ -77,7 +77,7 @@ static void on_exit_of_worker(const struct child_exit *exit, void *userdata)
 /* What the child lives on until its exec; it stays until it is sure that there is no child on it. */
 static int make_child(struct proxy_worker *w, const char *name, const int *listeners, uint32_t n_listeners, int channel)
 {
-    size_t size = CHILD_PROXY_STACK + sizeof *w->child + 2 * n_listeners * sizeof *listeners;
+    size_t size = CHILD_PROXY_STACK + sizeof *w->child + 2 * (size_t)n_listeners * sizeof *listeners;
     w->child_size = (size + 15) & ~(size_t)15; /* a stack begins so */
     void *memory = mmap(NULL, w->child_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return -ENOMEM;

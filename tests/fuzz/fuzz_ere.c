@@ -8,6 +8,14 @@
 #include <errno.h>
 #include <regex.h>
 
+/* glibc takes time that doubles with each repetition that is repeated: "a++++++++". */
+static bool glibc_stands(const char *pattern)
+{
+    size_t repetitions = 0;
+    for (const char *c = pattern; *c; c++) repetitions += strchr("*+?", *c) != NULL;
+    return strlen(pattern) <= 16 && repetitions <= 5 && !strchr(pattern, '{');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *pattern = fuzz_string(data, size), *text = strchr(pattern, '\n');
@@ -26,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bool matches = ere_matches(ere, text, length);
         PROMISE(matches == ere_matches(ere, text, length));
         regex_t glibc;
-        if (strlen(pattern) <= 16 && !strchr(pattern, '{') && length < 64 && !strchr(text, '\n')) {
+        if (glibc_stands(pattern) && length < 64 && !strchr(text, '\n')) {
             PROMISE(regcomp(&glibc, pattern, REG_EXTENDED | REG_NOSUB) == 0);
             PROMISE((regexec(&glibc, text, 0, NULL, 0) == 0) == matches);
             regfree(&glibc);
